@@ -1,0 +1,1 @@
+"""The network of centers, where they go and what that is worth."""

@@ -1,0 +1,1 @@
+"""Flask: pages, sockets, jobs. See web/app.py for the application factory."""
