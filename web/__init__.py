@@ -1,1 +1,1 @@
-"""Flask: pages, sockets, jobs. See web/app.py for the application factory."""
+"""Flask: pages, sockets, jobs. `web.app.create_app` is the application factory."""

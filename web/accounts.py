@@ -1,0 +1,172 @@
+"""Tables of who may do what: staff accounts and the tokens of kiosks, boards, desks and vans' devices."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from queueing.store import Base
+
+ROLES = ("planner", "supervisor", "clerk", "agency")
+TOKEN_KINDS = ("kiosk", "board", "desk", "device")
+MIN_PASSWORD = 8
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+
+
+class Account(Base):
+    """A member of staff. Clerks and supervisors belong to one fixed site or one mobile center."""
+
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(12))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
+    center_id: Mapped[int | None] = mapped_column(ForeignKey("center.id"))
+    agency_code: Mapped[str | None] = mapped_column(String(24))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    """Rises when the password changes: sessions opened before are over."""
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("role IN ('planner', 'supervisor', 'clerk', 'agency')", name="role"),)
+
+    # What Flask-Login asks of a user.
+    is_authenticated = True
+    is_anonymous = False
+
+    @property
+    def is_active(self) -> bool:
+        """False for a switched-off account: its sessions end at the next request."""
+        return self.active
+
+    def get_id(self) -> str:
+        """Session identity: account and password epoch."""
+        return f"{self.id}.{self.epoch}"
+
+
+class AccessToken(Base):
+    """A bearer token of a machine. Only its SHA-256 is kept: tokens are long and random, so no salt is needed."""
+
+    __tablename__ = "access_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    label: Mapped[str] = mapped_column(String(120), default="")
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id", ondelete="CASCADE"))
+    desk_id: Mapped[int | None] = mapped_column(ForeignKey("desk.id", ondelete="CASCADE"))
+    center_id: Mapped[int | None] = mapped_column(ForeignKey("center.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("kind IN ('kiosk', 'board', 'desk', 'device')", name="kind"),)
+
+
+class AccountError(ValueError):
+    """An account cannot be made as asked; the message says what is wrong."""
+
+
+def add_account(
+    session: Session,
+    name: str,
+    password: str,
+    role: str,
+    *,
+    now: datetime,
+    site_id: int | None = None,
+    center_id: int | None = None,
+    agency_code: str | None = None,
+) -> Account:
+    """Make an account. Raises AccountError for a name taken, a weak password, a role without its place."""
+    name = name.strip()
+    if not name or len(name) > 80:
+        raise AccountError("the name must have 1 to 80 characters")
+    if role not in ROLES:
+        raise AccountError(f"the role must be one of {', '.join(ROLES)}, it is {role!r}")
+    if len(password) < MIN_PASSWORD:
+        raise AccountError(f"the password must have at least {MIN_PASSWORD} characters")
+    if role in ("clerk", "supervisor") and (site_id is None) == (center_id is None):
+        raise AccountError(f"a {role} belongs to one site or one center: name exactly one")
+    if role == "agency" and not agency_code:
+        raise AccountError("an agency account names its agency")
+    if session.scalar(select(Account.id).where(Account.name == name)) is not None:
+        raise AccountError(f"the name {name!r} is taken")
+    account = Account(
+        name=name,
+        password_hash=_hasher.hash(password),
+        role=role,
+        site_id=site_id,
+        center_id=center_id,
+        agency_code=agency_code,
+        created_at=now,
+    )
+    session.add(account)
+    session.flush()
+    return account
+
+
+def set_password(account: Account, password: str) -> None:
+    """Give `account` a new password and end its sessions. Raises AccountError for a weak one."""
+    if len(password) < MIN_PASSWORD:
+        raise AccountError(f"the password must have at least {MIN_PASSWORD} characters")
+    account.password_hash = _hasher.hash(password)
+    account.epoch += 1
+
+
+def check_password(account: Account | None, password: str) -> bool:
+    """True when the password is right. Takes as long for a name that does not exist, so that names cannot be probed."""
+    try:
+        _hasher.verify(account.password_hash if account else _NOBODY, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+    return account is not None and account.active
+
+
+def new_token(
+    session: Session,
+    kind: str,
+    *,
+    now: datetime,
+    queue_id: int | None = None,
+    desk_id: int | None = None,
+    center_id: int | None = None,
+    label: str = "",
+) -> str:
+    """Make a token and return its text, the only time it can be read."""
+    text = secrets.token_urlsafe(24)
+    session.add(
+        AccessToken(
+            kind=kind,
+            digest=digest(text),
+            queue_id=queue_id,
+            desk_id=desk_id,
+            center_id=center_id,
+            label=label,
+            created_at=now,
+        )
+    )
+    session.flush()
+    return text
+
+
+def find_token(session: Session, text: str, kinds: tuple[str, ...]) -> AccessToken | None:
+    """The valid token with this text and one of these kinds, or None."""
+    return session.scalar(
+        select(AccessToken).where(
+            AccessToken.digest == digest(text), AccessToken.kind.in_(kinds), AccessToken.revoked_at.is_(None)
+        )
+    )
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a token's text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()

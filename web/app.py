@@ -1,0 +1,137 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, request, session
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from fleet.store import Setting
+from web import auth, cli, clock, errors, i18n, live
+from web.db import Writer, db
+from web.settings import Settings, from_environment
+
+csrf = CSRFProtect()
+migrate = Migrate(directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+
+
+def create_app(settings: Settings | None = None, *, time_source: Any = None) -> Flask:
+    """The web application over `settings` (the environment's by default).
+
+    `time_source` replaces the clock (anything with `now() -> aware datetime`), as tests do.
+    Raises SettingsError when the environment is wrong.
+    """
+    settings = settings or from_environment()
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        TESTING=settings.testing,
+        SESSION_COOKIE_NAME="session",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=12 * 3600,
+        WTF_CSRF_SSL_STRICT=False,
+        MAX_CONTENT_LENGTH=1_000_000,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=30),
+        JSON_SORT_KEYS=False,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["settings"] = settings
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    db.init_app(app)
+    migrate.init_app(app, db)
+    csrf.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    relay = live.Relay(engine, live.socketio)
+    app.extensions["relay"] = relay
+    app.extensions["writer"] = Writer(engine, relay.wake)
+    app.extensions["clock"] = time_source or _clock(app, settings)
+    errors.init_app(app)
+    auth.init_app(app)
+    live.init_app(app)
+    _blueprints(app)
+    i18n.init_app(app)
+    cli.init_app(app)
+    _templates(app)
+    app.after_request(_headers)
+    return app
+
+
+def _clock(app: Flask, settings: Settings) -> Any:
+    if not settings.demo_speed:
+        return clock.SystemClock()
+
+    def load() -> dict[str, object] | None:
+        writer: Writer = app.extensions["writer"]
+        with writer.engine.connect() as connection:
+            return connection.scalar(Setting.__table__.select().with_only_columns(Setting.value).where(Setting.key == clock.KEY))
+
+    return clock.DemoClock(load)
+
+
+def _blueprints(app: Flask) -> None:
+    # Imported here: the blueprints use `web.app.csrf` and everything set up above.
+    from web import api, board, citizen, clerk, feeds, health, kiosk, planner
+
+    for module in (citizen, clerk, board, kiosk, planner, feeds, health):
+        app.register_blueprint(module.blueprint)
+    for blueprint in api.blueprints:
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
+
+
+def new_request_id() -> str:
+    """A fresh idempotency key for a form."""
+    return secrets.token_urlsafe(12)
+
+
+def asset(name: str) -> str:
+    """URL of a static file, the same in both languages, with its time of change so that caches never lie."""
+    path = Path(__file__).parent / "static" / name
+    stamp = int(path.stat().st_mtime) if path.exists() else 0
+    root = request.environ.get("product.root", "")
+    return f"{root}/static/{name}?v={stamp:x}"
+
+
+def _templates(app: Flask) -> None:
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(new_request_id=new_request_id, asset=asset)
+
+    @app.context_processor
+    def context() -> dict[str, Any]:
+        return {"now": clock.now(), "demo": app.extensions["settings"].demo}
+
+    @app.before_request
+    def permanent() -> None:
+        session.permanent = True
+        g.language = request.environ.get("product.language", "ar")
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Content-Language", i18n.language())
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "no-cache")
+        response.headers.add("Vary", "Cookie")
+    return response
+
+
+

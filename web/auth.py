@@ -1,0 +1,223 @@
+"""Signing in, roles, and the scope of a clerk: nothing of one site is open to another site's clerk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_login import LoginManager, current_user, login_user, logout_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fleet.store import Site, SiteQueue, Visit
+from queueing.store import Desk, Queue, Ticket
+from web.accounts import AccessToken, Account, check_password, find_token
+from web.db import read
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+blueprint = Blueprint("auth", __name__)
+login_manager = LoginManager()
+
+HOME = {"planner": "planner.home", "supervisor": "clerk.desk", "clerk": "clerk.desk", "agency": "clerk.agency"}
+"""Where each role starts."""
+
+
+class Throttle:
+    """Slows guessing down: after `free` wrong passwords for a name from an address, each try costs a doubling wait."""
+
+    def __init__(self, free: int = 5, longest_s: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._free, self._longest, self._clock = free, longest_s, clock
+        self._failures: dict[tuple[str, str], tuple[int, float]] = {}
+        self._lock = threading.Lock()
+
+    def blocked(self, key: tuple[str, str]) -> bool:
+        """True while a try for `key` must wait."""
+        with self._lock:
+            count, until = self._failures.get(key, (0, 0.0))
+            return count >= self._free and self._clock() < until
+
+    def failed(self, key: tuple[str, str]) -> None:
+        """Count a wrong password."""
+        with self._lock:
+            count = self._failures.get(key, (0, 0.0))[0] + 1
+            if len(self._failures) > 10_000:
+                self._failures.clear()
+            self._failures[key] = (count, self._clock() + min(self._longest, 2.0 ** (count - self._free)))
+
+    def succeeded(self, key: tuple[str, str]) -> None:
+        """Forget the failures of `key`."""
+        with self._lock:
+            self._failures.pop(key, None)
+
+
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def load_account(identity: str) -> Account | None:
+    """The account of a session; None when it was switched off or its password changed since."""
+    number, _dot, epoch = identity.partition(".")
+    if not (number.isdigit() and epoch.isdigit()):
+        return None
+    account = read().get(Account, int(number))
+    return account if account and account.active and account.epoch == int(epoch) else None
+
+
+@login_manager.unauthorized_handler  # type: ignore[untyped-decorator]
+def sign_in_first() -> Any:
+    """Send people to the sign-in page and back; answer 401 to programs and to sections fetched by a page."""
+    if request.method != "GET" or request.headers.get("X-Part"):
+        abort(401)
+    return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+
+
+def roles(*allowed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Only accounts with one of these roles: others get 403, nobody signed in is sent to sign in (401 for posts)."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not current_user.is_authenticated:
+                return login_manager.unauthorized()  # type: ignore[no-any-return]
+            if current_user.role not in allowed:
+                abort(403)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def may_use_queue(session: Session, account: Account, queue_id: int) -> bool:
+    """True when the queue stands at the account's own site or center."""
+    if account.role not in ("clerk", "supervisor"):
+        return False
+    if account.site_id is not None:
+        return (
+            session.scalar(
+                select(SiteQueue.queue_id).where(
+                    SiteQueue.queue_id == queue_id, SiteQueue.site_id == account.site_id
+                )
+            )
+            is not None
+        )
+    return (
+        session.scalar(
+            select(Visit.id).where(Visit.queue_id == queue_id, Visit.center_id == account.center_id)
+        )
+        is not None
+    )
+
+
+def require_queue(queue_id: int) -> Queue:
+    """The queue, when the signed-in clerk may use it. 404 where there is none, 403 where it is another's."""
+    queue = read().get(Queue, queue_id)
+    if queue is None:
+        abort(404)
+    if not may_use_queue(read(), current_user, queue_id):
+        abort(403)
+    return queue
+
+
+def require_desk(desk_id: int) -> Desk:
+    """The desk, when the signed-in clerk may use it."""
+    desk = read().get(Desk, desk_id)
+    if desk is None:
+        abort(404)
+    require_queue(desk.queue_id)
+    return desk
+
+
+def require_ticket(code: str) -> Ticket:
+    """The ticket, when it stands in a queue of the signed-in clerk."""
+    ticket = read().scalar(select(Ticket).where(Ticket.code == code))
+    if ticket is None:
+        abort(404)
+    require_queue(ticket.queue_id)
+    return ticket
+
+
+def own_queues(session: Session, account: Account) -> list[Queue]:
+    """Queues of the account's site, or of its center's visits of any day, newest first."""
+    if account.site_id is not None:
+        chosen = select(Queue).join(SiteQueue).where(SiteQueue.site_id == account.site_id).order_by(Queue.id)
+    elif account.center_id is not None:
+        chosen = (
+            select(Queue)
+            .join(Visit, Visit.queue_id == Queue.id)
+            .where(Visit.center_id == account.center_id)
+            .order_by(Visit.opens_at.desc())
+            .limit(30)
+        )
+    else:
+        return []
+    return list(session.scalars(chosen))
+
+
+def bearer(*kinds: str) -> AccessToken:
+    """The token of this API request. 401 without a valid one, 403 for one of another kind."""
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        abort(401, "send a token: Authorization: Bearer ...")
+    token = find_token(read(), text.strip(), ("kiosk", "board", "desk", "device"))
+    if token is None:
+        abort(401, "this token is not known or was taken back")
+    if token.kind not in kinds:
+        abort(403, f"this needs a token of kind {' or '.join(kinds)}, yours is {token.kind}")
+    return token
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+def login() -> Any:
+    """Sign in with name and password."""
+    throttle: Throttle = current_app.extensions["login_throttle"]
+    target = safe_next(request.values.get("next", ""))
+    if request.method == "POST":
+        name = request.form.get("name", "").strip()
+        key = (name.lower(), request.remote_addr or "")
+        if throttle.blocked(key):
+            abort(429)
+        account = read().scalar(select(Account).where(Account.name == name))
+        if check_password(account, request.form.get("password", "")):
+            assert account is not None
+            throttle.succeeded(key)
+            login_user(account)
+            return redirect(target or url_for(HOME[account.role]))
+        throttle.failed(key)
+        flash(_("The name or the password is wrong."), "error")
+        return render_template("shared/login.html", name=name, target=target), 401
+    if current_user.is_authenticated and not target:
+        return redirect(url_for(HOME[current_user.role]))
+    return render_template("shared/login.html", name="", target=target)
+
+
+@blueprint.post("/logout")
+def logout() -> Any:
+    """Sign out."""
+    logout_user()
+    return redirect(url_for("auth.login"))
+
+
+def safe_next(target: str) -> str:
+    """`target` when it is a path of this site, else nothing: no open redirects."""
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return ""
+    return target
+
+
+def place_of(session: Session, account: Account) -> Site | None:
+    """The fixed site of the account, if it belongs to one."""
+    return session.get(Site, account.site_id) if account.site_id else None
+
+
+def init_app(app: Flask) -> None:
+    """Register sign-in."""
+    app.extensions["login_throttle"] = Throttle()
+    login_manager.init_app(app)
+    app.register_blueprint(blueprint)

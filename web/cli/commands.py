@@ -1,0 +1,7 @@
+"""The command groups, gathered."""
+
+from __future__ import annotations
+
+import click
+
+groups: tuple[click.Command, ...] = ()

@@ -1,0 +1,62 @@
+"""Is it alive, is it ready, and what does it count: for monitors, not for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, current_app, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from fleet.store import Center, Plan, Visit
+from queueing.store import Outbox, Queue, Ticket
+from web import clock
+from web.db import database_ready, read
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health/live")
+def live() -> Any:
+    """The process answers."""
+    return jsonify(status="live")
+
+
+@blueprint.get("/health/ready")
+def ready() -> Any:
+    """The database answers, its schema is there, and a network has been loaded."""
+    if not database_ready():
+        return jsonify(status="not ready", why="the database does not answer or has no schema"), 503
+    if read().scalar(sa.select(Center.id).limit(1)) is None:
+        return jsonify(status="not ready", why="no network is loaded"), 503
+    return jsonify(status="ready", time=clock.now().isoformat())
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text: gauges read from the database at the time of the request."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, words: str, value: float) -> None:
+        Gauge(name, words, registry=registry).set(value)
+
+    session = read()
+    states: dict[str, int] = {
+        state: count
+        for state, count in session.execute(
+            sa.select(Ticket.state, sa.func.count())
+            .where(Ticket.state.in_(("booked", "waiting", "called", "serving", "parked", "missed")))
+            .group_by(Ticket.state)
+        )
+    }
+    by_state = Gauge("tickets_live", "tickets that are not finished, by state", ["state"], registry=registry)
+    for state in ("booked", "waiting", "called", "serving", "parked", "missed"):
+        by_state.labels(state).set(states.get(state, 0))
+    gauge("queues_open", "queues that issue tickets", session.scalar(sa.select(sa.func.count()).where(Queue.state == "open")) or 0)
+    gauge("visits_open", "visits of mobile centers that are open", session.scalar(sa.select(sa.func.count()).where(Visit.status == "open")) or 0)
+    gauge("centers_silent", "mobile centers not heard from in time", session.scalar(sa.select(sa.func.count()).where(Center.silent)) or 0)
+    gauge("plans_solving", "plans being drafted", session.scalar(sa.select(sa.func.count()).where(Plan.status == "solving")) or 0)
+    gauge("outbox_newest_id", "newest change announced to screens", session.scalar(sa.select(sa.func.max(Outbox.id))) or 0)
+    gauge("product_time_seconds", "the product's clock, seconds since 1970", clock.now().timestamp())
+    gauge("demo", "1 in the demonstration", float(current_app.extensions["settings"].demo))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

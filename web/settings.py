@@ -1,0 +1,114 @@
+"""Settings of one installation, read from the environment once. Every problem is listed, not only the first."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; the message names each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides. See docs/operations.md for each variable."""
+
+    data_dir: Path
+    database_url: str
+    redis_url: str | None
+    secret_key: str
+    port: int
+    demo: bool
+    """True where demonstration accounts and the simulated clock may exist (`make run`)."""
+    demo_speed: float
+    """Simulated seconds a real second; 0 stops the simulated day and time is the real time."""
+    demo_password: str | None
+    testing: bool = False
+    scheduler: bool = True
+    secure_cookies: bool = False
+    solver_threads: int = 2
+
+    @property
+    def sqlite(self) -> bool:
+        """True on the embedded default: one process, one file."""
+        return self.database_url.startswith("sqlite")
+
+
+def from_environment(env: Mapping[str, str] | None = None) -> Settings:
+    """Read Settings from `env` (os.environ by default). Raises SettingsError that lists every wrong variable."""
+    source = os.environ if env is None else env
+    faults: list[str] = []
+
+    def number(name: str, default: float, low: float, high: float) -> float:
+        raw = source.get(name, "").strip()
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            faults.append(f"{name} must be a number, it is {raw!r}")
+            return default
+        if not low <= value <= high:
+            faults.append(f"{name} must be between {low:g} and {high:g}, it is {raw}")
+            return default
+        return value
+
+    def flag(name: str, default: bool) -> bool:
+        raw = source.get(name, "").strip().lower()
+        if raw in ("", "1", "0", "true", "false", "yes", "no"):
+            return default if not raw else raw in ("1", "true", "yes")
+        faults.append(f"{name} must be 1 or 0, it is {raw!r}")
+        return default
+
+    data_dir = Path(source.get("DATA_DIR", "").strip() or "var").expanduser().resolve()
+    url = source.get("DATABASE_URL", "").strip() or f"sqlite:///{data_dir / 'centers.db'}"
+    if url.startswith(("postgres://", "postgresql://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        faults.append(f"DATABASE_URL must start with sqlite:/// or postgresql://, it is {url.split(':', 1)[0]}:...")
+    redis_url = source.get("REDIS_URL", "").strip() or None
+    if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
+        faults.append("REDIS_URL must start with redis://, rediss:// or unix://")
+    port = int(number("PORT", 8000, 1, 65535))
+    speed = number("DEMO_SPEED", 60, 0, 3600)
+    threads = int(number("SOLVER_THREADS", 2, 1, 64))
+    demo = flag("DEMO", False)
+    secure = flag("SECURE_COOKIES", False)
+    scheduler = flag("SCHEDULER", True)
+    if faults:
+        raise SettingsError("; ".join(faults))
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return Settings(
+        data_dir=data_dir,
+        database_url=url,
+        redis_url=redis_url,
+        secret_key=source.get("SECRET_KEY", "").strip() or _kept_secret(data_dir),
+        port=port,
+        demo=demo,
+        demo_speed=speed if demo else 0.0,
+        demo_password=source.get("DEMO_PASSWORD", "").strip() or None,
+        scheduler=scheduler,
+        secure_cookies=secure,
+        solver_threads=threads,
+    )
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """The key that signs sessions, made once and kept beside the data, readable by its owner only."""
+    path = data_dir / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    key = secrets.token_urlsafe(48)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # another process was first
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(key)
+    return key

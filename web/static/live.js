@@ -1,0 +1,85 @@
+// Live sections: the server says which part changed, we fetch that part's HTML again. One rendering of truth.
+// <body data-watch='{"queue": 12}'> or several: '[{"queue":1},{"queue":2}]'
+// <section data-part="line" data-src="/desk/parts/line"> is fetched again when a `changed` names its part (or part "*").
+// <p data-connection data-online="..." data-offline="..."> says in words whether the page is live, and since when not.
+(function () {
+  "use strict";
+  var body = document.body, raw = body.dataset.watch;
+  if (!raw) return;
+  var asked = JSON.parse(raw), topics = Array.isArray(asked) ? asked : [asked], seqs = {}, lostAt = null, timers = {};
+
+  function key(message) { for (var k of ["queue", "center", "plan"]) if (k in message) return k + ":" + message[k]; return ""; }
+
+  function refresh(section) {
+    if (section.dataset.busy) { section.dataset.again = "1"; return; }
+    // Somebody is typing or choosing inside: their words are worth more than freshness.
+    if (section.contains(document.activeElement) && document.activeElement.matches("input:not([type=hidden]),textarea,select")) { section.dataset.again = "1"; return; }
+    section.dataset.busy = "1";
+    fetch(section.dataset.src, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
+      if (!answer.ok) throw new Error(String(answer.status));
+      return answer.text();
+    }).then(function (html) {
+      if (section.innerHTML !== html) {
+        var active = document.activeElement, focus = active && section.contains(active) ? active.dataset.focus || active.id : null;
+        section.innerHTML = html;
+        if (focus) { var again = section.querySelector('[data-focus="' + CSS.escape(focus) + '"],#' + CSS.escape(focus)); if (again) again.focus(); }
+        section.dispatchEvent(new CustomEvent("part:changed", { bubbles: true }));
+      }
+      section.dataset.at = String(Date.now());
+    }).catch(function () { section.dataset.again = "1"; }).finally(function () {
+      delete section.dataset.busy;
+      if (section.dataset.again) { delete section.dataset.again; schedule(section, 600); }
+    });
+  }
+
+  function schedule(section, wait) {
+    var id = section.dataset.part + section.dataset.src;
+    if (timers[id]) return;
+    timers[id] = setTimeout(function () { delete timers[id]; refresh(section); }, wait);
+  }
+
+  function changed(part) {
+    document.querySelectorAll("[data-part]").forEach(function (section) {
+      var parts = section.dataset.part.split(" ");
+      // Many changes a second must not become many requests: at most one fetch of a section in its own time.
+      if (part === "*" || parts.includes(part) || parts.includes("*")) schedule(section, Number(section.dataset.wait || 80));
+    });
+  }
+
+  function say(online) {
+    lostAt = online ? null : lostAt || new Date();
+    body.classList.toggle("offline", !online);
+    document.querySelectorAll("[data-connection]").forEach(function (line) {
+      line.textContent = online ? line.dataset.online : line.dataset.offline.replace("{time}", lostAt.toTimeString().slice(0, 5));
+      line.classList.toggle("tag-good", online); line.classList.toggle("tag-bad", !online);
+    });
+    document.dispatchEvent(new CustomEvent("live:connection", { detail: { online: online } }));
+  }
+
+  var socket = window.io("/live", { transports: ["websocket"], path: body.dataset.socketPath || "/socket.io" });
+  socket.on("connect", function () {
+    say(true);
+    topics.forEach(function (topic) { socket.emit("watch", topic); });
+  });
+  socket.on("disconnect", function () { say(false); });
+  socket.on("connect_error", function () { say(false); });
+  socket.on("state", function (state) {
+    var k = key(state), known = seqs[k];
+    seqs[k] = state.seq;
+    document.dispatchEvent(new CustomEvent("live:state", { detail: state }));
+    if (known === undefined || known !== state.seq) changed("*");
+  });
+  socket.on("changed", function (message) {
+    var k = key(message), known = seqs[k];
+    if (known !== undefined && message.seq <= known) return;
+    if (known !== undefined && message.seq > known + 1) {
+      var ask = { after: known }, kind = k.split(":")[0]; ask[kind] = message[kind];
+      socket.emit("resync", ask);
+    }
+    if (known === undefined || message.seq === known + 1) seqs[k] = message.seq;
+    document.dispatchEvent(new CustomEvent("live:changed", { detail: message }));
+    changed(message.part);
+  });
+  window.live = { socket: socket, refresh: changed };
+  setTimeout(function () { if (!socket.connected) say(false); }, 8000);
+})();
