@@ -34,7 +34,7 @@ class Invalid(FleetError):
 
 
 class Conflict(FleetError):
-    """Input that is fine by itself but not in the present state: already published, changed meanwhile, history exists."""
+    """Input fine by itself but not now: already published, changed meanwhile, history exists."""
 
 
 class ImportRefused(Invalid):
