@@ -1,0 +1,39 @@
+"""Routing decides: where each center goes on each day, and how good that is. Pure: no web, no database.
+
+The public names are these; see docs/routing.md.
+"""
+
+from routing.check import Fault, Verdict, check
+from routing.errors import PinError, PlanError, ProblemError, RoutingError
+from routing.problem import Center, Group, Matrix, Offer, Pin, Place, Problem, Road, Site, load
+from routing.solution import Costs, Plan, Route, Stop, Unserved, save
+from routing.solve import solve
+from routing.travel import Travel
+
+__all__ = [
+    "Center",
+    "Costs",
+    "Fault",
+    "Group",
+    "Matrix",
+    "Offer",
+    "Pin",
+    "PinError",
+    "Place",
+    "Plan",
+    "PlanError",
+    "Problem",
+    "ProblemError",
+    "Road",
+    "Route",
+    "RoutingError",
+    "Site",
+    "Stop",
+    "Travel",
+    "Unserved",
+    "Verdict",
+    "check",
+    "load",
+    "save",
+    "solve",
+]

@@ -1,0 +1,124 @@
+"""The commands `python -m routing solve PROBLEM --out PLAN` and `python -m routing check PROBLEM PLAN`.
+
+Exit codes: 0 a plan was written, or the plan is feasible; 1 the plan breaks rules; 2 the files or arguments
+are wrong. SIGTERM and SIGINT end a solve early: the best plan so far is written and the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from routing.check import check
+from routing.errors import PlanError, ProblemError
+from routing.problem import Problem, load, read_json
+from routing.solution import Plan, save
+from routing.solve import DEFAULT_SECONDS, solve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        problem = load(options.problem)
+        return _solve(problem, options) if options.command == "solve" else _check(problem, options)
+    except (ProblemError, PlanError) as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m routing", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("solve", help="plan a fleet-problem/1 file")
+    one.add_argument("problem")
+    one.add_argument("--out", required=True, help="where the fleet-plan/1 file goes")
+    one.add_argument(
+        "--seconds", type=float, help=f"wall limit of the whole solve (default {DEFAULT_SECONDS:g})"
+    )
+    one.add_argument(
+        "--iterations", type=int, help="limit in pricing rounds: the same seed gives the same plan"
+    )
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--threads", type=int, default=2)
+    one.add_argument("--start", help="a fleet-plan/1 file to begin from")
+    one.add_argument("--progress", action="store_true", help="one JSON object a line on stdout as it goes")
+    two = commands.add_parser("check", help="say what a fleet-plan/1 file breaks and what it is worth")
+    two.add_argument("problem")
+    two.add_argument("plan")
+    return parser
+
+
+def _read_plan(path: str) -> Plan:
+    try:
+        return Plan.from_json(read_json(path))
+    except ValueError as error:
+        raise PlanError([f"plan: not a JSON file ({error})"]) from error
+
+
+def _say(line: dict[str, Any]) -> None:
+    """Print one line at once; a reader who left must not stop the plan from being written."""
+    try:
+        print(json.dumps(line), flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+
+
+def _solve(problem: Problem, options: argparse.Namespace) -> int:
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    plan = solve(
+        problem,
+        seconds=options.seconds,
+        iterations=options.iterations,
+        seed=options.seed,
+        threads=options.threads,
+        start=_read_plan(options.start) if options.start else None,
+        progress=_say if options.progress else None,
+        stop=asked.is_set,
+    )
+    save(plan, options.out)
+    if not options.progress:
+        gap = "" if plan.gap is None else f" bound={plan.bound} gap={100 * plan.gap:.3f}%"
+        _say_text(f"objective={plan.objective}{gap} routes={len(plan.routes)} unserved={len(plan.unserved)}")
+    return 0
+
+
+def _say_text(text: str) -> None:
+    print(text, flush=True)
+
+
+def _check(problem: Problem, options: argparse.Namespace) -> int:
+    plan = _read_plan(options.plan)
+    verdict = check(problem, plan)
+    for fault in verdict.faults:
+        print(f"{fault.code}: {fault.text}")
+    if verdict.faults:
+        print(f"INFEASIBLE faults={len(verdict.faults)} objective={verdict.objective}")
+        return 1
+    gap = ""
+    if plan.bound is not None:
+        gap = (
+            f" bound={plan.bound} gap={100 * (plan.bound - verdict.objective) / max(1, abs(plan.bound)):.3f}%"
+        )
+    print(f"feasible objective={verdict.objective}{gap}")
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # an integer solve that was abandoned must not hold the process

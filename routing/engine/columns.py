@@ -1,0 +1,198 @@
+"""Column generation: a plan, the linear bound, and an integer plan close to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from routing.engine.clock import Clock
+from routing.engine.fleet import Column, Fleet
+from routing.engine.integer import choose
+from routing.engine.master import Duals, Master
+from routing.engine.pricing import price
+from routing.engine.primal import Ledger, fill, pack
+
+QUICK_CAP = 60
+WANT = 6
+
+
+class Generation:
+    """One solve by column generation. `best` and `bound` are valid at any time after `seed`."""
+
+    def __init__(
+        self, fleet: Fleet, clock: Clock, seed: int, log: Callable[[str], None] | None = None
+    ) -> None:
+        self.fleet, self.clock = fleet, clock
+        self.random = np.random.default_rng(seed)
+        self.best: list[Column] = []
+        self.objective = 0
+        self.bound: int | None = None
+        self.raw_bound = math.inf
+        self.log = log
+
+    # -- anytime bookkeeping --
+
+    def offer(self, ledger: Ledger, phase: str) -> bool:
+        """Keep the ledger's plan if it is the best so far."""
+        value = ledger.objective()
+        if self.best and value <= self.objective:
+            return False
+        self.best, self.objective = list(ledger.columns), value
+        self.report(phase)
+        return True
+
+    def report(self, phase: str) -> None:
+        """Tell the caller."""
+        self.clock.report(phase, self.objective, self.bound)
+
+    def prove(self, bound: float) -> None:
+        """Keep the bound if it is the lowest so far."""
+        if bound < self.raw_bound:
+            self.raw_bound = bound
+            self.bound = max(math.floor(bound + 1e-6), self.objective)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the plan is proven best."""
+        return self.bound is not None and self.objective >= self.bound
+
+    # -- the phases --
+
+    def seed(self, start: list[Column]) -> list[Column]:
+        """Make the first plans: the one given, and a greedy one."""
+        columns: list[Column] = list(start)
+        empty = Ledger(self.fleet)
+        self.best, self.objective = [], empty.objective()
+        if start:
+            ledger = pack(self.fleet, start)
+            fill(ledger, self.clock)
+            self.offer(ledger, "start")
+            columns.extend(ledger.columns)
+        ledger = Ledger(self.fleet)
+        order = self.random.permutation(len(self.fleet.gaps)).tolist()
+        fill(ledger, self.clock, cap=40, order=order)
+        self.offer(ledger, "greedy")
+        self.report("greedy")
+        columns.extend(ledger.columns)
+        return columns
+
+    def run(self, start: list[Column]) -> None:
+        """Work until proven, out of time, or stopped."""
+        columns = self.seed(start)
+        if not self.fleet.gaps:
+            self.prove(float(self.objective))
+            self.report("done")
+            return
+        master = Master(self.fleet)
+        master.add(columns)
+        self.descend(master)
+        if not self.clock.over(0.3) and not self.proven:
+            self.round_up(master)
+        self.report("done")
+
+    def descend(self, master: Master) -> None:
+        """Solve the linear master by pricing: quick first, exact when quick finds nothing more."""
+        fleet, clock = self.fleet, self.clock
+        reserve = 0.3 * clock.seconds if clock.seconds is not None else 0.0
+        exact, smooth = False, 0.5
+        center: Duals | None = None
+        while not clock.over(reserve):
+            duals = master.solve(None if clock.seconds is None else clock.left - reserve)
+            if duals is None:
+                break
+            if clock.iteration % 5 == 0 or exact:
+                self.round_down(master)
+            if clock.iterations is not None and clock.iteration >= clock.iterations:
+                break
+            clock.iteration += 1
+            tried = duals
+            if center is not None and not exact:
+                tried = master.prices(
+                    smooth * center.rent + (1 - smooth) * duals.rent,
+                    smooth * center.row + (1 - smooth) * duals.row,
+                )
+            found, bound = self.price_all(tried, exact)
+            if bound is not None and bound < self.raw_bound:
+                self.prove(bound)
+            center = tried
+            fresh = master.add(found)
+            if self.log:
+                lp = master.objective + fleet.constant
+                self.log(
+                    f"{clock.elapsed:6.2f} it {clock.iteration} exact {exact} lp {lp:.1f} bound "
+                    f"{self.raw_bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
+                )
+            self.report("bound" if exact else "columns")
+            if exact and self.raw_bound - (master.objective + fleet.constant) < 1e-3 * 1:
+                break
+            if fresh == 0:
+                if exact and tried is duals:
+                    break
+                exact = True
+            if len(master.columns) > 40_000:
+                master.keep(-50.0)
+
+    def price_all(self, duals: Duals, exact: bool) -> tuple[list[Column], float | None]:
+        """Price every gap; return columns that pay and, when exact, the Lagrangian bound that the prices
+        prove.
+        """
+        found: list[Column] = []
+        total = self.fleet.constant + duals.offset
+        for g, gap in enumerate(self.fleet.gaps):
+            if self.clock.over():
+                return found, None
+            toll = float(duals.toll[gap.rule]) if gap.rule >= 0 else 0.0
+            rent = float(duals.rent[g])
+            result = price(
+                self.fleet,
+                g,
+                duals.visit[gap.day],
+                rent,
+                want=WANT,
+                cap=None if exact else QUICK_CAP,
+                toll=toll,
+            )
+            found.extend(column for _, column in result.columns)
+            total += len(gap.members) * max(0.0, rent + result.best)
+        return found, total if exact else None
+
+    def round_down(self, master: Master) -> None:
+        """Make a plan from the linear solution: the fullest columns first, then greedy filling."""
+        order = sorted(
+            range(len(master.values)), key=lambda i: (-master.values[i], -master.columns[i].profit, i)
+        )
+        chosen: list[Column] = []
+        for i in order:
+            if master.values[i] < 0.01:
+                break
+            chosen.extend([master.columns[i]] * math.ceil(master.values[i] - 1e-6))
+        ledger = pack(self.fleet, chosen)
+        fill(ledger, self.clock, cap=40)
+        self.offer(ledger, "rounding")
+
+    def round_up(self, master: Master) -> None:
+        """Choose among the columns whose reduced cost lies within the gap, by integer programming."""
+        gap = max(1.0, (self.raw_bound if self.bound is not None else master.objective) - self.objective)
+        known = set(self.best)
+        ranked = [
+            (cost, i)
+            for i, cost in enumerate(master.reduced)
+            if cost >= -gap and master.columns[i] not in known
+        ]
+        ranked.sort(key=lambda item: (-item[0], item[1]))
+        columns = list(dict.fromkeys(self.best)) + [master.columns[i] for _, i in ranked[:30_000]]
+        seconds = None if self.clock.seconds is None else self.clock.left - 0.5
+        if self.log:
+            self.log(f"{self.clock.elapsed:6.2f} integer: {len(columns)} columns")
+        chosen = choose(
+            self.fleet, master.rows, columns, self.best, self.clock, seconds=seconds,
+            nodes=200 if seconds is None else None,
+        )  # fmt: skip
+        if chosen is not None:
+            ledger = pack(self.fleet, chosen)
+            fill(ledger, self.clock)
+            self.offer(ledger, "integer")
+        if self.log:
+            self.log(f"{self.clock.elapsed:6.2f} integer done {self.objective} bound {self.bound}")

@@ -1,0 +1,185 @@
+"""The linear master: which mix of the routes known so far is best, and what visits and gaps are worth.
+
+Rows: each gap is filled at most as often as it has members; each site is visited at most as often as it may
+be, and once in any `min_gap_days` days; each group's shortfall is paid for; each pinned day keeps within its
+driving allowance. Solved by GLOP through MathOpt, kept warm while columns are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from ortools.math_opt.python import mathopt
+
+from routing.engine.fleet import Column, Fleet, Floats
+
+
+@dataclass(slots=True)
+class Duals:
+    """Prices: of a gap (`rent`), of a visit on a day (`visit` [days, sites]), of a minute driven (`toll` by
+    rule).
+
+    `row` holds the prices of all rows as the master numbers them; `offset` is what the prices alone promise:
+    with each gap's best reduced cost at zero rent added, a valid bound.
+    """
+
+    rent: Floats
+    visit: Floats
+    toll: Floats
+    offset: float
+    row: Floats
+
+
+class Rows:
+    """The rows other than the gaps', numbered, with their limits, and the rows each visit touches."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.limit: list[float] = []
+        self.site_row: dict[int, int] = {}
+        self.window_rows: dict[tuple[int, int], list[int]] = {}
+        self.fleet = fleet
+        sites = sorted({int(i) for gap in fleet.gaps for i in gap.nodes.tolist()})
+        for i in sites:
+            left = int(fleet.visits_left[i])
+            self.site_row[i] = self._row(left)
+            if left > 1:
+                apart = fleet.problem.sites[i].min_gap_days
+                for begin in range(max(1, fleet.days - apart + 1)):
+                    row = self._row(1)
+                    for day in range(begin, min(fleet.days, begin + apart)):
+                        self.window_rows.setdefault((i, day), []).append(row)
+        self.rule_row = [self._row(spare) for spare in fleet.rules]
+        self.pair_limit = len(self.limit)
+        self.group_row: dict[int, int] = {}
+        self.groups_of: dict[int, list[int]] = {}
+        for g, (group, left) in enumerate(zip(fleet.problem.groups, fleet.group_left, strict=True)):
+            if left > 0 and group.penalty > 0:
+                self.group_row[g] = self._row(left)
+                for name in group.sites:
+                    self.groups_of.setdefault(fleet.site_index[name], []).append(self.group_row[g])
+
+    def _row(self, limit: float) -> int:
+        self.limit.append(float(limit))
+        return len(self.limit) - 1
+
+    def of(self, column: Column) -> dict[int, float]:
+        """Return the coefficients of `column` by row."""
+        gap = self.fleet.gaps[column.gap]
+        touched: dict[int, float] = {}
+        for site, _ in column.visits:
+            touched[self.site_row[site]] = 1.0
+            for row in self.window_rows.get((site, gap.day), ()):
+                touched[row] = 1.0
+            for row in self.groups_of.get(site, ()):
+                touched[row] = touched.get(row, 0.0) + 1.0
+        if gap.rule >= 0 and column.drive:
+            touched[self.rule_row[gap.rule]] = float(column.drive)
+        return touched
+
+
+class Master:
+    """The restricted linear program, growing column by column."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.rows = Rows(fleet)
+        self.columns: list[Column] = []
+        self._keys: set[tuple[int, tuple[tuple[int, int], ...]]] = set()
+        self.objective = 0.0
+        self.values: list[float] = []
+        self.reduced: list[float] = []
+        self._build([])
+
+    def _build(self, columns: Iterable[Column]) -> None:
+        model = mathopt.Model()
+        model.objective.is_maximize = True
+        rows = self.rows
+        self._gap_rows = [model.add_linear_constraint(ub=float(len(gap.members))) for gap in self.fleet.gaps]
+        groups = set(rows.group_row.values())
+        self._rows = [
+            model.add_linear_constraint(lb=limit) if i in groups else model.add_linear_constraint(ub=limit)
+            for i, limit in enumerate(rows.limit)
+        ]
+        for g, row in rows.group_row.items():
+            short = model.add_variable(lb=0.0)
+            model.objective.set_linear_coefficient(short, -float(self.fleet.problem.groups[g].penalty))
+            self._rows[row].set_coefficient(short, 1.0)
+        self._model = model
+        self._variables: list[mathopt.Variable] = []
+        self.columns = []
+        self._keys = set()
+        self.add(columns)
+        self._solver = mathopt.IncrementalSolver(model, mathopt.SolverType.GLOP)
+
+    def add(self, columns: Iterable[Column]) -> int:
+        """Add the columns that are new; return how many were."""
+        count = 0
+        for column in columns:
+            key = (column.gap, column.visits)
+            if key in self._keys:
+                continue
+            self._keys.add(key)
+            variable = self._model.add_variable(lb=0.0)
+            self._model.objective.set_linear_coefficient(variable, float(column.profit))
+            self._gap_rows[column.gap].set_coefficient(variable, 1.0)
+            for row, weight in self.rows.of(column).items():
+                self._rows[row].set_coefficient(variable, weight)
+            self._variables.append(variable)
+            self.columns.append(column)
+            count += 1
+        return count
+
+    def keep(self, least: float) -> None:
+        """Forget the columns whose reduced cost, at the last solve, lies below `least`; the next solve
+        starts cold.
+        """
+        chosen = [
+            column
+            for column, cost, value in zip(self.columns, self.reduced, self.values, strict=False)
+            if cost >= least or value > 1e-9
+        ]
+        self._solver.close()
+        self._build(chosen + self.columns[len(self.reduced) :])
+
+    def solve(self, seconds: float | None = None) -> Duals | None:
+        """Solve the linear program; None when the time did not suffice."""
+        limit = None if seconds is None else timedelta(seconds=max(0.01, seconds))
+        result = self._solver.solve(
+            params=mathopt.SolveParameters(
+                time_limit=limit,
+                presolve=mathopt.Emphasis.OFF,
+                lp_algorithm=mathopt.LPAlgorithm.PRIMAL_SIMPLEX,
+            )
+        )
+        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
+            return None
+        self.objective = result.objective_value()
+        self.values = result.variable_values(self._variables)
+        self.reduced = result.reduced_costs(self._variables)
+        rent = np.maximum(0.0, np.array(result.dual_values(self._gap_rows)))
+        return self.prices(rent, np.array(result.dual_values(self._rows)) if self._rows else np.zeros(0))
+
+    def prices(self, rent: Floats, row: Floats) -> Duals:
+        """Return the prices that row duals mean, each first clipped to its valid range."""
+        rows, fleet = self.rows, self.fleet
+        row = row.copy()
+        groups = {r: g for g, r in rows.group_row.items()}
+        offset = 0.0
+        for i, limit in enumerate(rows.limit):
+            if i in groups:
+                row[i] = min(0.0, max(-float(fleet.problem.groups[groups[i]].penalty), row[i]))
+            else:
+                row[i] = max(0.0, row[i])
+            offset += limit * row[i]
+        visit = np.zeros((fleet.days, len(fleet.problem.sites)))
+        for site, r in rows.site_row.items():
+            visit[:, site] = row[r]
+        for (site, day), some in rows.window_rows.items():
+            visit[day, site] += sum(row[r] for r in some)
+        for site, some in rows.groups_of.items():
+            visit[:, site] += sum(row[r] for r in some)
+        toll = np.array([row[r] for r in rows.rule_row])
+        return Duals(rent, visit, toll, offset, row)

@@ -1,0 +1,45 @@
+"""Solve a problem: the one door to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from routing.check import check
+from routing.engine.clock import Clock, Progress, Stop
+from routing.engine.columns import Generation
+from routing.engine.fleet import Fleet
+from routing.errors import RoutingError
+from routing.problem import Problem
+from routing.solution import Plan, describe
+from routing.travel import Travel
+
+DEFAULT_SECONDS = 60.0
+
+
+def solve(
+    problem: Problem,
+    *,
+    seconds: float | None = None,
+    iterations: int | None = None,
+    seed: int = 1,
+    threads: int = 2,
+    start: Plan | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    log: Callable[[str], None] | None = None,
+) -> Plan:
+    """Return the best plan found, with its objective and a proven upper bound."""
+    if seconds is None and iterations is None:
+        seconds = DEFAULT_SECONDS
+    clock = Clock(seconds, iterations, progress, stop)
+    travel = Travel(problem)
+    fleet = Fleet(problem, travel)
+    engine = Generation(fleet, clock, seed, log)
+    engine.run(fleet.columns(start.routes) if start else [])
+    routes = tuple(describe(problem, travel, route) for route in fleet.routes(engine.best))
+    plan = Plan(problem.name, routes, engine.objective, engine.bound)
+    verdict = check(problem, plan, travel=travel)
+    if not verdict.feasible:
+        raise RoutingError("the engine made a faulty plan: " + "; ".join(f.text for f in verdict.faults))
+    facts = {"seed": seed, "seconds": round(clock.elapsed, 2), "iterations": clock.iteration}
+    return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, (), facts)
