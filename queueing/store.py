@@ -1,4 +1,5 @@
-"""Tables of the queues. `Base` owns the one metadata of the whole product, because foreign keys follow imports."""
+"""Tables of the queues. `Base` owns the one metadata of the whole product, because foreign keys follow
+imports."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant. Refuses naive times; always gives back UTC.
 
-    PostgreSQL keeps `timestamptz`. SQLite drops time zones, so there an instant is whole microseconds since 1970.
+    PostgreSQL keeps `timestamptz`. SQLite drops time zones, so there an instant is whole microseconds since
+    1970.
     """
 
     impl = DateTime
@@ -86,7 +88,8 @@ class Base(DeclarativeBase):
 
 
 class Service(Base):
-    """Something a citizen comes for, owned by an agency. Times are minutes at the counter (low, mode, high)."""
+    """Something a citizen comes for, owned by an agency. Times are minutes at the counter (low, mode,
+    high)."""
 
     __tablename__ = "service"
 
@@ -200,7 +203,8 @@ TICKET_STATES = (
 
 
 class Ticket(Base):
-    """A place in a line. `id` is internal, `code` is what a citizen's link carries, `label` is what is shown."""
+    """A place in a line. `id` is internal, `code` is what a citizen's link carries, `label` is what is
+    shown."""
 
     __tablename__ = "ticket"
 
@@ -261,7 +265,8 @@ class Ticket(Base):
 
 
 class TicketEvent(Base):
-    """Append-only history. A ticket's state can be rebuilt from its events; statistics are computed from them."""
+    """Append-only history. A ticket's state can be rebuilt from its events; statistics are computed from
+    them."""
 
     __tablename__ = "ticket_event"
 
@@ -270,7 +275,8 @@ class TicketEvent(Base):
     queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"))
     desk_id: Mapped[int | None] = mapped_column(ForeignKey("desk.id"))
     action: Mapped[str] = mapped_column(String(12))
-    """issue, call, recall, start, finish, miss, requeue, park, resume, transfer, leave, cancel, undo, close."""
+    """issue, call, recall, start, finish, miss, requeue, park, resume, transfer, leave, cancel, undo,
+    close."""
     state_from: Mapped[str | None] = mapped_column(String(12))
     state_to: Mapped[str] = mapped_column(String(12))
     actor: Mapped[str] = mapped_column(String(80))
@@ -286,7 +292,8 @@ class TicketEvent(Base):
 
 
 class QueueHour(Base):
-    """Measures of one queue in one local hour, computed from events (or, for old weeks, kept without their tickets).
+    """Measures of one queue in one local hour, computed from events (or, for old weeks, kept without their
+    tickets).
 
     Times are seconds, sums over the tickets that arrived (waits) or were finished (services) in that hour.
     """
@@ -317,7 +324,8 @@ class QueueHour(Base):
 class Outbox(Base):
     """What screens must hear, written in the same transaction as the change and sent after the commit.
 
-    `topic` is `queue:<id>`, `center:<id>` or `plan:<id>`; `seq` rises by one per topic. Old rows are pruned by a job.
+    `topic` is `queue:<id>`, `center:<id>` or `plan:<id>`; `seq` rises by one per topic. Old rows are pruned
+    by a job.
     """
 
     __tablename__ = "outbox"
