@@ -1,0 +1,80 @@
+"""Fixtures of the web tests: an application over its own copy of the cast's database, and people signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from tests.web import world as cast
+from web.app import create_app
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cast.World]:
+    """The cast's database, made once."""
+    return cast.make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def world(template: tuple[Path, cast.World]) -> cast.World:
+    """Ids of the cast."""
+    return template[1]
+
+
+@pytest.fixture
+def clock() -> cast.StillClock:
+    """The application's clock: 10:00 in Cairo on 22 November 2026, until a test moves it."""
+    return cast.StillClock()
+
+
+@pytest.fixture
+def app(template: tuple[Path, cast.World], clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
+    """The application over a fresh copy of the cast. CSRF checks are off; `app.config["WTF_CSRF_ENABLED"] = True`
+    turns them on for a test that sends the forms of a page."""
+    cast.copy_database(template[0], tmp_path / "test.db")
+    made = create_app(cast.settings_for(tmp_path), time_source=clock)
+    made.config["WTF_CSRF_ENABLED"] = False
+    yield made
+    made.extensions["relay"].stop()
+    made.extensions["writer"].engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def login(app: Flask) -> Callable[..., FlaskClient]:
+    """`login("clerk")` -> a new client signed in as that account; `login(client, "clerk")` signs that client in."""
+
+    def sign(*args: Any) -> FlaskClient:
+        client: FlaskClient = args[0] if len(args) == 2 else app.test_client()
+        cast.sign_in(client, args[-1])
+        return client
+
+    return sign
+
+
+@pytest.fixture
+def write(app: Flask) -> Callable[[Callable[[Session], Any]], Any]:
+    """`write(lambda session: ...)`: change the database as another process would, committed."""
+
+    def run(work: Callable[[Session], Any]) -> Any:
+        return app.extensions["writer"](work)
+
+    return run
+
+
+@pytest.fixture
+def db_session(app: Flask) -> Iterator[Session]:
+    """A session for looking at what was committed. Call `.expire_all()` or `.rollback()` to look again."""
+    with Session(app.extensions["writer"].engine) as session:
+        yield session
