@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask, Response, g, request, session
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
@@ -79,9 +80,9 @@ def _clock(app: Flask, settings: Settings) -> Any:
     def load() -> dict[str, object] | None:
         writer: Writer = app.extensions["writer"]
         with writer.engine.connect() as connection:
-            return connection.scalar(Setting.__table__.select().with_only_columns(Setting.value).where(Setting.key == clock.KEY))
+            return connection.scalar(sa.select(Setting.value).where(Setting.key == clock.KEY))
 
-    return clock.DemoClock(load)
+    return clock.SimulatedClock(load)
 
 
 def _blueprints(app: Flask) -> None:
@@ -132,6 +133,3 @@ def _headers(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-cache")
         response.headers.add("Vary", "Cookie")
     return response
-
-
-

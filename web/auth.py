@@ -26,14 +26,21 @@ R = TypeVar("R")
 blueprint = Blueprint("auth", __name__)
 login_manager = LoginManager()
 
-HOME = {"planner": "planner.home", "supervisor": "clerk.desk", "clerk": "clerk.desk", "agency": "clerk.agency"}
+HOME = {
+    "planner": "planner.home",
+    "supervisor": "clerk.desk",
+    "clerk": "clerk.desk",
+    "agency": "clerk.agency",
+}
 """Where each role starts."""
 
 
 class Throttle:
     """Slows guessing down: after `free` wrong passwords for a name from an address, each try costs a doubling wait."""
 
-    def __init__(self, free: int = 5, longest_s: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, free: int = 5, longest_s: float = 300.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._free, self._longest, self._clock = free, longest_s, clock
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}
         self._lock = threading.Lock()

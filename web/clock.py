@@ -1,17 +1,20 @@
 """What time it is: the real time, or the accelerated time of the demonstration.
 
 Nothing below `web` reads a clock. Above it everything asks `now()`, so that a simulated day and a frozen test are one
-mechanism. The demonstration's clock is three numbers in the settings table, moved on by the process that runs the
-simulated day; every process reads them again at most once a second.
+mechanism. The demonstration's anchor stands in the settings table, moved on by the process that runs the simulated
+day; every process reads it again at most once a second.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 from flask import current_app
+
+from fleet.simulation.clock import DemoClock
 
 KEY = "demo_clock"
 
@@ -24,37 +27,22 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class DemoClock:
-    """Simulated time: `sim + (real - anchor) x speed`, with the anchor kept in the database."""
+class SimulatedClock:
+    """The demonstration's time, from the anchor that `load` reads (None before the demonstration is prepared)."""
 
-    def __init__(self, load: Callable[[], dict[str, object] | None]) -> None:
+    def __init__(self, load: Callable[[], dict[str, Any] | None]) -> None:
         self._load = load
-        self._read_at = -10.0
-        self._anchor: tuple[datetime, datetime, float] | None = None
+        self._read_at: float | None = None
+        self._anchor: DemoClock | None = None
 
     def now(self) -> datetime:
         """The simulated instant, UTC; the real one while no demonstration has been started."""
-        if time.monotonic() - self._read_at > 1.0:
+        if self._read_at is None or time.monotonic() - self._read_at > 1.0:
             self._read_at = time.monotonic()
-            self._anchor = parse_anchor(self._load())
+            stored = self._load()
+            self._anchor = DemoClock.from_dict(stored) if stored else None
         real = datetime.now(UTC)
-        if self._anchor is None:
-            return real
-        at_real, at_sim, speed = self._anchor
-        return at_sim + timedelta(seconds=(real - at_real).total_seconds() * speed)
-
-
-def parse_anchor(value: dict[str, object] | None) -> tuple[datetime, datetime, float] | None:
-    """(real instant, simulated instant, speed) out of the stored setting; None where there is none."""
-    if not value:
-        return None
-    real, sim = (datetime.fromisoformat(str(value[k])) for k in ("real", "sim"))
-    return real, sim, float(str(value["speed"]))
-
-
-def anchor(real: datetime, sim: datetime, speed: float) -> dict[str, object]:
-    """The stored form of a demonstration clock."""
-    return {"real": real.isoformat(), "sim": sim.isoformat(), "speed": speed}
+        return self._anchor.at(real) if self._anchor else real
 
 
 def now() -> datetime:

@@ -7,29 +7,27 @@ then the relay is told so that screens hear of it (publish after commit).
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from queueing.engine import begin_write, make_engine
+from queueing.engine import make_engine, transaction
 from queueing.store import Base
 
 T = TypeVar("T")
-RETRIES = 8
-"""How often a PostgreSQL transaction is tried again after a serialisation failure or a deadlock."""
 
 
 class _Database(SQLAlchemy):
     """Flask-SQLAlchemy over the engine that every process of the product uses."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> sa.Engine:
-        return make_engine(str(options["url"]) if not isinstance(options["url"], sa.URL) else options["url"].render_as_string(hide_password=False))
+        return make_engine(make_url(options["url"]).render_as_string(hide_password=False))
 
 
 db = _Database(metadata=Base.metadata)
@@ -51,30 +49,12 @@ class Writer:
     def __call__(self, work: Callable[[Session], T]) -> T:
         """Commit what `work(session)` did and give back its result; on any error nothing of it remains."""
         if self._one is None:
-            result = self._retried(work)
+            result = transaction(self._sessions, work)
         else:
             with self._one:
-                result = self._once(work)
+                result = transaction(self._sessions, work)
         self._after_commit()
         return result
-
-    def _once(self, work: Callable[[Session], T]) -> T:
-        with self._sessions() as session:
-            begin_write(session)
-            result = work(session)
-            session.commit()
-            return result
-
-    def _retried(self, work: Callable[[Session], T]) -> T:
-        for attempt in range(RETRIES):
-            try:
-                return self._once(work)
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None)
-                if state not in ("40001", "40P01") or attempt == RETRIES - 1:
-                    raise
-                time.sleep(0.005 * 2**attempt)
-        raise AssertionError("unreachable")
 
 
 def write(work: Callable[[Session], T]) -> T:

@@ -39,7 +39,16 @@ STATUS: dict[str, int] = {
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     """An RFC 9457 problem. `code` is stable; `detail` is a plain sentence."""
-    response = jsonify({"type": "about:blank", "title": code.replace("_", " "), "status": status, "code": code, "detail": detail, **more})
+    response = jsonify(
+        {
+            "type": "about:blank",
+            "title": code.replace("_", " "),
+            "status": status,
+            "code": code,
+            "detail": detail,
+            **more,
+        }
+    )
     response.status_code = status
     response.content_type = "application/problem+json"
     return response
@@ -64,13 +73,17 @@ def words_for(code: str, fallback: str) -> str:
         "numbers_exhausted": _("All tickets for today have been taken. Please ask a member of staff."),
         "unknown_service": _("This service is not offered here."),
         "already_called": _("Somebody else has already called this ticket."),
-        "move_not_possible": _("This cannot be done with the ticket as it is now. The page shows its present state."),
+        "move_not_possible": _(
+            "This cannot be done with the ticket as it is now. The page shows its present state."
+        ),
         "desk_closed": _("Open your desk first."),
         "desk_not_open": _("Open your desk first."),
         "nothing_to_undo": _("There is nothing to undo."),
         "undo_refused": _("This can no longer be undone: something has changed since."),
         "recall_limit": _("This ticket has been called as often as allowed. Mark it as not here."),
-        "stale_revision": _("Somebody changed this plan while you were looking at it. The page now shows the newest state."),
+        "stale_revision": _(
+            "Somebody changed this plan while you were looking at it. The page now shows the newest state."
+        ),
         "ticket_not_found": _("We do not know this ticket."),
         "queue_not_found": _("We do not know this queue."),
     }
@@ -97,14 +110,20 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def csrf(error: CSRFError) -> Any:
-        return page(400, "form_expired", _("This page was open for too long. Go back, reload it and try again."))
+        return page(
+            400, "form_expired", _("This page was open for too long. Go back, reload it and try again.")
+        )
 
     @app.errorhandler(OperationalError)
     def database(error: OperationalError) -> Any:
         app.logger.error("database: %s", error)
         if wants_json():
             return problem(503, "database_unavailable", "the database does not answer; nothing was changed")
-        return page(503, "database_unavailable", _("Our records cannot be reached just now. Nothing was lost. Please try again in a minute."))
+        return page(
+            503,
+            "database_unavailable",
+            _("Our records cannot be reached just now. Nothing was lost. Please try again in a minute."),
+        )
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Any:

@@ -52,11 +52,31 @@ def metrics() -> Response:
     by_state = Gauge("tickets_live", "tickets that are not finished, by state", ["state"], registry=registry)
     for state in ("booked", "waiting", "called", "serving", "parked", "missed"):
         by_state.labels(state).set(states.get(state, 0))
-    gauge("queues_open", "queues that issue tickets", session.scalar(sa.select(sa.func.count()).where(Queue.state == "open")) or 0)
-    gauge("visits_open", "visits of mobile centers that are open", session.scalar(sa.select(sa.func.count()).where(Visit.status == "open")) or 0)
-    gauge("centers_silent", "mobile centers not heard from in time", session.scalar(sa.select(sa.func.count()).where(Center.silent)) or 0)
-    gauge("plans_solving", "plans being drafted", session.scalar(sa.select(sa.func.count()).where(Plan.status == "solving")) or 0)
-    gauge("outbox_newest_id", "newest change announced to screens", session.scalar(sa.select(sa.func.max(Outbox.id))) or 0)
+    gauge(
+        "queues_open",
+        "queues that issue tickets",
+        session.scalar(sa.select(sa.func.count()).where(Queue.state == "open")) or 0,
+    )
+    gauge(
+        "visits_open",
+        "visits of mobile centers that are open",
+        session.scalar(sa.select(sa.func.count()).where(Visit.status == "open")) or 0,
+    )
+    gauge(
+        "centers_silent",
+        "mobile centers not heard from in time",
+        session.scalar(sa.select(sa.func.count()).where(Center.silent)) or 0,
+    )
+    gauge(
+        "plans_solving",
+        "plans being drafted",
+        session.scalar(sa.select(sa.func.count()).where(Plan.status == "solving")) or 0,
+    )
+    gauge(
+        "outbox_newest_id",
+        "newest change announced to screens",
+        session.scalar(sa.select(sa.func.max(Outbox.id))) or 0,
+    )
     gauge("product_time_seconds", "the product's clock, seconds since 1970", clock.now().timestamp())
     gauge("demo", "1 in the demonstration", float(current_app.extensions["settings"].demo))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

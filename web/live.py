@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from flask import Flask
 from flask_login import current_user
 from flask_socketio import Namespace, SocketIO, emit, join_room, leave_room
+from queueing.status import public_status
 from sqlalchemy.orm import Session
 
 from fleet.store import Center, Plan
-from queueing.status import public_status
 from queueing.store import Outbox, Queue
 from web import clock
 from web.db import read
@@ -75,7 +75,9 @@ class Relay:
             try:
                 self.pump()
             except sa.exc.SQLAlchemyError as error:
-                LOG.warning("relay: the database does not answer (%s); trying again", error.__class__.__name__)
+                LOG.warning(
+                    "relay: the database does not answer (%s); trying again", error.__class__.__name__
+                )
                 self._stop.wait(1.0)
 
     def pump(self) -> int:
@@ -89,7 +91,9 @@ class Relay:
             ).all()
         fresh = [row for row in rows if row.id not in self._seen] if self._window else rows
         for row in fresh:
-            self._target.emit("changed", message(row.topic, row.seq, row.part, row.data), namespace=NAMESPACE, to=row.topic)
+            self._target.emit(
+                "changed", message(row.topic, row.seq, row.part, row.data), namespace=NAMESPACE, to=row.topic
+            )
         if rows:
             self._last = max(self._last, rows[-1].id)
         if self._window:
@@ -129,18 +133,20 @@ class Live(Namespace):  # type: ignore[misc]
         if topic is None or not isinstance(after, int):
             emit("refused", {"code": "not_allowed"})
             return
-        rows = read().execute(
-            sa.select(Outbox.seq, Outbox.part, Outbox.data)
-            .where(Outbox.topic == topic, Outbox.seq > after)
-            .order_by(Outbox.seq)
-            .limit(RESYNC_ROWS + 1)
-        ).all()
+        rows = (
+            read()
+            .execute(
+                sa.select(Outbox.seq, Outbox.part, Outbox.data)
+                .where(Outbox.topic == topic, Outbox.seq > after)
+                .order_by(Outbox.seq)
+                .limit(RESYNC_ROWS + 1)
+            )
+            .all()
+        )
         state = topic_state(read(), topic)
         if state is None:
             emit("refused", {"code": "not_found"})
-        elif state["seq"] <= after:
-            emit("state", state)
-        elif not rows or rows[0].seq != after + 1 or len(rows) > RESYNC_ROWS:
+        elif state["seq"] <= after or not rows or rows[0].seq != after + 1 or len(rows) > RESYNC_ROWS:
             emit("state", state)
         else:
             for row in rows:
@@ -167,10 +173,16 @@ def topic_state(session: Session, topic: str) -> dict[str, Any] | None:
     if kind == "queue":
         queue = session.get(Queue, number, populate_existing=True)
         return {"queue": number, **queue_state(session, queue)} if queue else None
-    thing: Center | Plan | None = session.get(Center if kind == "center" else Plan, number, populate_existing=True)  # type: ignore[arg-type]
+    thing: Center | Plan | None = session.get(
+        Center if kind == "center" else Plan, number, populate_existing=True
+    )  # type: ignore[arg-type]
     if thing is None:
         return None
-    extra = {"state": thing.state, "late": thing.late_minutes} if isinstance(thing, Center) else {"status": thing.status, "progress": thing.progress}
+    extra = (
+        {"state": thing.state, "late": thing.late_minutes}
+        if isinstance(thing, Center)
+        else {"status": thing.status, "progress": thing.progress}
+    )
     return {kind: number, "seq": thing.seq, **extra}
 
 
@@ -188,7 +200,9 @@ def queue_state(session: Session, queue: Queue) -> dict[str, Any]:
 
 def prune(session: Session, *, now: Any, keep_hours: int = 2) -> int:
     """Delete outbox rows that no reconnecting screen will ask for; returns how many."""
-    return session.execute(sa.delete(Outbox).where(Outbox.created_at < now - timedelta(hours=keep_hours))).rowcount  # type: ignore[attr-defined,no-any-return]
+    return session.execute(
+        sa.delete(Outbox).where(Outbox.created_at < now - timedelta(hours=keep_hours))
+    ).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
 def init_app(app: Flask) -> None:

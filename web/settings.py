@@ -69,7 +69,9 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     if url.startswith(("postgres://", "postgresql://")):
         url = "postgresql+psycopg://" + url.split("://", 1)[1]
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        faults.append(f"DATABASE_URL must start with sqlite:/// or postgresql://, it is {url.split(':', 1)[0]}:...")
+        faults.append(
+            f"DATABASE_URL must start with sqlite:/// or postgresql://, it is {url.split(':', 1)[0]}:..."
+        )
     redis_url = source.get("REDIS_URL", "").strip() or None
     if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL must start with redis://, rediss:// or unix://")

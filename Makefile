@@ -1,0 +1,70 @@
+# Two commands matter: `make run` and `make test`. Everything they need they install themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+DATA_DIR ?= var
+export PORT DATA_DIR
+# Two test processes: the machine this must pass on has two cores.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test test-all lint format bench reset setup setup-dev system
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+run: setup ## prepare the demonstration (first time up to 5 minutes), then serve it at http://localhost:$PORT
+	@DEMO=1 $(BIN)/flask --app wsgi demo prepare
+	@DEMO=1 exec $(BIN)/gunicorn -c python:web.serve wsgi:app
+
+serve: setup ## serve an installation of your own (no demonstration); see docs/operations.md
+	@$(BIN)/flask --app wsgi db upgrade
+	@exec $(BIN)/gunicorn -c python:web.serve wsgi:app
+
+test: setup-dev system ## all tests, under 15 minutes on two cores
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+
+test-all: setup-dev system lint ## all tests, the slow ones too, and lint
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+lint: setup-dev ## ruff, mypy (strict below web) and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy routing queueing fleet web
+	@$(BIN)/lint-imports
+
+format: setup-dev ## format the code
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+bench: setup-dev ## benchmarks, side by side with their baselines; figures go to docs/benchmarks.md by hand
+	@$(BIN)/python -m tests.bench
+
+reset: ## delete the data of this folder's installation, after asking
+	@.ci/reset "$(DATA_DIR)"
+
+setup: $(VENV)/.ready web/static/vendor/.ready
+
+setup-dev: setup $(VENV)/.ready-dev
+
+system: ## (for tests) Debian's chromium, postgresql, redis and an Arabic font
+	@.ci/system
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
+	@echo "making the virtual environment ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: $(VENV)/bin/python requirements.txt
+	@echo "installing Python packages ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@echo "installing tools for tests and lint ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+web/static/vendor/.ready: package.json package-lock.json $(VENV)/.ready
+	@.ci/frontend "$(BIN)"
+	@touch $@

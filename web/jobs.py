@@ -1,0 +1,232 @@
+"""Scheduled work: what runs when, in the product's own time, by one leader.
+
+APScheduler beats once a second in every process; only the leader's beat does anything. Each job has a cron trigger in
+Africa/Cairo, where clock changes are APScheduler's business, and remembers its last run in the settings table. So a job
+missed while the server was down runs once when it comes back, and the same table serves the accelerated clock of the
+demonstration. Heavy work goes to a child process, so that pages stay quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from flask import Flask
+from fleet.days import run_day_transitions
+from fleet.tracking import mark_silent
+from queueing.desks import close_forgotten
+
+from fleet.store import Setting
+from web import clock, live
+from web.db import read, write
+from web.leader import Leadership, leadership
+
+LOG = logging.getLogger(__name__)
+CAIRO = ZoneInfo("Africa/Cairo")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of scheduled work. `child` jobs run as `flask jobs run NAME` in a process of their own."""
+
+    name: str
+    words: str
+    trigger: CronTrigger
+    run: Callable[[datetime], object]
+    child: bool = False
+
+
+def cron(**fields: str | int) -> CronTrigger:
+    """A cron trigger in Cairo's local time."""
+    return CronTrigger(timezone=CAIRO, **fields)
+
+
+def open_and_close(now: datetime) -> object:
+    """Open and close queues, desks and visits that are due."""
+    return write(lambda session: run_day_transitions(session, now=now))
+
+
+def forgotten(now: datetime) -> object:
+    """Close tickets left open from earlier days."""
+    return write(lambda session: close_forgotten(session, now=now))
+
+
+def silent(now: datetime) -> object:
+    """Mark mobile centers on duty that have not been heard from."""
+    return write(lambda session: mark_silent(session, now=now))
+
+
+def prune(now: datetime) -> object:
+    """Delete announcements that no screen will ask for again."""
+    return write(lambda session: live.prune(session, now=now))
+
+
+def measure(now: datetime) -> object:
+    """Bring the measures of the day up to date."""
+    from web.nightly import measure_today
+
+    return measure_today(now)
+
+
+def forecast(now: datetime) -> object:
+    """Nightly: measure yesterday, forecast the coming days, value visits."""
+    from web.nightly import make_forecasts
+
+    return make_forecasts(now)
+
+
+def weekly_draft(now: datetime) -> object:
+    """Draft next week, for a planner to look at and publish."""
+    from web.nightly import draft_next_week
+
+    return draft_next_week(now)
+
+
+JOBS: tuple[Job, ...] = (
+    Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
+    Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
+    Job("measure", "measure the day's queues", cron(minute="*/15", hour="7-18"), measure, child=True),
+    Job("prune", "delete old announcements", cron(minute=20), prune),
+    Job("forgotten", "close tickets left open overnight", cron(hour=23, minute=50), forgotten),
+    Job("forecast", "nightly forecast and values", cron(hour=2, minute=10), forecast, child=True),
+    Job(
+        "weekly_draft",
+        "draft next week",
+        cron(day_of_week="wed", hour=20, minute=0),
+        weekly_draft,
+        child=True,
+    ),
+)
+
+
+def next_run(job: Job, last: datetime) -> datetime | None:
+    """When `job` is due after its last run at `last`."""
+    return job.trigger.get_next_fire_time(None, last + timedelta(microseconds=1))  # type: ignore[no-any-return]
+
+
+def due(jobs: tuple[Job, ...], last_runs: dict[str, datetime], now: datetime) -> list[Job]:
+    """Jobs whose time has come between their last run and `now`; several missed runs are one."""
+    chosen = []
+    for job in jobs:
+        at = next_run(job, last_runs[job.name]) if job.name in last_runs else None
+        if at is not None and at <= now:
+            chosen.append(job)
+    return chosen
+
+
+def last_runs(now: datetime) -> dict[str, datetime]:
+    """Last run of every job, from the settings; a job never run counts from `now`."""
+    stored = read().get(Setting, "jobs", populate_existing=True)
+    value = stored.value if stored else {}
+    return {job.name: datetime.fromisoformat(value[job.name]) if job.name in value else now for job in JOBS}
+
+
+def remember(runs: dict[str, datetime]) -> None:
+    """Keep the last runs."""
+    value = {name: at.isoformat() for name, at in runs.items()}
+
+    def store(session: object) -> None:
+        session.merge(Setting(key="jobs", value=value))  # type: ignore[attr-defined]
+
+    write(store)
+
+
+class Scheduler:
+    """Beats once a second and runs what is due, in the leader only."""
+
+    def __init__(self, app: Flask, lock: Leadership, jobs: tuple[Job, ...] = JOBS) -> None:
+        self.app = app
+        self.jobs = jobs
+        self._lock = lock
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._runs: dict[str, datetime] | None = None
+        self._background = BackgroundScheduler(
+            timezone=CAIRO, executors={"default": {"type": "threadpool", "max_workers": 1}}
+        )
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._background.add_job(
+            self.beat, "interval", seconds=1, max_instances=1, coalesce=True, misfire_grace_time=None
+        )
+        self._background.start()
+
+    def stop(self) -> None:
+        """End the beat, the children and the leadership."""
+        self._background.shutdown(wait=False)
+        for child in self._children.values():
+            if child.poll() is None:
+                child.terminate()
+        self._lock.release()
+
+    def beat(self) -> list[str]:
+        """One round. Returns the names of the jobs that ran or were started."""
+        with self.app.app_context():
+            try:
+                if not self._lock.acquire():
+                    self._runs = None
+                    return []
+                self._keep_simulated_day()
+                return self._round(clock.now())
+            except Exception:
+                # A job that fails must not end the beat of the others.
+                LOG.exception("scheduler: this round failed")
+                return []
+
+    def _round(self, now: datetime) -> list[str]:
+        if self._runs is None:
+            self._runs = last_runs(now)
+            remember(self._runs)
+        started = []
+        for job in due(self.jobs, self._runs, now):
+            if job.child and (child := self._children.get(job.name)) is not None and child.poll() is None:
+                continue  # the last one is still at work: due again at the next beat
+            self._runs[job.name] = now
+            started.append(job.name)
+            try:
+                if job.child:
+                    self._children[job.name] = self._spawn("jobs", "run", job.name, nice=10)
+                else:
+                    job.run(now)
+            except Exception:
+                LOG.exception("job %s failed", job.name)
+        if any(job.name in started for job in self.jobs if job.name not in ("days", "silent")):
+            remember(self._runs)
+        return started
+
+    def _keep_simulated_day(self) -> None:
+        if not self.app.extensions["settings"].demo_speed:
+            return
+        child = self._children.get("day")
+        if child is None or child.poll() is not None:
+            if child is not None:
+                LOG.warning("the simulated day ended with code %s; starting it again", child.returncode)
+            self._children["day"] = self._spawn("day", "run", nice=5)
+
+    def _spawn(self, *words: str, nice: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *words],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "SCHEDULER": "0"},
+            preexec_fn=lambda: os.nice(nice) and None,
+        )
+
+
+def start(app: Flask) -> Scheduler | None:
+    """Start the scheduler of this process, unless settings say no."""
+    settings = app.extensions["settings"]
+    if not settings.scheduler:
+        return None
+    with app.app_context():
+        lock = leadership(app.extensions["writer"].engine, settings.data_dir)
+    scheduler = Scheduler(app, lock)
+    scheduler.start()
+    return scheduler
