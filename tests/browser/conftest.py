@@ -60,7 +60,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cast.World
 
 @pytest.fixture
 def live(template: tuple[Path, cast.World], tmp_path: Path) -> Iterator[Live]:
-    """The application with sockets and relay on http://127.0.0.1:<free port>, over a fresh copy of the cast."""
+    """The application with sockets and relay on a free loopback port, over a fresh copy of the cast."""
     cast.copy_database(template[0], tmp_path / "test.db")
     clock = cast.StillClock()
     app = create_app(cast.settings_for(tmp_path), time_source=clock)
@@ -92,8 +92,8 @@ def browser() -> Iterator[Any]:
 def open_page(browser: Any, live: Live) -> Iterator[Callable[..., Any]]:
     """`open_page("/desk", user="clerk", language="en", width=1366)` -> a Playwright page in its own context.
 
-    `path` is given without the language prefix. `scripts=False` switches JavaScript off. Errors that a page's script
-    throws fail the test.
+    `path` is given without the language prefix. `scripts=False` switches JavaScript off. An error
+    that a page's script throws fails the test.
     """
     contexts: list[Any] = []
     faults: list[str] = []

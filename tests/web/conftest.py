@@ -1,4 +1,4 @@
-"""Fixtures of the web tests: an application over its own copy of the cast's database, and people signed in."""
+"""Fixtures of the web tests: an application over its own copy of the cast, and people signed in."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def clock() -> cast.StillClock:
 
 @pytest.fixture
 def app(template: tuple[Path, cast.World], clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
-    """The application over a fresh copy of the cast. CSRF checks are off; `app.config["WTF_CSRF_ENABLED"] = True`
-    turns them on for a test that sends the forms of a page."""
+    """The application over a fresh copy of the cast. CSRF checks are off;
+    `app.config["WTF_CSRF_ENABLED"] = True` turns them on for a test that sends a page's forms."""
     cast.copy_database(template[0], tmp_path / "test.db")
     made = create_app(cast.settings_for(tmp_path), time_source=clock)
     made.config["WTF_CSRF_ENABLED"] = False
@@ -53,7 +53,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def login(app: Flask) -> Callable[..., FlaskClient]:
-    """`login("clerk")` -> a new client signed in as that account; `login(client, "clerk")` signs that client in."""
+    """`login("clerk")` -> a new client signed in so; `login(client, "clerk")` signs that client in."""
 
     def sign(*args: Any) -> FlaskClient:
         client: FlaskClient = args[0] if len(args) == 2 else app.test_client()

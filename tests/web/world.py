@@ -1,7 +1,8 @@
-"""The fixed cast of the web tests: a network small enough to know by heart, people with known passwords, a still clock.
+"""The fixed cast of the web tests: a small network, people with known passwords, a still clock.
 
 Two governorates, six sites, five queues with desks, two mobile centers with one visit each. It is Sunday
-22 November 2026, 10:00 in Cairo. Fixed queues and the van's queue of today are open; nobody sits at a desk yet.
+22 November 2026, 10:00 in Cairo. Fixed queues and the van's queue of today are open; nobody sits
+at a desk yet.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class World:
     governorate_a: int
     governorate_b: int
     site_a: int
-    """Fixed center in Aswan city, one queue of three desks; `clerk`, `clerk2` and `supervisor` work here."""
+    """Fixed center in Aswan city, one queue, three desks: `clerk`, `clerk2`, `supervisor`."""
     site_b: int
-    """Service complex in Nasr City, two queues of two desks; `other_clerk` and `other_supervisor` work here."""
+    """Service complex in Nasr City, two queues of two desks: `other_clerk`, `other_supervisor`."""
     village_a: int
     village_a2: int
     village_b: int
@@ -385,7 +386,7 @@ def forms(html: str) -> list[Form]:
 
 
 def form_to(html: str, ending: str) -> Form:
-    """The first form whose action ends with `ending`. Raises AssertionError that lists the actions there are."""
+    """The first form whose action ends with `ending`. Raises AssertionError that lists the actions."""
     found = forms(html)
     for form in found:
         if form.action.split("?")[0].endswith(ending):
