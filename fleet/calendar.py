@@ -1,11 +1,12 @@
 """Days, weeks and hours in Egypt: working days, holidays, Ramadan, and local minutes against UTC. Pure.
 
-Weeks start on Saturday. Fixed centers work Sunday to Thursday, mobile centers Saturday to Thursday. Holidays come from
-PyPI `holidays` (EG), Ramadan from `hijridate` (Umm al-Qura); what the cabinet decrees or the moon sighting moves stands in
-`network/data/decrees.csv`, which wins. `Calendar` is a value: tests and installations make their own from their own rows.
+Weeks start on Saturday. Fixed centers work Sunday to Thursday, mobile centers Saturday to Thursday. Holidays
+come from PyPI `holidays` (EG), Ramadan from `hijridate` (Umm al-Qura); what the cabinet decrees or the moon
+sighting moves stands in `network/data/decrees.csv`, which wins. `Calendar` is a value: tests and
+installations make their own from their own rows.
 
-Cairo's clock: on the last Friday of April 00:00 becomes 01:00, so that local midnight does not exist; on the last Thursday
-of October 24:00 becomes 23:00, so that 23:00-23:59 happen twice.
+Cairo's clock: on the last Friday of April 00:00 becomes 01:00, so that local midnight does not exist; on the
+last Thursday of October 24:00 becomes 23:00, so that 23:00-23:59 happen twice.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Holiday:
 
 @dataclass(frozen=True)
 class Decrees:
-    """What was announced and overrides the packages: days off, days worked all the same, first and last days of Ramadan."""
+    """What was announced and overrides the packages: days off, days worked all the same, first and last days
+    of Ramadan."""
 
     off: Mapping[date, Holiday] = field(default_factory=dict)
     worked: frozenset[date] = frozenset()
@@ -118,11 +120,13 @@ class Calendar:
         return DayClass.RAMADAN if self.is_ramadan(day) else DayClass.ORDINARY
 
     def is_working_day(self, day: date, *, weekdays: str = FIXED_WEEK) -> bool:
-        """Whether a center with these weekdays (Saturday to Friday, '1' works) works: its weekday, and no holiday."""
+        """Whether a center with these weekdays (Saturday to Friday, '1' works) works: its weekday, and no
+        holiday."""
         return weekdays[weekday_index(day)] == "1" and self.holiday(day) is None
 
     def hours(self, day: date, open_minute: int, close_minute: int) -> tuple[int, int]:
-        """Opening hours of the day in minutes from local midnight: the usual ones, in Ramadan within 09:00-14:00."""
+        """Opening hours of the day in minutes from local midnight: the usual ones, in Ramadan within
+        09:00-14:00."""
         if not self.is_ramadan(day):
             return open_minute, close_minute
         return max(open_minute, RAMADAN_HOURS[0]), min(close_minute, RAMADAN_HOURS[1])
@@ -157,7 +161,8 @@ class Calendar:
 
 
 def _near(decreed: date | None, computed: date) -> date:
-    """A sighting moves Ramadan by a day or two; a year with two Ramadans must not have one moved onto the other."""
+    """A sighting moves Ramadan by a day or two; a year with two Ramadans must not have one moved onto the
+    other."""
     return decreed if decreed is not None and abs((decreed - computed).days) <= 3 else computed
 
 
@@ -206,10 +211,12 @@ def local_minute(now: datetime, zone: ZoneInfo = CAIRO) -> int:
 
 
 def local_instant(day: date, minute: int, zone: ZoneInfo = CAIRO) -> datetime:
-    """The UTC instant when the wall clock of `day` shows `minute` minutes after midnight (1440 and more: later days).
+    """The UTC instant when the wall clock of `day` shows `minute` minutes after midnight (1440 and more:
+    later days).
 
-    A repeated minute means its first time. A minute that the clock skips means the instant of the jump: 00:00 to 00:59 on
-    24 April 2026 in Cairo are all 23 April 22:00 UTC, when the clock shows 01:00. Never decreasing in `minute` otherwise.
+    A repeated minute means its first time. A minute that the clock skips means the instant of the jump:
+    00:00 to 00:59 on 24 April 2026 in Cairo are all 23 April 22:00 UTC, when the clock shows 01:00. Never
+    decreasing in `minute` otherwise.
     """
     wall = datetime.combine(day, time()) + timedelta(minutes=minute)
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -1,9 +1,10 @@
 """How many people come, when, and for what: the prior that forecasts and simulations start from. Pure.
 
-Level: 377,221 requests a year in Sharqia (7,163,824 inhabitants), 2025, over 248 working days: 52.7 requests per 1,000
-people and year (Shorouk, 8 January 2026). Shapes of the day and week are our own round values, shaped by what published
-logs of municipal offices show (a late-morning peak, a fuller first day), stretched over Egyptian hours; seasons by the
-June to August peak of school, military and ration-card files (press, 2015) and a 40% swing between months (2025).
+Level: 377,221 requests a year in Sharqia (7,163,824 inhabitants), 2025, over 248 working days: 52.7 requests
+per 1,000 people and year (Shorouk, 8 January 2026). Shapes of the day and week are our own round values,
+shaped by what published logs of municipal offices show (a late-morning peak, a fuller first day), stretched
+over Egyptian hours; seasons by the June to August peak of school, military and ration-card files (press,
+2015) and a 40% swing between months (2025).
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ WORKING_DAYS = 248
 """Working days a year of a fixed center, as in the published figure."""
 
 DAY_PROFILE = (0.55, 0.95, 1.20, 1.30, 1.25, 1.10, 0.95, 0.55)
-"""Relative arrival rate in eighths of the opening time: people come late in the morning, few in the last minutes."""
+"""Relative arrival rate in eighths of the opening time: people come late in the morning, few in the last
+minutes."""
 
 WEEKDAY_FACTORS = {5: 0.90, 6: 1.09, 0: 1.02, 1: 0.98, 2: 0.95, 3: 0.96, 4: 0.0}
-"""By `date.weekday()`; Sunday opens the week of fixed centers (their five days average 1), Saturday is for vans only."""
+"""By `date.weekday()`; Sunday opens the week of fixed centers (their five days average 1), Saturday is for
+vans only."""
 
 MONTH_FACTORS = {
     1: 1.05,
@@ -64,7 +67,8 @@ def daily_requests(
 
 
 def expected_requests(population: float, day: date, *, calendar: Calendar | None = None) -> float:
-    """Requests expected on this very day at a fixed center: 0 on its days off, else level x weekday x month x Ramadan."""
+    """Requests expected on this very day at a fixed center: 0 on its days off, else level x weekday x month
+    x Ramadan."""
     kind = (calendar or default_calendar()).day_class(day)
     if kind not in (DayClass.ORDINARY, DayClass.RAMADAN):
         return 0.0
@@ -78,7 +82,8 @@ def day_factor(day: date, kind: DayClass) -> float:
 
 
 def hour_shares(open_minute: int, close_minute: int) -> dict[int, float]:
-    """Share of a day's arrivals in each local hour (0-23), from opening to closing in minutes from midnight; sums to 1."""
+    """Share of a day's arrivals in each local hour (0-23), from opening to closing in minutes from midnight;
+    sums to 1."""
     if close_minute <= open_minute:
         return {}
     step = (close_minute - open_minute) / len(DAY_PROFILE)
@@ -104,14 +109,16 @@ def rate_at(minute: float, open_minute: int, close_minute: int) -> float:
 
 
 def service_shares(services: Iterable[Mixed]) -> dict[str, float]:
-    """Share of each service code among the services a place offers, from their popularity; sums to 1 (or is empty)."""
+    """Share of each service code among the services a place offers, from their popularity; sums to 1 (or is
+    empty)."""
     weights = {service.code: service.popularity for service in services}
     total = sum(weights.values())
     return {code: weight / total for code, weight in weights.items()} if total > 0 else {}
 
 
 def mean_service_minutes(services: Iterable[Mixed], shares: Mapping[str, float] | None = None) -> float:
-    """Mean minutes at the counter over a mix: each service is triangular (low, mode, high), mean (l + m + h) / 3."""
+    """Mean minutes at the counter over a mix: each service is triangular (low, mode, high), mean (l + m + h)
+    / 3."""
     services = list(services)
     shares = shares if shares is not None else service_shares(services)
     return sum(shares[s.code] * (s.minutes_low + s.minutes_mode + s.minutes_high) / 3 for s in services)

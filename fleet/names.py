@@ -1,10 +1,12 @@
 """Folding of typed place names, so that one place is found whatever its spelling. Pure.
 
-Arabic: diacritics, tatweel and direction marks go; hamza forms become alef, waw, yaa; taa marbuta becomes haa; alef
-maqsura becomes yaa; Persian and Urdu code points of the same letters become the Arabic ones; the definite article goes.
+Arabic: diacritics, tatweel and direction marks go; hamza forms become alef, waw, yaa; taa marbuta becomes
+haa; alef maqsura becomes yaa; Persian and Urdu code points of the same letters become the Arabic ones; the
+definite article goes.
 
-Latin: accents, apostrophes (ayn, hamza) and case go; articles in all their assimilated forms (El, Al-, Ash-, An ...) go;
-the spellings of one sound become one (Fayoum = Faiyum = Fayyum, Qena = Kena, Girga = Jirja, Damanhour = Damanhur).
+Latin: accents, apostrophes (ayn, hamza) and case go; articles in all their assimilated forms (El, Al-, Ash-,
+An ...) go; the spellings of one sound become one (Fayoum = Faiyum = Fayyum, Qena = Kena, Girga = Jirja,
+Damanhour = Damanhur).
 
 Folding is lossy on purpose and applied to both sides of a comparison; it is never shown to anybody.
 """
@@ -26,8 +28,30 @@ _APOSTROPHES = re.compile("[’‘ʼʻʾʿ'`´′ʹ“”\"]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\u061c]")
 _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = frozenset(
-    "al el il l as es ash esh an en ar er at et ath ad ed adh az ez ed the".split()
-)  # assimilated to sun letters; a two-letter name such as "At" alone is kept because an only word is never dropped
+    [
+        "al",
+        "el",
+        "il",
+        "l",
+        "as",
+        "es",
+        "ash",
+        "esh",
+        "an",
+        "en",
+        "ar",
+        "er",
+        "at",
+        "et",
+        "ath",
+        "ad",
+        "ed",
+        "adh",
+    ]
+    + ["az", "ez", "the"]
+)
+"""The article alone and assimilated to sun letters; never dropped when it is the only word."""
+
 
 _CONSONANTS = (
     ("tsch", "sh"),
@@ -49,7 +73,8 @@ _FINAL_H = re.compile(r"[ae]h$")
 
 
 def fold(text: str) -> str:
-    """The text as space-separated folded words; the same for every usual spelling of a place. Idempotent for queries."""
+    """The text as space-separated folded words; the same for every usual spelling of a place. Idempotent for
+    queries."""
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     plain = _APOSTROPHES.sub("", plain)
     plain = "".join(ch for ch in unicodedata.normalize("NFKD", plain.translate(_ARABIC)) if not _is_mark(ch))
@@ -61,9 +86,11 @@ def fold(text: str) -> str:
 
 
 def search_key(name_ar: str, name_en: str, *others: str, limit: int = 400) -> str:
-    """What `Site.search_key` holds: each distinct folded name between bars, `|tnta|...|`, at most `limit` characters.
+    """What `Site.search_key` holds: each distinct folded name between bars, `|tnta|...|`, at most `limit`
+    characters.
 
-    `key LIKE '%|' || fold(q) || '%'` finds names that start with the typed words, `'% word%'` those with a later word.
+    `key LIKE '%|' || fold(q) || '%'` finds names that start with the typed words, `'% word%'` those with a
+    later word.
     """
     seen: list[str] = []
     length = 1
