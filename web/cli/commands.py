@@ -4,4 +4,9 @@ from __future__ import annotations
 
 import click
 
-groups: tuple[click.Command, ...] = ()
+from web.cli.network import network
+from web.cli.plans import plan
+from web.cli.users import token, user
+from web.cli.work import day, demo, jobs
+
+groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo)
