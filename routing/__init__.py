@@ -5,6 +5,7 @@ The public names are these; see docs/routing.md.
 
 from routing.check import Fault, Verdict, check
 from routing.errors import PinError, PlanError, ProblemError, RoutingError
+from routing.explain import Move, explain, move_cost
 from routing.problem import Center, Group, Matrix, Offer, Pin, Place, Problem, Road, Site, load
 from routing.solution import Costs, Plan, Route, Stop, Unserved, save
 from routing.solve import solve
@@ -16,6 +17,7 @@ __all__ = [
     "Fault",
     "Group",
     "Matrix",
+    "Move",
     "Offer",
     "Pin",
     "PinError",
@@ -33,7 +35,9 @@ __all__ = [
     "Unserved",
     "Verdict",
     "check",
+    "explain",
     "load",
+    "move_cost",
     "save",
     "solve",
 ]

@@ -190,7 +190,7 @@ def pin_faults(problem: Problem, made: Iterable[tuple[str, int, str, int, int]])
     return [
         Fault(
             "pin_missing",
-            f"{pin.center} day {pin.day}: the pinned {pin.stay} minutes at {pin.site} from {pin.start} are missing",
+            f"{pin.center} day {pin.day}: pinned {pin.stay} minutes at {pin.site} at {pin.start} are gone",
             pin.center,
             pin.day,
             site=pin.site,

@@ -175,9 +175,11 @@ def earliest(
 ) -> Route:
     """Return the route that makes `visits` (site id, stay) in order, each as early as the rules let it.
 
-    The departure is as late as the first start allows. No rule is checked: see `routing.check`.
+    Pinned visits start when they are pinned; the departure is as late as the first start allows. No rule
+    is checked: see `routing.check`.
     """
     c = problem.center_by_id[center]
+    pinned = {(p.site, p.stay): p.start for p in problem.pinned if p.center == center and p.day == day}
     clock, here = c.shift[0], c.depot
     stops: list[Stop] = []
     depart = clock
@@ -186,6 +188,7 @@ def earliest(
         minutes, _ = travel.leg(here, site.place)
         window = site.window(day)
         start = max(clock + minutes + c.setup, window[0] if window else 0)
+        start = pinned.get((name, stay), start)
         if not stops:
             depart = start - c.setup - minutes
         stops.append(Stop(name, start, stay))

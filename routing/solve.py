@@ -8,12 +8,15 @@ from routing.check import check
 from routing.engine.clock import Clock, Progress, Stop
 from routing.engine.columns import Generation
 from routing.engine.fleet import Fleet
+from routing.engine.insertion import Insertion
 from routing.errors import RoutingError
+from routing.explain import explain
 from routing.problem import Problem
 from routing.solution import Plan, describe
 from routing.travel import Travel
 
 DEFAULT_SECONDS = 60.0
+MOST_STOPS = 5  # routes of more stops are too many to price exactly
 
 
 def solve(
@@ -34,12 +37,17 @@ def solve(
     clock = Clock(seconds, iterations, progress, stop)
     travel = Travel(problem)
     fleet = Fleet(problem, travel)
-    engine = Generation(fleet, clock, seed, log)
+    engine: Generation | Insertion
+    if max((gap.stops for gap in fleet.gaps), default=0) > MOST_STOPS:
+        engine = Insertion(fleet, clock, seed)
+    else:
+        engine = Generation(fleet, clock, seed, log)
     engine.run(fleet.columns(start.routes) if start else [])
     routes = tuple(describe(problem, travel, route) for route in fleet.routes(engine.best))
     plan = Plan(problem.name, routes, engine.objective, engine.bound)
     verdict = check(problem, plan, travel=travel)
     if not verdict.feasible:
         raise RoutingError("the engine made a faulty plan: " + "; ".join(f.text for f in verdict.faults))
+    unserved = explain(problem, plan, travel=travel)
     facts = {"seed": seed, "seconds": round(clock.elapsed, 2), "iterations": clock.iteration}
-    return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, (), facts)
+    return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, unserved, facts)
