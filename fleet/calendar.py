@@ -29,7 +29,7 @@ CAIRO = ZoneInfo("Africa/Cairo")
 RAMADAN_HOURS = (9 * 60, 14 * 60)
 """State bodies' hours in Ramadan, minutes from local midnight (cabinet, 2024; decided anew each year)."""
 
-MOBILE_WEEK = "1111110"
+MOBILE_WEEK = VAN_WEEK = "1111110"
 FIXED_WEEK = "0111110"
 """Working days from Saturday to Friday, 1 = works, as in `Center.weekdays`."""
 
@@ -169,7 +169,7 @@ def _near(decreed: date | None, computed: date) -> date:
 @functools.cache
 def default_calendar() -> Calendar:
     """The calendar under the decrees that come with the product (read once)."""
-    text = resources.files("fleet.network").joinpath("data/decrees.csv").read_text(encoding="utf-8-sig")
+    text = resources.files("fleet").joinpath("network/data/decrees.csv").read_text(encoding="utf-8-sig")
     return Calendar(Decrees.from_rows(csv.DictReader(text.splitlines())))
 
 

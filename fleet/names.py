@@ -28,28 +28,8 @@ _APOSTROPHES = re.compile("[’‘ʼʻʾʿ'`´′ʹ“”\"]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\u061c]")
 _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = frozenset(
-    [
-        "al",
-        "el",
-        "il",
-        "l",
-        "as",
-        "es",
-        "ash",
-        "esh",
-        "an",
-        "en",
-        "ar",
-        "er",
-        "at",
-        "et",
-        "ath",
-        "ad",
-        "ed",
-        "adh",
-    ]
-    + ["az", "ez", "the"]
-)
+    ("al", "el", "il", "l", "as", "es", "ash", "esh", "an", "en", "ar", "er", "at", "et", "ath", "ad", "ed")
+) | {"adh", "az", "ez", "the"}
 """The article alone and assimilated to sun letters; never dropped when it is the only word."""
 
 
