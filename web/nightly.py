@@ -1,7 +1,64 @@
-"""The heavy scheduled work: measures, forecasts, values, the weekly draft. Runs in a child process."""
+"""The heavy scheduled work: measures, forecasts, values, the weekly draft. Runs in child processes."""
 
 from __future__ import annotations
 
-import logging
+from datetime import date, datetime, timedelta
 
-LOG = logging.getLogger(__name__)
+import sqlalchemy as sa
+
+from fleet.calendar import local_day, week_of
+from fleet.forecast import make_forecast
+from fleet.store import Plan
+from fleet.value import visit_values
+from queueing.measure import measure_day
+from queueing.store import QueueDay
+from web.db import read, write
+
+DRAFT_SECONDS = 60.0
+CHUNK = 40
+"""Queues measured in one transaction: a clerk's call next never waits long behind it."""
+
+
+def measure_today(now: datetime) -> int:
+    """Bring today's QueueHour rows up to date; returns how many queues were measured."""
+    return _measure(local_day(now))
+
+
+def _measure(day: date) -> int:
+    ids = list(read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id)))
+    for start in range(0, len(ids), CHUNK):
+        some = ids[start : start + CHUNK]
+        write(lambda session, some=some: measure_day(session, some, day))  # type: ignore[misc]
+    return len(ids)
+
+
+def forecast_week(week: date, now: datetime) -> str:
+    """Forecast the week that starts on the Saturday `week` and value a visit at every candidate."""
+    report = write(lambda session: make_forecast(session, week, now=now))
+    write(lambda session: visit_values(session, week, now=now))
+    return str(report)
+
+
+def make_forecasts(now: datetime) -> str:
+    """Nightly: finish yesterday's measures, then forecast this week and the next."""
+    today = local_day(now)
+    _measure(today - timedelta(days=1))
+    this_week = week_of(today)
+    return "; ".join(forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7)))
+
+
+def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
+    """Draft the coming week unless somebody has drafted or published it already."""
+    from web.solving import solve_now, start_plan
+
+    week = week_of(local_day(now)) + timedelta(days=7)
+    taken = read().scalar(
+        sa.select(Plan.id).where(Plan.week == week, Plan.status.in_(("solving", "draft", "published")))
+    )
+    if taken is not None:
+        return f"the week of {week} has plan {taken} already"
+    forecast_week(week, now)
+    plan_id = start_plan(week, seconds=DRAFT_SECONDS, seed=1, actor=actor)
+    solve_now(plan_id)
+    made = read().get(Plan, plan_id, populate_existing=True)
+    return f"plan {plan_id} for the week of {week}: {made.status if made else 'gone'}"

@@ -78,7 +78,7 @@
     }
     if (known === undefined || message.seq === known + 1) seqs[k] = message.seq;
     document.dispatchEvent(new CustomEvent("live:changed", { detail: message }));
-    changed(message.part);
+    (message.parts || [message.part]).forEach(changed);
   });
   window.live = { socket: socket, refresh: changed };
   setTimeout(function () { if (!socket.connected) say(false); }, 8000);

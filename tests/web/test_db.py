@@ -1,0 +1,92 @@
+"""One way to write: all or nothing, then the screens hear."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from fleet.store import Setting
+from queueing.events import announce
+from queueing.store import Outbox, Queue
+from tests.web.world import StillClock, World
+from web import live
+from web.db import read, write
+
+
+def test_nothing_of_failed_work_remains(app: Flask) -> None:
+    """Work that raises after it wrote leaves no trace, and its error reaches the caller."""
+
+    def work(session: Session) -> None:
+        session.add(Setting(key="half", value={"done": False}))
+        session.flush()
+        raise LookupError("on purpose")
+
+    with app.app_context():
+        with pytest.raises(LookupError):
+            write(work)
+        assert read().get(Setting, "half") is None
+
+
+def test_the_page_after_a_write_sees_it(app: Flask) -> None:
+    """The request's session does not keep a snapshot from before the write."""
+    with app.app_context():
+        assert read().get(Setting, "fresh") is None
+        write(lambda session: session.add(Setting(key="fresh", value={"n": 1})))
+        assert read().get_one(Setting, "fresh").value == {"n": 1}
+
+
+def test_many_threads_write_without_losing_one(app: Flask) -> None:
+    """Thirty-two threads raise one counter ten times each; nothing is lost and nobody is refused."""
+    with app.app_context():
+        write(lambda session: session.add(Setting(key="count", value={"n": 0})))
+
+    def add(session: Session) -> None:
+        row = session.get_one(Setting, "count")
+        row.value = {"n": row.value["n"] + 1}
+
+    def press() -> None:
+        with app.app_context():
+            for _time in range(10):
+                write(add)
+
+    threads = [threading.Thread(target=press) for _thread in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with app.app_context():
+        assert read().get_one(Setting, "count").value == {"n": 320}
+
+
+def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never(
+    app: Flask, world: World, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Publish after commit: what was rolled back is never heard of."""
+    sent: list[dict[str, object]] = []
+    monkeypatch.setattr(live.socketio, "emit", lambda name, body, **more: sent.append(body))
+    with app.app_context():
+        relay = live.Relay(app.extensions["writer"].engine, live.socketio)
+        relay.pump()
+        sent.clear()
+        queue_id = read().scalar(sa.select(Queue.id).limit(1))
+        top = read().scalar(sa.select(sa.func.max(Outbox.seq)).where(Outbox.topic == f"queue:{queue_id}")) or 0
+
+        def tell(session: Session, number: int) -> None:
+            announce(session, f"queue:{queue_id}", seq=top + number, part="line", data={"n": number}, now=clock.now())
+
+        write(lambda session: tell(session, 1))
+        with pytest.raises(LookupError):
+
+            def broken(session: Session) -> None:
+                tell(session, 2)
+                raise LookupError("on purpose")
+
+            write(broken)
+        write(lambda session: tell(session, 2))
+        relay.pump()
+        relay.pump()
+    assert [(body["seq"], body["part"]) for body in sent] == [(top + 1, "line"), (top + 2, "line")]

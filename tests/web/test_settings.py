@@ -1,0 +1,56 @@
+"""Settings are read once and every problem is named."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from web.settings import SettingsError, from_environment
+
+
+def test_defaults_are_the_embedded_shape(tmp_path: Path) -> None:
+    """Without any variable: SQLite in the data folder, one process, no demonstration."""
+    settings = from_environment({"DATA_DIR": str(tmp_path)})
+    assert settings.sqlite
+    assert settings.database_url.endswith("centers.db")
+    assert settings.port == 8000
+    assert settings.demo_speed == 0
+
+
+def test_every_problem_is_listed(tmp_path: Path) -> None:
+    """Three wrong variables give one error that names all three."""
+    with pytest.raises(SettingsError) as caught:
+        from_environment(
+            {"DATA_DIR": str(tmp_path), "PORT": "eighty", "DATABASE_URL": "mysql://x", "DEMO_SPEED": "-1"}
+        )
+    for name in ("PORT", "DATABASE_URL", "DEMO_SPEED"):
+        assert name in str(caught.value)
+
+
+def test_password_in_a_database_url_is_not_repeated_in_errors(tmp_path: Path) -> None:
+    """A refused DATABASE_URL does not print its password."""
+    with pytest.raises(SettingsError) as caught:
+        from_environment({"DATA_DIR": str(tmp_path), "DATABASE_URL": "mysql://user:secret@host/x"})
+    assert "secret" not in str(caught.value)
+
+
+def test_postgresql_urls_take_the_driver_we_ship(tmp_path: Path) -> None:
+    """postgres:// and postgresql:// both become the psycopg driver's URL."""
+    for scheme in ("postgres", "postgresql"):
+        settings = from_environment({"DATA_DIR": str(tmp_path), "DATABASE_URL": f"{scheme}://u@h/n"})
+        assert settings.database_url == "postgresql+psycopg://u@h/n"
+
+
+def test_secret_key_is_kept_and_private(tmp_path: Path) -> None:
+    """The key that signs sessions is the same after a restart and readable by its owner only."""
+    first = from_environment({"DATA_DIR": str(tmp_path)}).secret_key
+    assert from_environment({"DATA_DIR": str(tmp_path)}).secret_key == first
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_speed_counts_only_in_the_demonstration(tmp_path: Path) -> None:
+    """DEMO_SPEED outside the demonstration does not bend time."""
+    assert from_environment({"DATA_DIR": str(tmp_path), "DEMO_SPEED": "60"}).demo_speed == 0
+    assert from_environment({"DATA_DIR": str(tmp_path), "DEMO_SPEED": "30", "DEMO": "1"}).demo_speed == 30
