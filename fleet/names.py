@@ -113,3 +113,23 @@ def _latin_word(word: str) -> str:
 
 def _vowel(run: str) -> str:
     return {"a": "a", "e": "i", "i": "i", "y": "i", "o": "u", "u": "u", "w": "u"}[run[-1]]
+
+
+def edits(typed: str, name: str, limit: int) -> int:
+    """Damerau-Levenshtein distance (a swap of neighbours counts one) of two folded texts; `limit` + 1 when it is
+    more."""
+    if abs(len(typed) - len(name)) > limit:
+        return limit + 1
+    before: list[int] = []
+    previous = list(range(len(name) + 1))
+    for i, a in enumerate(typed, 1):
+        row = [i]
+        for j, b in enumerate(name, 1):
+            best = min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == name[j - 2] and typed[i - 2] == b:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        if min(row) > limit:
+            return limit + 1
+        before, previous = previous, row
+    return min(previous[-1], limit + 1)
