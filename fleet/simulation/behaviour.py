@@ -1,6 +1,7 @@
 """What one citizen will do: for which service, how patient, how quick to the desk, how long at it. Pure.
 
-A person is drawn whole at arrival, so that the bulk past, the played morning and the live day tell the same story.
+A person is drawn whole at arrival, so that the bulk past, the played morning and the live day tell the
+same story.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-PATIENCE_MEDIAN_S = 80 * 60
-PATIENCE_SIGMA = 0.75
-"""Patience is log-normal: half would leave after 80 minutes, one in twenty after 23."""
-PRIORITY_MIX = ((0, 0.885), (1, 0.115))
-"""Share of people per priority class: 5.4% of Egyptians are over 65, more at counters, and people with a disability."""
+PATIENCE_MEDIAN_S = 105 * 60
+PATIENCE_SIGMA = 0.7
+"""Patience is log-normal: half would leave after 105 minutes, one in twenty after 33."""
+PRIORITY_MIX = ((0, 0.885), (1, 0.095), (2, 0.02))
+"""Share of people per priority class: 5.4% of Egyptians are over 65, more at counters, and people with a
+disability."""
 COMES_LATE, NEVER_COMES = 0.035, 0.03
 """Share of the called who come only when called again; who have gone unnoticed and miss their call."""
 MISSED_RETURNS, MISSED_BACK_S = 0.3, (120.0, 1200.0)
@@ -26,7 +28,8 @@ TRANSFERS = 0.012
 
 @dataclass(frozen=True, slots=True)
 class ServiceTime:
-    """A service at the counter: its code and id, its share of the demand, triangular minutes (low, mode, high)."""
+    """A service at the counter: its code and id, its share of the demand, triangular minutes (low, mode,
+    high)."""
 
     service_id: int
     code: str
@@ -126,7 +129,8 @@ def _priority(chance: float) -> int:
 
 
 def arrival_times(draw: Random, rates: tuple[tuple[float, float, float], ...]) -> list[float]:
-    """Instants of a Poisson stream whose rate is constant on pieces (from, to, people an hour), seconds, ascending."""
+    """Instants of a Poisson stream whose rate is constant on pieces (from, to, people an hour), seconds,
+    ascending."""
     found: list[float] = []
     for begin, end, per_hour in rates:
         if per_hour <= 0:

@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 from fleet.calendar import CAIRO, local_day, local_instant, local_minute
 
 LAST_CLOSING = 17 * 60 + 30
-"""Local minute after which nothing happens: offices close at 15:00, vans are back by 17:00 or a little late."""
+"""Local minute after which nothing happens: offices close at 15:00, vans are back by 17:00 or a little
+late."""
 MORNING = 7 * 60
 """Local minute at which a simulated day begins: the first vans leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoClock:
-    """One anchor: at the instant `real` it was `simulated`, and since then `speed` simulated seconds pass a second."""
+    """One anchor: at the instant `real` it was `simulated`, and since then `speed` simulated seconds pass
+    a second."""
 
     real: datetime
     simulated: datetime
@@ -44,7 +46,8 @@ class DemoClock:
         return DemoClock(real, to.astimezone(UTC), self.speed)
 
     def resumed(self, real: datetime, seen: datetime | None) -> DemoClock:
-        """The clock after a stop: time stood still while nobody ran the day, at `seen` (the last tick) if known."""
+        """The clock after a stop: time stood still while nobody ran the day, at `seen` (the last tick) if
+        known."""
         shown = self.simulated if seen is None else max(seen, self.simulated)
         return DemoClock(real, shown.astimezone(UTC), self.speed)
 
@@ -76,9 +79,9 @@ def leap(
 ) -> datetime | None:
     """Where the clock should leap to from `now`, or None while there is something to see.
 
-    Nights and days on which nobody works (`works(day)` false) are leapt over: after `last_closing`, before `morning` and
-    on days off the answer is `morning` of the next working day. A calendar without any working day within 60 days
-    gives None: time then simply passes.
+    Nights and days on which nobody works (`works(day)` false) are leapt over: after `last_closing`, before
+    `morning` and on days off the answer is `morning` of the next working day. A calendar without any
+    working day within 60 days gives None: time then simply passes.
     """
     today, minute = local_day(now, zone), local_minute(now, zone)
     if works(today) and morning <= minute < last_closing:

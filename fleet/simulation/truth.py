@@ -1,9 +1,9 @@
 """What really drives demand in the simulated country: known to the simulation alone. Pure, seeded.
 
-A forecast that could read this would be checked against itself, so nothing outside this package may import it (a test
-holds that) and nothing of it is stored. Everything follows from (seed, key, day): history and live day continue each other.
-Shapes and sizes: months differ by 40% at one center (Port Said, 2025), population alone errs by 40-60%, salaries are paid
-on the 24th, one-off campaigns bring days of double demand.
+A forecast that could read this would be checked against itself, so nothing outside this package may import
+it (a test holds that) and nothing of it is stored. Everything follows from (seed, key, day): history and live day continue each other.
+Shapes and sizes: months differ by 40% at one center (Port Said, 2025), population alone errs by 40-60%,
+salaries are paid on the 24th, one-off campaigns bring days of double demand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import date
 
 BLOCK_DAYS = 56
 """Shocks and knots of the slow drift are drawn once per block of eight weeks."""
-LEVEL_SIGMA = 0.34
+LEVEL_SIGMA = 0.26
 """Spread (log scale) of a site's true level around population x requests per person."""
 DAY_CV = 0.09
 """Day-to-day spread of demand beyond Poisson."""
@@ -46,7 +46,8 @@ class SiteTruth:
     """Tilt of the day: positive brings people earlier, in log units from the first to the last hour."""
 
     def factor(self, day: date) -> float:
-        """How many times the plain expectation comes on `day` (level, weekday, drift, payday, shocks, noise)."""
+        """How many times the plain expectation comes on `day` (level, weekday, drift, payday, shocks,
+        noise)."""
         number = day.toordinal()
         value = self.level * self.weekday[(day.weekday() + 2) % 7] * math.exp(self._drift(number))
         if 0 <= day.day - PAYDAY <= 3:
@@ -85,7 +86,8 @@ def site_truth(seed: int, key: str) -> SiteTruth:
 
 
 def shocks(seed: int, scope: str, block: int) -> tuple[Shock, ...]:
-    """One or two dated shocks of a site in a block of eight weeks; one, weaker and longer, of the whole country."""
+    """One or two dated shocks of a site in a block of eight weeks; one, weaker and longer, of the whole
+    country."""
     draw = stream(seed, scope, "shock", block)
     national = scope == "national"
     found = []
