@@ -132,6 +132,10 @@ class Queue(Base):
     cool_down_s: Mapped[int] = mapped_column(Integer, default=300)
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     """Rises by one with every change that a screen of this queue could show."""
+    pace_s: Mapped[float | None] = mapped_column(Float)
+    """Learned desk-seconds per person who leaves the line (queueing/pace.py); None until first needed."""
+    pace_cv2: Mapped[float | None] = mapped_column(Float)
+    """Squared coefficient of variation of the service times here."""
 
     desks: Mapped[list[Desk]] = relationship(back_populates="queue", order_by="Desk.id")
 
@@ -179,6 +183,30 @@ class Desk(Base):
     )
 
 
+class DeskShift(Base):
+    """A stretch of time a desk was open: what staffed desk-hours are counted from. Pauses are left out."""
+
+    __tablename__ = "desk_shift"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id", ondelete="CASCADE"))
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id", ondelete="CASCADE"))
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_desk_shift_queue_opened", "queue_id", "opened_at"),
+        # One running shift a desk.
+        Index(
+            "uq_desk_shift_running",
+            "desk_id",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+
+
 class DeskService(Base):
     """Services a desk is limited to; a desk with no row here serves all of its queue's services."""
 
@@ -200,6 +228,10 @@ TICKET_STATES = (
     "cancelled",
     "transferred",
 )
+LIVE_SQL = "state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
+AT_DESK_SQL = "state IN ('called', 'serving')"
+"""Conditions of the partial indexes. A query uses such an index only if it repeats the condition word for
+word."""
 
 
 class Ticket(Base):
@@ -250,16 +282,19 @@ class Ticket(Base):
             "uq_ticket_open_desk",
             "desk_id",
             unique=True,
-            sqlite_where=text("state IN ('called', 'serving')"),
-            postgresql_where=text("state IN ('called', 'serving')"),
+            sqlite_where=text(AT_DESK_SQL),
+            postgresql_where=text(AT_DESK_SQL),
         ),
         # The line itself: what call next, boards and counts read. Small whatever the history.
         Index(
             "ix_ticket_live",
             "queue_id",
             "state",
-            sqlite_where=text("state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"),
-            postgresql_where=text("state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"),
+            "priority",
+            "aged_from",
+            "number",
+            sqlite_where=text(LIVE_SQL),
+            postgresql_where=text(LIVE_SQL),
         ),
     )
 
@@ -275,8 +310,7 @@ class TicketEvent(Base):
     queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"))
     desk_id: Mapped[int | None] = mapped_column(ForeignKey("desk.id"))
     action: Mapped[str] = mapped_column(String(12))
-    """issue, call, recall, start, finish, miss, requeue, park, resume, transfer, leave, cancel, undo,
-    close."""
+    """issue, book, another action of queueing.ticket.MOVES, or undo."""
     state_from: Mapped[str | None] = mapped_column(String(12))
     state_to: Mapped[str] = mapped_column(String(12))
     actor: Mapped[str] = mapped_column(String(80))
@@ -315,6 +349,9 @@ class QueueHour(Base):
     service_sq: Mapped[float] = mapped_column(Float, default=0.0)
     desk_s: Mapped[float] = mapped_column(Float, default=0.0)
     """Desk-seconds staffed in this hour."""
+    held_s: Mapped[float] = mapped_column(Float, default=0.0)
+    """Desk-seconds from a call until the desk was free again (walking and no-shows included), at its end's
+    hour."""
     waiting_s: Mapped[float] = mapped_column(Float, default=0.0)
     """Person-seconds spent waiting inside this hour (integral of the line)."""
 

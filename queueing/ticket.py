@@ -175,7 +175,7 @@ class Change(NamedTuple):
     it back."""
 
     action: str
-    state_from: str
+    state_from: str | None
     state_to: str
     before: dict[str, Any]
 

@@ -1,0 +1,50 @@
+"""What screens must hear of a change, written beside the change and sent after the commit.
+
+Each change of a queue raises its `seq` by one and writes one outbox row on topic `queue:<id>`. A change can
+touch several sections of a screen: `part` names the first of them, `data["parts"]` all of them.
+
+- `line`   who waits, is parked, missed or booked
+- `calls`  who is called where: boards and "now serving"
+- `desks`  desks and the ticket at each
+- `queue`  open, paused or closed
+
+`data` holds public facts only: action, label, desk (its name), waiting (how many), parts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from queueing.store import Outbox
+from queueing.ticket import AT_DESK
+
+CALLING = ("call", "recall")
+"""Actions a board announces with a sound (and `resume` of a missed person, which is written as `call`)."""
+
+
+def announce(
+    session: Session, topic: str, seq: int, part: str, data: dict[str, Any], now: datetime
+) -> Outbox:
+    """Add the outbox row of one change. `seq` is the topic's, raised in the same transaction; flushing is the
+    caller's."""
+    row = Outbox(topic=topic, seq=seq, part=part, data=data, created_at=now)
+    session.add(row)
+    return row
+
+
+def parts_of(action: str, state_from: str | None, state_to: str) -> list[str]:
+    """Which sections a ticket's change touches, the most telling first."""
+    states = (state_from, state_to)
+    parts = []
+    if action in CALLING:
+        parts.append("calls")
+    if any(state in ("waiting", "booked", "parked", "missed") for state in states):
+        parts.append("line")
+    if any(state in AT_DESK for state in states):
+        parts.append("desks")
+        if "calls" not in parts:
+            parts.append("calls")
+    return parts or ["line"]
