@@ -1,6 +1,7 @@
 """Planning's door: everything a screen, a job or the command line does with a week's plan.
 
-Values are person-hours, problems and plans are `fleet-problem/1` and `fleet-plan/1` in tenths of a person-hour.
+Values are person-hours, problems and plans are `fleet-problem/1` and `fleet-plan/1` in tenths of a
+person-hour.
 """
 
 from __future__ import annotations

@@ -266,7 +266,8 @@ def served(stock: Floats, desks: Floats, service_h: Floats, stay_h: Floats) -> F
     """Return the people a village visit serves: min(capacity x stay, N (1 - exp(-k stay))), capacity an
     hour."""
     capacity = BUSY_SHARE * desks / service_h
-    return np.minimum(capacity * stay_h, stock * (1 - np.exp(-COME_RATE * stay_h)))
+    people: Floats = np.minimum(capacity * stay_h, stock * (1 - np.exp(-COME_RATE * stay_h)))
+    return people
 
 
 def village_wait(stock: Floats, desks: Floats, service_h: Floats, cs2: Floats, stay_h: Floats) -> Floats:
@@ -300,4 +301,5 @@ def stock_now(weekly: Floats, weeks_since: Floats, left_over: Floats) -> Floats:
     Never visited is weeks_since = inf: weekly x REGROW_WEEKS.
     """
     fade = np.exp(-weeks_since / REGROW_WEEKS)
-    return weekly * REGROW_WEEKS * (1 - fade) + left_over * fade
+    stock: Floats = weekly * REGROW_WEEKS * (1 - fade) + left_over * fade
+    return stock

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import Plan
+from fleet import baseline
+from fleet.calendar import week_days, week_of
+from fleet.errors import Conflict, Invalid
+from fleet.planning.blobs import decode, pack
+from fleet.planning.export import export
+from fleet.planning.frame import Mark, frozen, load_frame, marks_of
+from fleet.planning.ledger import judge, settle, visits_of
+from fleet.planning.problem import build_problem, pinned_json
+from fleet.store import Center, Plan, PlanVisit, Visit
+from routing.check import check
+from routing.errors import RoutingError
+from routing.problem import Problem
+from routing.solution import Plan as Routes
 
 
 def create_draft(
@@ -22,23 +36,134 @@ def create_draft(
     now: datetime,
     from_plan: Plan | None = None,
 ) -> Plan:
-    """Return a new plan (status solving) holding its problem; pins come from `from_plan` and from days already begun."""
-    raise NotImplementedError
+    """Return a new plan (status solving) that holds its problem.
+
+    Kept as they stand: visits pinned in `from_plan`, and the published visits of days that have begun. Pins
+    that no rule would allow any more (a van out of service, a place closed) are left out and named in the
+    plan's message. With `from_plan` its present visits are the solver's start (`solution`). Raises
+    FleetError `week_over`.
+    """
+    week = week_of(week)
+    if from_plan is not None and from_plan.week != week:
+        raise Invalid("other_week", "The plan to start from is of another week.", plan=from_plan.id)
+    if all(frozen(day, now) for day in week_days(week)):
+        raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
+    kept, dropped = _pins(session, week, from_plan, now)
+    problem = build_problem(session, week, now=now, pins=kept)
+    kept, faulty = _sound(session, problem, kept, week)
+    plan = Plan(
+        week=week,
+        status="solving",
+        created_at=now,
+        created_by=actor,
+        seed=seed,
+        seconds=seconds,
+        problem=pack(problem),
+        solution=pack(export(session, from_plan)[1]) if from_plan is not None else b"",
+        progress={},
+        message=_dropped_words(session, dropped + faulty),
+    )
+    session.add(plan)
+    session.flush()
+    return plan
 
 
 def accept_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any], *, now: datetime) -> None:
-    """Take the solver's fleet-plan/1: checked without the solver, then kept as visits. Raises FleetError bad_solution."""
-    raise NotImplementedError
+    """Take the solver's fleet-plan/1: checked by code that shares nothing with the solver, then kept as
+    visits.
+
+    Raises Conflict `not_solving`, Invalid `bad_solution` with the faults.
+    """
+    if plan.status != "solving":
+        raise Conflict("not_solving", "This plan does not wait for a solution.", plan=plan.id)
+    decoded = decode(plan.problem)
+    full = Problem.from_json(decoded.raw)
+    try:
+        routes = Routes.from_json(plan_json)
+    except RoutingError as error:
+        raise Invalid("bad_solution", "The solver's answer cannot be read.", faults=str(error)) from error
+    verdict = check(full, routes, travel=decoded.travel)
+    if not verdict.feasible:
+        raise Invalid(
+            "bad_solution",
+            "The solver's plan breaks rules.",
+            faults=[f"{f.code}: {f.text}" for f in verdict.faults[:20]],
+        )
+    frame = load_frame(session, plan.week)
+    pins = {(p.center, p.day, p.site, p.start, p.stay) for p in full.pinned}
+    marks: list[Mark] = []
+    visits: list[PlanVisit] = []
+    for route in routes.routes:
+        for stop in route.stops:
+            mark = Mark(0, route.center, route.day, stop.site, stop.start, stop.stay)
+            pinned = (mark.center, mark.day, mark.site, mark.start, mark.stay) in pins
+            marks.append(mark)
+            visits.append(
+                PlanVisit(
+                    plan_id=plan.id,
+                    center_id=frame.center_id[mark.center],
+                    site_id=frame.site_id[mark.site],
+                    day=frame.day(mark.day),
+                    start_minute=mark.start,
+                    stay_minutes=mark.stay,
+                    pinned=pinned,
+                )
+            )
+    settle(plan, visits, marks, decoded)
+    session.add_all(visits)
+    plan.solution = pack(plan_json)
+    plan.objective, plan.bound = verdict.objective, routes.bound
+    plan.baseline_hours = baseline.hours(full, baseline.rankings(session, full), decoded.travel)
+    plan.status = "draft"
+    plan.stop_requested = False
+    session.flush()
 
 
 def fail_draft(session: Session, plan: Plan, message: str, *, now: datetime) -> None:
     """Note that the draft could not be solved, and why."""
-    raise NotImplementedError
+    plan.status = "failed"
+    plan.message = message
+    session.flush()
 
 
 def duplicate_as_draft(session: Session, plan: Plan, *, actor: str, now: datetime) -> Plan:
-    """Return a draft with the same visits: how a published plan is edited."""
-    raise NotImplementedError
+    """Return a draft with the same visits: how a published plan is edited. Cancelled visits stay out."""
+    if plan.status not in ("draft", "published", "superseded"):
+        raise Conflict("nothing_to_copy", "Only a plan with visits can be copied.", plan=plan.id)
+    copy = Plan(
+        week=plan.week,
+        status="draft",
+        created_at=now,
+        created_by=actor,
+        seed=plan.seed,
+        seconds=plan.seconds,
+        problem=plan.problem,
+        solution=plan.solution,
+        bound=plan.bound,
+        baseline_hours=plan.baseline_hours,
+        progress={},
+    )
+    session.add(copy)
+    session.flush()
+    gone = _cancelled(session, plan.week)
+    visits = [
+        PlanVisit(
+            plan_id=copy.id,
+            center_id=v.center_id,
+            site_id=v.site_id,
+            day=v.day,
+            start_minute=v.start_minute,
+            stay_minutes=v.stay_minutes,
+            pinned=v.pinned,
+        )
+        for v in visits_of(session, plan)
+        if (v.center_id, v.site_id, v.day) not in gone
+    ]
+    decoded = decode(copy.problem)
+    settle(copy, visits, marks_of(visits, load_frame(session, copy.week)), decoded)
+    session.add_all(visits)
+    session.flush()
+    return copy
 
 
 def solver_command(
@@ -50,5 +175,74 @@ def solver_command(
     threads: int,
     start_path: Path | None = None,
 ) -> list[str]:
-    """Return the argv that solves `problem_path` in a process of its own."""
-    raise NotImplementedError
+    """Return the argv that solves `problem_path` in a process of its own, reporting progress as JSON
+    lines."""
+    command = [sys.executable, "-m", "routing", "solve", str(problem_path), "--out", str(out_path)]
+    command += ["--seconds", f"{seconds:g}", "--seed", str(seed), "--threads", str(threads), "--progress"]
+    return command if start_path is None else [*command, "--start", str(start_path)]
+
+
+def _pins(
+    session: Session, week: date, from_plan: Plan | None, now: datetime
+) -> tuple[list[PlanVisit], list[PlanVisit]]:
+    """Return (visits to keep, pins given up because their van is out of service)."""
+    gone = _cancelled(session, week)
+    kept: dict[tuple[int, date, int], PlanVisit] = {}
+    dropped: list[PlanVisit] = []
+    published = session.scalar(select(Plan).where(Plan.week == week, Plan.status == "published"))
+    if published is not None:
+        for visit in visits_of(session, published):
+            if frozen(visit.day, now) and (visit.center_id, visit.site_id, visit.day) not in gone:
+                kept[visit.center_id, visit.day, visit.start_minute] = visit
+    if from_plan is not None:
+        ready = set(session.scalars(select(Center.id).where(Center.status == "ready")))
+        for visit in visits_of(session, from_plan):
+            if not visit.pinned or frozen(visit.day, now):
+                continue
+            if visit.center_id in ready:
+                kept[visit.center_id, visit.day, visit.start_minute] = visit
+            else:
+                dropped.append(visit)
+    return sorted(kept.values(), key=lambda v: (v.day, v.center_id, v.start_minute)), dropped
+
+
+def _cancelled(session: Session, week: date) -> set[tuple[int, int, date]]:
+    """(center, site, day) of visits that were cancelled and not announced again."""
+    days = week_days(week)
+    state: dict[tuple[int, int, date], bool] = {}
+    for center, site, day, status in session.execute(
+        select(Visit.center_id, Visit.site_id, Visit.day, Visit.status).where(
+            Visit.day.between(days[0], days[-1])
+        )
+    ):
+        key = (center, site, day)
+        state[key] = state.get(key, True) and status == "cancelled"
+    return {key for key, cancelled in state.items() if cancelled}
+
+
+def _sound(
+    session: Session, problem: dict[str, Any], pins: list[PlanVisit], week: date
+) -> tuple[list[PlanVisit], list[PlanVisit]]:
+    """Take pins out of the problem that break a rule by themselves; return (kept, taken out)."""
+    if not pins:
+        return [], []
+    decoded = decode(pack({**problem, "pinned": []}))
+    frame = load_frame(session, week)
+    marks = marks_of(pins, frame)
+    verdict = judge(marks, decoded)
+    bad_routes = {(f.center, f.day) for f in verdict.faults if f.center is not None}
+    bad_sites = {f.site for f in verdict.faults if f.center is None}
+    faulty = {m.id for m in marks if m.key in bad_routes or m.site in bad_sites}
+    kept = [p for p in pins if p.id not in faulty]
+    problem["pinned"] = pinned_json(kept, week, frame.center_code, frame.site_code)
+    return kept, [p for p in pins if p.id in faulty]
+
+
+def _dropped_words(session: Session, pins: list[PlanVisit]) -> str:
+    if not pins:
+        return ""
+    frame = load_frame(session, week_of(pins[0].day))
+    names = ", ".join(
+        f"{frame.center_code[p.center_id]} {p.day.isoformat()} {frame.site_code[p.site_id]}" for p in pins
+    )
+    return f"pins_dropped: {names}"

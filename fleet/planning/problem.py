@@ -1,18 +1,234 @@
-"""The week as a routing problem."""
+"""The week as a routing problem: who can go, where to, and what each visit is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import PlanVisit
+from fleet.calendar import FIXED_WEEK, MOBILE_WEEK, Calendar, default_calendar, week_days, week_of
+from fleet.planning import coverage
+from fleet.planning.frame import frozen
+from fleet.planning.shapes import TENTHS
+from fleet.store import Center, PlanVisit, Site
+from fleet.value import STANDARD_STAY, Values, visit_values
+
+UNIT = "0.1 person-hours"
+MOST_SITES = 1500
+"""Candidates in one problem: what the solver takes to within a fraction of a percent in a minute."""
+VILLAGES_PER_UNIT = 2
+"""The best villages of every local unit stay candidates whatever the rest of the country offers."""
+TRAVEL = {
+    "road": {
+        "detour": 1.35,
+        "speeds": [[5, 25], [45, 50], [None, 75]],
+        # A crew of four at 50 km/h spends 0.08 person-hours a km; fuel and wear of some 6 EGP are worth 0.12
+        # more at 50 EGP an hour: 0.2 person-hours, two units.
+        "cost_per_km": 2,
+    }
+}
+ROUTE_COST = 20
+"""Readying and closing down a van takes its crew of four half an hour a day, in tenths of a person-hour."""
+MIN_VALUE = 1
+"""Offers below a tenth of a person-hour are no candidates."""
 
 
 def build_problem(
-    session: Session, week: date, *, now: datetime, pins: Sequence[PlanVisit] = (), name: str = ""
+    session: Session,
+    week: date,
+    *,
+    now: datetime,
+    pins: Sequence[PlanVisit] = (),
+    name: str = "",
+    calendar: Calendar | None = None,
 ) -> dict[str, Any]:
-    """Return the week as fleet-problem/1. `week` is a Saturday; ids are the codes of centers and sites."""
-    raise NotImplementedError
+    """Return the week of `week` as fleet-problem/1; ids are the codes of centers and sites, days Saturday to
+    Friday.
+
+    `pins` are visits that every plan must hold. Days that cannot be changed any more take nothing but their
+    pins. Forecasts must have been made (`fleet.forecast.make_forecast`); the visit values are refreshed here.
+    """
+    calendar = calendar or default_calendar()
+    week = week_of(week)
+    days = week_days(week)
+    values = visit_values(session, week, now=now, calendar=calendar)
+    row_of = {site_id: i for i, site_id in enumerate(values.site_ids)}
+    pinned_at: dict[int, list[PlanVisit]] = {}
+    for pin in pins:
+        pinned_at.setdefault(pin.site_id, []).append(pin)
+    sites = _candidates(session, values, row_of, set(pinned_at))
+    centers = list(session.scalars(select(Center).order_by(Center.id)))
+    places, place_of = _places(centers, sites)
+    pinned_days = {(p.center_id, (p.day - week).days) for p in pins}
+    closed = [frozen(day, now) for day in days]
+    problem: dict[str, Any] = {
+        "format": "fleet-problem/1",
+        "name": name or f"week-{week.isoformat()}",
+        "unit": UNIT,
+        "days": [day.isoformat() for day in days],
+        "places": places,
+        "travel": TRAVEL,
+        "centers": [
+            c for center in centers if (c := _center(center, days, closed, pinned_days, place_of, calendar))
+        ],
+        "sites": [
+            _site(
+                site,
+                days,
+                closed,
+                values,
+                row_of.get(site.id),
+                pinned_at.get(site.id, []),
+                place_of,
+                calendar,
+            )
+            for site in sites
+        ],
+        "groups": coverage.groups(session, sites, week),
+    }
+    if pins:
+        problem["pinned"] = pinned_json(
+            pins, week, {c.id: c.code for c in centers}, {s.id: s.code for s in sites}
+        )
+    return problem
+
+
+def pinned_json(
+    pins: Iterable[PlanVisit], week: date, center_code: dict[int, str], site_code: dict[int, str]
+) -> list[dict[str, Any]]:
+    """Return the pins in the exchange format, in a fixed order."""
+    return [
+        {
+            "center": center_code[p.center_id],
+            "day": (p.day - week).days,
+            "site": site_code[p.site_id],
+            "start": p.start_minute,
+            "stay": p.stay_minutes,
+        }
+        for p in sorted(pins, key=lambda p: (p.center_id, p.day, p.start_minute))
+    ]
+
+
+def _candidates(session: Session, values: Values, row_of: dict[int, int], pinned: set[int]) -> list[Site]:
+    """All fixed sites, the best villages of each local unit, then the best of the country up to MOST_SITES;
+    pins always."""
+    t = values.stays.index(STANDARD_STAY)
+    best = values.hours[:, :, :, t].max(axis=(1, 2)) if values.hours.size else np.zeros(len(values.site_ids))
+    known = session.scalars(select(Site).where(Site.active | Site.id.in_(pinned)).order_by(Site.id))
+    ranked = sorted(known, key=lambda s: -best[row_of[s.id]] if s.id in row_of else 0.0)
+    taken: set[int] = {s.id for s in ranked if s.kind != "village" or s.id in pinned}
+    of_unit: dict[int, int] = {}
+    for site in ranked:
+        if site.kind == "village" and of_unit.get(site.local_unit_id, 0) < VILLAGES_PER_UNIT:
+            of_unit[site.local_unit_id] = of_unit.get(site.local_unit_id, 0) + 1
+            taken.add(site.id)
+    for site in ranked:
+        if len(taken) >= MOST_SITES:
+            break
+        taken.add(site.id)
+    return sorted((s for s in ranked if s.id in taken), key=lambda s: s.id)
+
+
+def _places(
+    centers: Sequence[Center], sites: Sequence[Site]
+) -> tuple[list[dict[str, Any]], dict[tuple[float, float], str]]:
+    """One place a point: vans of one depot share it."""
+    place_of: dict[tuple[float, float], str] = {}
+    for center in centers:
+        place_of.setdefault((center.depot_lat, center.depot_lon), f"D-{center.code}")
+    for site in sites:
+        place_of.setdefault((site.lat, site.lon), f"S-{site.code}")
+    return [{"id": name, "lat": lat, "lon": lon} for (lat, lon), name in place_of.items()], place_of
+
+
+def _center(
+    center: Center,
+    days: Sequence[date],
+    closed: Sequence[bool],
+    pinned_days: set[tuple[int, int]],
+    place_of: dict[tuple[float, float], str],
+    calendar: Calendar,
+) -> dict[str, Any] | None:
+    """A van out of service goes nowhere but where it has been; None when it has no day at all."""
+    works = [
+        i
+        for i, day in enumerate(days)
+        if (center.id, i) in pinned_days
+        or (
+            center.status == "ready"
+            and not closed[i]
+            and calendar.is_working_day(day, weekdays=center.weekdays)
+        )
+    ]
+    if not works and center.status != "ready":
+        return None
+    return {
+        "id": center.code,
+        "depot": place_of[center.depot_lat, center.depot_lon],
+        "days": works,
+        "shift": [center.shift_start, center.shift_end],
+        "class": center.klass,
+        "setup": center.setup_minutes,
+        "max_drive": center.max_drive_minutes,
+        "fixed_cost": ROUTE_COST,
+    }
+
+
+def _site(
+    site: Site,
+    days: Sequence[date],
+    closed: Sequence[bool],
+    values: Values,
+    row: int | None,
+    pins: Sequence[PlanVisit],
+    place_of: dict[tuple[float, float], str],
+    calendar: Calendar,
+) -> dict[str, Any]:
+    t = values.stays.index(STANDARD_STAY)
+    hours = values.hours[row] if row is not None else np.zeros(values.hours.shape[1:])
+    people = values.people[row] if row is not None else np.zeros(values.people.shape[1:])
+    by_day = hours[:, :, t].sum(axis=1)
+    reference = int(by_day.argmax()) if by_day.size else 0
+    top = float(by_day[reference]) if by_day.size else 0.0
+    week = FIXED_WEEK if site.kind != "village" else MOBILE_WEEK
+    windows: dict[str, list[int]] = {}
+    for i, day in enumerate(days):
+        if calendar.is_working_day(day, weekdays=week) and not closed[i]:
+            opens, closes = calendar.hours(day, site.open_minute, site.close_minute)
+            if opens < closes:
+                windows[str(i)] = [opens, closes]
+    for pin in pins:
+        index = (pin.day - days[0]).days
+        ends = pin.start_minute + pin.stay_minutes
+        if closed[index]:  # what has begun stands, also where opening hours have changed since
+            low, high = windows.get(str(index), [pin.start_minute, ends])
+            windows[str(index)] = [min(low, pin.start_minute), max(high, ends)]
+    stays = set(values.stays) | {p.stay_minutes for p in pins}
+    renews = site.kind != "village"
+    return {
+        "id": site.code,
+        "place": place_of[site.lat, site.lon],
+        "open": windows,
+        "offers": {
+            klass: [
+                {
+                    "stay": stay,
+                    "value": max(0, round(TENTHS * _between(values.stays, hours[reference, k], stay))),
+                    "people": round(_between(values.stays, people[reference, k], stay), 1),
+                }
+                for stay in sorted(stays)
+            ]
+            for k, klass in enumerate(values.klasses)
+        },
+        "day_percent": [round(100 * float(v) / top) if top > 0 else 0 for v in by_day],
+        "max_visits": len(days) if renews else max(1, len(pins)),
+    }
+
+
+def _between(stays: Sequence[int], values: np.ndarray[Any, np.dtype[np.float64]], stay: int) -> float:
+    """Value of a stay that may lie between the standard ones."""
+    return float(np.interp(stay, stays, values))

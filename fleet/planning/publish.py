@@ -1,22 +1,236 @@
-"""From a draft to announced visits with their queues."""
+"""From a draft to announced visits with their queues; and taking one back.
+
+A visit that stays at the same center, place and day keeps its queue, so that nobody loses a ticket to a new
+plan; a changed hour is told as a change. What has begun is never altered.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from fleet.calendar import local_instant, week_days
+from fleet.errors import Conflict
+from fleet.network.queues import QueueSpec, make_queues
+from fleet.planning.blobs import decode
+from fleet.planning.frame import load_frame, marks_of
+from fleet.planning.ledger import judge, tell, visits_of
 from fleet.planning.shapes import PublishReport
-from fleet.store import Plan, Visit
+from fleet.store import Center, Plan, PlanVisit, Site, Visit
+from queueing import counter
+from queueing.events import announce
+from queueing.store import Queue, Service, Ticket
+from queueing.ticket import LIVE
+
+REPLANNED_AR = "تغيّرت خطة الأسبوع"
+REPLANNED_EN = "The week's plan has changed"
+LETTER = "M"
+"""Tickets of vans carry their own letter: M for mobile."""
+
+Key = tuple[int, int, date]
+"""Center, site and day: what makes two announcements the same visit."""
 
 
 def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> PublishReport:
-    """Announce the plan's visits; raises FleetError not_a_draft or infeasible. Idempotent."""
-    raise NotImplementedError
+    """Announce the plan's visits and take back those it no longer holds; the plan published before is
+    superseded.
+
+    Publishing the same plan again does nothing (`repeated`). Raises Conflict `not_a_draft`, `infeasible` with
+    the faults.
+    """
+    if plan.status == "published":
+        return PublishReport(plan.id, repeated=True)
+    if plan.status != "draft":
+        raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
+    rows = visits_of(session, plan)
+    _refuse_infeasible(session, plan, rows)
+    for other in session.scalars(select(Plan).where(Plan.week == plan.week, Plan.status == "published")):
+        other.status = "superseded"
+        tell(session, other, "status", {"status": "superseded"}, now)
+    session.flush()  # the old one first: the database knows one published plan a week
+    plan.status, plan.published_at, plan.published_by = "published", now, actor
+    report = _announce_all(session, plan, rows, actor, now)
+    tell(session, plan, "status", {"status": "published", "visits": len(rows)}, now)
+    session.flush()
+    return report
 
 
 def cancel_visit(
     session: Session, visit: Visit, reason_ar: str, reason_en: str, *, actor: str, now: datetime
 ) -> int:
-    """Cancel an announced visit; it stays visible with its reason. Returns the number of tickets closed."""
-    raise NotImplementedError
+    """Cancel an announced visit: it stays visible, struck through, with its reason. Returns the tickets
+    closed.
+
+    A visit that is open or over cannot be cancelled (Conflict `visit_begun`); a second time does nothing.
+    """
+    if visit.status == "cancelled":
+        return 0
+    if visit.status != "announced":
+        raise Conflict("visit_begun", "A visit that has begun cannot be cancelled.", visit=visit.id)
+    closed = _cancel(session, visit, reason_ar, reason_en, actor, now)
+    _tell_centers(session, [visit.center_id], now)
+    if visit.plan_id is not None:
+        tell(session, session.get_one(Plan, visit.plan_id), "visits", {"cancelled": visit.id}, now)
+    session.flush()
+    return closed
+
+
+def _refuse_infeasible(session: Session, plan: Plan, rows: Sequence[PlanVisit]) -> None:
+    decoded = decode(plan.problem)
+    faults = judge(marks_of(rows, load_frame(session, plan.week)), decoded).faults
+    if faults:
+        raise Conflict(
+            "infeasible",
+            "The plan breaks rules: " + "; ".join(f.text for f in faults[:5]),
+            faults=[{"code": f.code, "words": f.text} for f in faults[:20]],
+        )
+
+
+def _announce_all(
+    session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime
+) -> PublishReport:
+    days = week_days(plan.week)
+    known: dict[Key, Visit] = {}
+    for visit in session.scalars(
+        select(Visit)
+        .where(Visit.day.between(days[0], days[-1]), Visit.status != "cancelled")
+        .order_by(Visit.id)
+    ):
+        known[visit.center_id, visit.site_id, visit.day] = visit
+    departs = departures(session, plan, rows)
+    kept: list[int] = []
+    changed: list[int] = []
+    left_alone: list[int] = []
+    fresh: list[PlanVisit] = []
+    touched: set[int] = set()
+    for row in rows:
+        found = known.pop((row.center_id, row.site_id, row.day), None)
+        if found is None:
+            if local_instant(row.day, row.start_minute + row.stay_minutes) > now:
+                fresh.append(row)
+        elif _begun(found, now):
+            left_alone.append(found.id)
+        elif _move(found, row, departs[row.id], now):
+            changed.append(found.id)
+            touched.add(found.center_id)
+            found.plan_id, found.hours_saved = plan.id, row.hours_saved
+        else:
+            kept.append(found.id)
+            found.plan_id, found.hours_saved = plan.id, row.hours_saved
+            found.depart_at = departs[row.id]
+    cancelled: list[int] = []
+    closed = 0
+    for gone in known.values():
+        if _begun(gone, now):
+            left_alone.append(gone.id)
+            continue
+        closed += _cancel(session, gone, REPLANNED_AR, REPLANNED_EN, actor, now)
+        cancelled.append(gone.id)
+        touched.add(gone.center_id)
+    created = _create(session, plan, fresh, departs)
+    touched |= {row.center_id for row in fresh}
+    _tell_centers(session, touched, now)
+    return PublishReport(
+        plan.id, tuple(created), tuple(kept), tuple(changed), tuple(cancelled), tuple(left_alone), closed
+    )
+
+
+def departures(session: Session, plan: Plan, rows: Sequence[PlanVisit]) -> dict[int, datetime]:
+    """Return when the van leaves for each visit, from its depot or the stop before, by PlanVisit id."""
+    decoded, frame = decode(plan.problem), load_frame(session, plan.week)
+    found: dict[int, datetime] = {}
+    before: dict[tuple[int, date], PlanVisit] = {}
+    for row in sorted(rows, key=lambda r: r.start_minute):
+        center = decoded.problem.center_by_id[frame.center_code[row.center_id]]
+        site = decoded.problem.site_by_id[frame.site_code[row.site_id]]
+        last = before.get((row.center_id, row.day))
+        if last is None:
+            minute = row.start_minute - center.setup - decoded.travel.leg(center.depot, site.place)[0]
+        else:
+            minute = last.start_minute + last.stay_minutes
+        found[row.id] = local_instant(row.day, minute)
+        before[row.center_id, row.day] = row
+    return found
+
+
+def _begun(visit: Visit, now: datetime) -> bool:
+    return visit.status in ("open", "closed") or visit.opens_at <= now
+
+
+def _move(visit: Visit, row: PlanVisit, depart: datetime, now: datetime) -> bool:
+    """Give the visit the row's hours; returns whether citizens must hear of it."""
+    opens = local_instant(row.day, row.start_minute)
+    closes = local_instant(row.day, row.start_minute + row.stay_minutes)
+    if (visit.opens_at, visit.closes_at) == (opens, closes):
+        return False
+    if visit.opens_at != opens:
+        visit.previous_opens_at = visit.opens_at
+    visit.opens_at, visit.closes_at, visit.depart_at, visit.changed_at = opens, closes, depart, now
+    return True
+
+
+def _create(
+    session: Session, plan: Plan, rows: Sequence[PlanVisit], departs: dict[int, datetime]
+) -> list[int]:
+    if not rows:
+        return []
+    services = tuple(session.scalars(select(Service.id).where(Service.at_mobile).order_by(Service.id)))
+    centers = {c.id: c for c in session.scalars(select(Center))}
+    sites = {s.id: s for s in session.scalars(select(Site).where(Site.id.in_({r.site_id for r in rows})))}
+    specs = [
+        QueueSpec(
+            f"{centers[r.center_id].name_ar} - {sites[r.site_id].name_ar}",
+            f"{centers[r.center_id].name_en} - {sites[r.site_id].name_en}",
+            services,
+            centers[r.center_id].desks,
+            LETTER,
+        )
+        for r in rows
+    ]
+    visits = [
+        Visit(
+            plan_id=plan.id,
+            center_id=row.center_id,
+            site_id=row.site_id,
+            queue_id=queue_id,
+            day=row.day,
+            opens_at=local_instant(row.day, row.start_minute),
+            closes_at=local_instant(row.day, row.start_minute + row.stay_minutes),
+            depart_at=departs[row.id],
+            hours_saved=row.hours_saved,
+        )
+        for row, queue_id in zip(rows, make_queues(session, specs), strict=True)
+    ]
+    session.add_all(visits)
+    session.flush()
+    return [v.id for v in visits]
+
+
+def _cancel(session: Session, visit: Visit, reason_ar: str, reason_en: str, actor: str, now: datetime) -> int:
+    visit.status, visit.changed_at = "cancelled", now
+    visit.reason_ar, visit.reason_en = reason_ar[:200], reason_en[:200]
+    tickets = session.scalars(
+        select(Ticket).where(Ticket.queue_id == visit.queue_id, Ticket.state.in_(LIVE)).order_by(Ticket.id)
+    ).all()
+    for ticket in tickets:
+        counter.cancel(
+            session, ticket, request_id=f"visit-cancelled-{visit.id}-{ticket.id}", actor=actor, now=now
+        )
+    session.execute(update(Queue).where(Queue.id == visit.queue_id).values(state="closed", seq=Queue.seq + 1))
+    queue = session.get_one(Queue, visit.queue_id)
+    session.refresh(queue, ["seq", "state"])
+    data = {"state": "closed", "parts": ["queue"], "reason_ar": visit.reason_ar, "reason_en": visit.reason_en}
+    announce(session, f"queue:{queue.id}", queue.seq, "queue", data, now)
+    session.flush()
+    return len(tickets)
+
+
+def _tell_centers(session: Session, center_ids: Iterable[int], now: datetime) -> None:
+    for center_id in sorted(set(center_ids)):
+        session.execute(update(Center).where(Center.id == center_id).values(seq=Center.seq + 1))
+        center = session.get_one(Center, center_id)
+        session.refresh(center, ["seq"])
+        announce(session, f"center:{center_id}", center.seq, "visit", {"center": center.code}, now)

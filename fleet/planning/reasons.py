@@ -1,13 +1,70 @@
-"""Why a candidate has no visit."""
+"""Why a candidate has no visit: always worked out on the plan as it stands, manual changes included."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 from sqlalchemy.orm import Session
 
-from fleet.planning.shapes import UnservedSite
+from fleet.planning.blobs import decode
+from fleet.planning.frame import Mark, load_frame, marks_of, routes_of
+from fleet.planning.ledger import judge, visits_of
+from fleet.planning.shapes import TENTHS, UnservedSite
 from fleet.store import Plan
+from routing.explain import explain
+from routing.problem import Pin, Site
+from routing.solution import Plan as Routes
+from routing.solution import Unserved
 
 
 def unserved(session: Session, plan: Plan) -> list[UnservedSite]:
-    """Return every candidate without a visit, with its reason, most valuable first."""
-    raise NotImplementedError
+    """Return every candidate without a visit, with its reason, most valuable first.
+
+    Codes are `routing.explain.explain`'s; `hours` is what the best single visit there would save, before
+    driving.
+    """
+    decoded = decode(plan.problem)
+    frame = load_frame(session, plan.week)
+    found = [
+        UnservedSite(
+            frame.site_id[u.site],
+            u.code,
+            u.reason,
+            best_value(decoded.problem.site_by_id[u.site]) / TENTHS,
+            u.numbers,
+        )
+        for u in explained(session, plan)
+        if u.site in frame.site_id
+    ]
+    return sorted(found, key=lambda u: (-u.hours, u.site_id))
+
+
+def explained(session: Session, plan: Plan) -> tuple[Unserved, ...]:
+    """Return the reasons in the exchange format's terms."""
+    marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
+    return _explained(plan.problem, tuple(replace(m, id=0) for m in marks))
+
+
+@lru_cache(maxsize=4)
+def _explained(blob: bytes, marks: tuple[Mark, ...]) -> tuple[Unserved, ...]:
+    """Cached by what it depends on, and nothing else: the problem and the visits."""
+    decoded = decode(blob)
+    centers, sites = decoded.problem.center_by_id, decoded.problem.site_by_id
+    known = [m for m in marks if m.center in centers and m.site in sites]
+    pins = tuple(Pin(m.center, m.day, m.site, m.start, m.stay) for m in known if m.pinned)
+    problem = replace(decoded.problem, pinned=pins, checked=True)
+    routes = tuple(routes_of(known, problem, decoded.travel))
+    plan = Routes(problem.name, routes, judge(known, decoded).objective)
+    return explain(problem, plan, travel=decoded.travel)
+
+
+def best_value(site: Site) -> int:
+    """The most that one visit to the site is worth, in the problem's unit."""
+    offers = site.offers.values() if not isinstance(site.offers, tuple) else (site.offers,)
+    top = max((o.value for group in offers for o in group), default=0)
+    days = [int(d) for d in site.open if d != "*"] if not isinstance(site.open, tuple) else None
+    if site.day_percent is None:
+        return top
+    percents = site.day_percent if days is None else [site.day_percent[d] for d in days]
+    return top * max(percents, default=0) // 100

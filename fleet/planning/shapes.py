@@ -17,8 +17,8 @@ TENTHS = 10
 class Change:
     """A manual change of a plan.
 
-    `move` changes whatever is given of a visit (center, site, day, start, stay) and keeps the rest; a moved visit without
-    a start gets the best one. `add` needs center, site and day; `remove` only the visit.
+    `move` changes whatever is given of a visit (center, site, day, start, stay) and keeps the rest; a moved
+    visit without a start gets the best one. `add` needs center, site and day; `remove` only the visit.
     """
 
     kind: Kind
@@ -32,10 +32,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a change (or a plan) cannot be: a stable `code`, English `words`, and the numbers to translate with.
+    """Why a change (or a plan) cannot be: a stable `code`, English `words`, and the numbers to translate
+    with.
 
-    Codes are those of `routing.check.Fault` and: visit_pinned, visit_started, day_frozen, not_in_plan, missing_field,
-    center_out_of_service.
+    Codes are those of `routing.check.Fault` and: visit_pinned, visit_started, day_frozen, not_in_plan,
+    missing_field, center_out_of_service.
     """
 
     code: str
@@ -79,7 +80,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a change does to the plan. When `faults` is not empty, the plan would break a rule and nothing is applied."""
+    """What a change does to the plan. When `faults` is not empty, the plan would break a rule and nothing is
+    applied."""
 
     faults: tuple[Fault, ...]
     hours_before: float

@@ -1,0 +1,287 @@
+"""Expected arrivals, load and congestion of every fixed queue in the coming days, from its own measured
+hours.
+
+`fleet.rhythm` holds the method. A queue without history stands on its site's population; how much that can
+err is said by `ForecastReport.cold`. Reads QueueHour and writes ForecastHour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from fleet import demand, relief, rhythm
+from fleet.calendar import Calendar, DayClass, default_calendar, local_day, week_days
+from fleet.relief import Floats
+from fleet.severity import level_of
+from fleet.store import ForecastHour, Site, SiteQueue
+from queueing.store import Desk, QueueHour, QueueService, Service
+
+HISTORY_DAYS = 84
+PAYDAYS = range(24, 28)
+"""Days of the month after the state pays salaries (the 24th): learned if they differ, 1.0 beforehand."""
+ORDINARY, RAMADAN, PAYDAY = 0, 1, 2
+KIND_PRIOR = (1.0, demand.RAMADAN_FACTOR, 1.0)
+SERVICE_PRIOR = 200.0
+"""Mean service times and their spread are drawn to the catalogue's as if from so many served citizens."""
+CATALOGUE_CS2 = 0.35
+"""Squared coefficient of variation of service where nothing is measured (a mix of triangular times)."""
+LEAVE_PRIOR_H = 400.0
+"""Leaving is drawn to the national rate as if from so many person-hours of waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastReport:
+    """What was made: queues and hours, and queues that stand on population alone."""
+
+    week: date
+    queues: int
+    hours: int
+    cold: int
+    days_of_history: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """A forecast made without the last `weeks` against what came, beside repeating the hour a week earlier.
+
+    Errors are people an hour; `mase` = mae / mae of the naive forecast (under 1 is better than naive).
+    """
+
+    hours: int
+    mae: float
+    naive_mae: float
+    bias: float
+
+    @property
+    def mase(self) -> float:
+        """Error in units of the naive forecast's."""
+        return self.mae / self.naive_mae if self.naive_mae else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The fixed queues in one order, with what a model of them needs. Arrays are over queues."""
+
+    ids: tuple[int, ...]
+    site_ids: tuple[int, ...]
+    open_minute: tuple[int, ...]
+    close_minute: tuple[int, ...]
+    level_prior: Floats
+    desks: Floats
+    service_h: Floats
+    cs2: Floats
+    leave_rate: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Measured arrivals: queues x days x 24, and on which days each queue was open."""
+
+    days: tuple[date, ...]
+    counts: Floats
+    seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+
+
+def make_forecast(
+    session: Session, week_start: date, *, now: datetime, calendar: Calendar | None = None
+) -> ForecastReport:
+    """Forecast the week of `week_start` from all complete days before `now`; replaces what was forecast for
+    it."""
+    calendar = calendar or default_calendar()
+    queues = load_queues(session, now=now)
+    history = load_history(session, queues.ids, before=min(local_day(now), week_start))
+    days = week_days(week_start)
+    expected = predict(queues, history, days, calendar)
+    rows = _rows(queues, days, expected, now)
+    session.execute(delete(ForecastHour).where(ForecastHour.day >= days[0], ForecastHour.day <= days[-1]))
+    for i in range(0, len(rows), 5000):
+        session.execute(insert(ForecastHour), rows[i : i + 5000])
+    cold = int((~history.seen.any(axis=1)).sum()) if history.days else len(queues.ids)
+    return ForecastReport(days[0], len(queues.ids), len(rows), cold, len(history.days))
+
+
+def backtest(
+    session: Session, *, now: datetime, weeks: int = 1, calendar: Calendar | None = None
+) -> Backtest:
+    """Forecast the last `weeks` of complete history from the days before them and compare with what came."""
+    calendar = calendar or default_calendar()
+    queues = load_queues(session, now=now)
+    history = load_history(session, queues.ids, before=local_day(now))
+    cut = len(history.days) - 7 * weeks
+    if cut < 7:
+        raise ValueError(f"a backtest of {weeks} weeks needs at least {7 * weeks + 7} days of history")
+    past = History(history.days[:cut], history.counts[:, :cut], history.seen[:, :cut])
+    expected = predict(queues, past, history.days[cut:], calendar)
+    real, naive = history.counts[:, cut:], history.counts[:, cut - 7 : cut]
+    naive = np.tile(naive, (1, weeks, 1))
+    # Compare where both weeks were open: a holiday would only flatter the forecast.
+    both = history.seen[:, cut:] & np.tile(history.seen[:, cut - 7 : cut], (1, weeks))
+    hours = both[:, :, None] & ((real + naive + expected) > 0)
+    error = (expected - real)[hours]
+    return Backtest(
+        int(hours.sum()),
+        float(np.abs(error).mean()) if error.size else 0.0,
+        float(np.abs(naive - real)[hours].mean()) if error.size else 0.0,
+        float(error.mean()) if error.size else 0.0,
+    )
+
+
+def predict(queues: Queues, history: History, days: Sequence[date], calendar: Calendar) -> Floats:
+    """Return expected arrivals, queues x `days` x 24; zero on days off."""
+    prior = np.zeros((len(queues.ids), 2, 24))
+    for i, (opens, closes) in enumerate(zip(queues.open_minute, queues.close_minute, strict=True)):
+        short = (max(opens, 540), min(closes, 840))  # Ramadan's hours, as in fleet.calendar
+        for which, window in enumerate(((opens, closes), short)):
+            for hour, share in demand.hour_shares(*window).items():
+                prior[i, which, hour] = share
+    fitted = rhythm.fit(
+        history.counts,
+        history.seen,
+        day_facts(history.days, calendar),
+        kind_prior=KIND_PRIOR,
+        level_prior=queues.level_prior,
+        profile_prior=prior,
+        short_kind=RAMADAN,
+    )
+    expected = fitted.predict(day_facts(days, calendar), short_kind=RAMADAN)
+    works = np.array([calendar.is_working_day(day) for day in days], dtype=bool)
+    result: Floats = expected * works[None, :, None]
+    return result
+
+
+def day_facts(days: Sequence[date], calendar: Calendar) -> rhythm.Days:
+    """Weekday, kind and known season of each day."""
+    kinds = []
+    for day in days:
+        ramadan = calendar.day_class(day) is DayClass.RAMADAN
+        kinds.append(RAMADAN if ramadan else PAYDAY if day.day in PAYDAYS else ORDINARY)
+    return rhythm.Days.of([d.weekday() for d in days], kinds, [demand.MONTH_FACTORS[d.month] for d in days])
+
+
+def load_queues(session: Session, *, now: datetime) -> Queues:
+    """Return the queues of active fixed centers and complexes with their measured service, spread and
+    leaving."""
+    found = session.execute(
+        select(SiteQueue.queue_id, Site.id, Site.open_minute, Site.close_minute, Site.population)
+        .join(Site, Site.id == SiteQueue.site_id)
+        .where(Site.active)
+        .order_by(Site.id, SiteQueue.queue_id)
+    ).all()
+    index = {row[0]: i for i, row in enumerate(found)}
+    size = len(found)
+    lines_at: dict[int, int] = {}
+    for row in found:
+        lines_at[row[1]] = lines_at.get(row[1], 0) + 1
+    prior = np.array([demand.daily_requests(row[4]) / lines_at[row[1]] for row in found], float)
+    desks = np.ones(size)
+    for queue_id, count in session.execute(select(Desk.queue_id, func.count()).group_by(Desk.queue_id)):
+        if queue_id in index:
+            desks[index[queue_id]] = count
+    service, cs2, leave = _service(session, index, now)
+    return Queues(
+        tuple(row[0] for row in found),
+        tuple(row[1] for row in found),
+        tuple(row[2] for row in found),
+        tuple(row[3] for row in found),
+        prior.reshape(size),
+        desks,
+        service,
+        cs2,
+        leave,
+    )
+
+
+def _service(session: Session, index: dict[int, int], now: datetime) -> tuple[Floats, Floats, Floats]:
+    """Mean service hours, cs2 and rate of leaving per queue: measured, drawn to the catalogue and the
+    nation."""
+    size = len(index)
+    mean = np.full(size, 0.2)
+    mixes: dict[int, list[Service]] = {}
+    for queue_id, service in session.execute(
+        select(QueueService.queue_id, Service).join(Service, Service.id == QueueService.service_id)
+    ):
+        if queue_id in index:
+            mixes.setdefault(queue_id, []).append(service)
+    for queue_id, services in mixes.items():
+        mean[index[queue_id]] = max(demand.mean_service_minutes(services), 1.0) / 60
+    total, square, served, left, waited = (np.zeros(size) for _ in range(5))
+    q = QueueHour
+    since = local_day(now) - timedelta(days=HISTORY_DAYS)
+    for row in session.execute(
+        select(
+            q.queue_id,
+            func.sum(q.service_s),
+            func.sum(q.service_sq),
+            func.sum(q.served),
+            func.sum(q.left_waiting),
+            func.sum(q.waiting_s),
+        )
+        .where(q.day >= since, q.day < local_day(now))
+        .group_by(q.queue_id)
+    ):
+        if row[0] in index:
+            i = index[row[0]]
+            total[i], square[i], served[i], left[i], waited[i] = row[1:]
+    n = served + SERVICE_PRIOR
+    first = (total / 3600 + SERVICE_PRIOR * mean) / n
+    second = (square / 3600**2 + SERVICE_PRIOR * mean**2 * (1 + CATALOGUE_CS2)) / n
+    cs2 = np.clip(second / first**2 - 1, 0.05, 3.0)
+    waited = waited / 3600
+    national = left.sum() / waited.sum() if waited.sum() > 0 else 0.0
+    return first, cs2, (left + LEAVE_PRIOR_H * national) / (waited + LEAVE_PRIOR_H)
+
+
+def load_history(session: Session, ids: Sequence[int], *, before: date) -> History:
+    """Return measured arrivals of the HISTORY_DAYS before `before`, from the first day anybody measured."""
+    index = {queue_id: i for i, queue_id in enumerate(ids)}
+    start = before - timedelta(days=HISTORY_DAYS)
+    rows = session.execute(
+        select(QueueHour.queue_id, QueueHour.day, QueueHour.hour, QueueHour.arrivals).where(
+            QueueHour.day >= start, QueueHour.day < before
+        )
+    ).all()
+    first = min((row[1] for row in rows if row[0] in index), default=before)
+    days = tuple(first + timedelta(days=n) for n in range((before - first).days))
+    counts = np.zeros((len(ids), len(days), 24))
+    seen = np.zeros((len(ids), len(days)), dtype=bool)
+    for queue_id, day, hour, arrivals in rows:
+        i = index.get(queue_id)
+        if i is not None:
+            n = (day - first).days
+            counts[i, n, hour] += arrivals
+            seen[i, n] = True
+    return History(days, counts, seen)
+
+
+def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for d, day in enumerate(days):
+        arrivals = expected[:, d]
+        if not arrivals.any():
+            continue
+        station = relief.Station(arrivals, queues.desks, queues.service_h, queues.cs2, queues.leave_rate)
+        waited = relief.waiting(station).by_hour
+        load = arrivals * queues.service_h[:, None]
+        for i, hour in np.argwhere(arrivals > 0).tolist():
+            desks = float(queues.desks[i])
+            rows.append(
+                {
+                    "queue_id": queues.ids[i],
+                    "day": day,
+                    "hour": hour,
+                    "arrivals": round(float(arrivals[i, hour]), 3),
+                    "offered_load": round(float(load[i, hour]), 4),
+                    "desks": desks,
+                    "level": level_of(
+                        float(waited[i, hour]), float(arrivals[i, hour]), float(load[i, hour]), desks
+                    ),
+                    "made_at": now,
+                }
+            )
+    return rows
