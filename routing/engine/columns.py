@@ -14,8 +14,19 @@ from routing.engine.master import Duals, Master
 from routing.engine.pricing import price
 from routing.engine.primal import Ledger, fill, pack
 
-QUICK_CAP = 60
+CAPS: tuple[int | None, ...] = (60, 150, None)
+SMOOTH = 0.5
 WANT = 6
+
+
+def mix(master: Master, center: Duals, duals: Duals, share: float) -> Duals:
+    """Return prices between `center` and `duals`: steadier than the latter, which swing while columns are
+    few.
+    """
+    if share <= 0.0:
+        return duals
+    rent = share * center.rent + (1 - share) * duals.rent
+    return master.prices(rent, share * center.row + (1 - share) * duals.row)
 
 
 class Generation:
@@ -96,46 +107,48 @@ class Generation:
         """Solve the linear master by pricing: quick first, exact when quick finds nothing more."""
         fleet, clock = self.fleet, self.clock
         reserve = 0.3 * clock.seconds if clock.seconds is not None else 0.0
-        exact, smooth = False, 0.5
+        stage = 0
         center: Duals | None = None
+        share = SMOOTH
         while not clock.over(reserve):
             duals = master.solve(None if clock.seconds is None else clock.left - reserve)
             if duals is None:
                 break
-            if clock.iteration % 5 == 0 or exact:
+            if clock.iteration % 5 == 0:
                 self.round_down(master)
             if clock.iterations is not None and clock.iteration >= clock.iterations:
                 break
             clock.iteration += 1
-            tried = duals
-            if center is not None and not exact:
-                tried = master.prices(
-                    smooth * center.rent + (1 - smooth) * duals.rent,
-                    smooth * center.row + (1 - smooth) * duals.row,
-                )
-            found, bound = self.price_all(tried, exact)
-            if bound is not None and bound < self.raw_bound:
+            tried = duals if center is None else mix(master, center, duals, share)
+            exact = CAPS[stage] is None
+            found, bound = self.price_all(tried, CAPS[stage])
+            if not exact or center is None or (bound is not None and bound < self.raw_bound):
+                center = tried
+            if bound is not None:
                 self.prove(bound)
-            center = tried
             fresh = master.add(found)
+            lp = master.objective + fleet.constant
             if self.log:
-                lp = master.objective + fleet.constant
                 self.log(
-                    f"{clock.elapsed:6.2f} it {clock.iteration} exact {exact} lp {lp:.1f} bound "
+                    f"{clock.elapsed:6.2f} it {clock.iteration} cap {CAPS[stage]} lp {lp:.1f} bound "
                     f"{self.raw_bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
                 )
             self.report("bound" if exact else "columns")
-            if exact and self.raw_bound - (master.objective + fleet.constant) < 1e-3 * 1:
+            if exact and self.raw_bound - lp < 1e-3:
                 break
-            if fresh == 0:
-                if exact and tried is duals:
-                    break
-                exact = True
+            if fresh > 0:
+                share = SMOOTH
+            elif tried is not duals:
+                share = 0.0
+            elif exact:
+                break
+            else:
+                stage, share, center = stage + 1, SMOOTH, None
             if len(master.columns) > 40_000:
                 master.keep(-50.0)
 
-    def price_all(self, duals: Duals, exact: bool) -> tuple[list[Column], float | None]:
-        """Price every gap; return columns that pay and, when exact, the Lagrangian bound that the prices
+    def price_all(self, duals: Duals, cap: int | None) -> tuple[list[Column], float | None]:
+        """Price every gap; return columns that pay and, without a cap, the Lagrangian bound that the prices
         prove.
         """
         found: list[Column] = []
@@ -151,12 +164,12 @@ class Generation:
                 duals.visit[gap.day],
                 rent,
                 want=WANT,
-                cap=None if exact else QUICK_CAP,
+                cap=cap,
                 toll=toll,
             )
             found.extend(column for _, column in result.columns)
             total += len(gap.members) * max(0.0, rent + result.best)
-        return found, total if exact else None
+        return found, total if cap is None else None
 
     def round_down(self, master: Master) -> None:
         """Make a plan from the linear solution: the fullest columns first, then greedy filling."""
@@ -176,9 +189,11 @@ class Generation:
         """Choose among the columns whose reduced cost lies within the gap, by integer programming."""
         gap = max(1.0, (self.raw_bound if self.bound is not None else master.objective) - self.objective)
         known = set(self.best)
+        if master.duals is None:
+            return
         ranked = [
             (cost, i)
-            for i, cost in enumerate(master.reduced)
+            for i, cost in enumerate(master.reduced(master.duals).tolist())
             if cost >= -gap and master.columns[i] not in known
         ]
         ranked.sort(key=lambda item: (-item[0], item[1]))

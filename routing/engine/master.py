@@ -89,8 +89,8 @@ class Master:
         self.columns: list[Column] = []
         self._keys: set[tuple[int, tuple[tuple[int, int], ...]]] = set()
         self.objective = 0.0
-        self.values: list[float] = []
-        self.reduced: list[float] = []
+        self.values: Floats = np.zeros(0)
+        self.duals: Duals | None = None
         self._build([])
 
     def _build(self, columns: Iterable[Column]) -> None:
@@ -110,8 +110,15 @@ class Master:
         self._model = model
         self._variables: list[mathopt.Variable] = []
         self.columns = []
+        self._weights: list[dict[int, float]] = []
         self._keys = set()
         self.add(columns)
+        some = mathopt.SparseVectorFilter(skip_zero_values=True)
+        self._wanted = mathopt.ModelSolveParameters(
+            variable_values_filter=some,
+            dual_values_filter=some,
+            reduced_costs_filter=mathopt.SparseVectorFilter(filtered_items=()),
+        )
         self._solver = mathopt.IncrementalSolver(model, mathopt.SolverType.GLOP)
 
     def add(self, columns: Iterable[Column]) -> int:
@@ -125,8 +132,10 @@ class Master:
             variable = self._model.add_variable(lb=0.0)
             self._model.objective.set_linear_coefficient(variable, float(column.profit))
             self._gap_rows[column.gap].set_coefficient(variable, 1.0)
-            for row, weight in self.rows.of(column).items():
+            weights = self.rows.of(column)
+            for row, weight in weights.items():
                 self._rows[row].set_coefficient(variable, weight)
+            self._weights.append(weights)
             self._variables.append(variable)
             self.columns.append(column)
             count += 1
@@ -136,13 +145,13 @@ class Master:
         """Forget the columns whose reduced cost, at the last solve, lies below `least`; the next solve
         starts cold.
         """
-        chosen = [
-            column
-            for column, cost, value in zip(self.columns, self.reduced, self.values, strict=False)
-            if cost >= least or value > 1e-9
-        ]
+        if self.duals is None:
+            return
+        costs = self.reduced(self.duals)
+        costs[: len(self.values)][self.values > 1e-9] = 0.0
         self._solver.close()
-        self._build(chosen + self.columns[len(self.reduced) :])
+        kept = [column for column, cost in zip(self.columns, costs.tolist(), strict=True) if cost >= least]
+        self._build(kept)
 
     def solve(self, seconds: float | None = None) -> Duals | None:
         """Solve the linear program; None when the time did not suffice."""
@@ -152,15 +161,27 @@ class Master:
                 time_limit=limit,
                 presolve=mathopt.Emphasis.OFF,
                 lp_algorithm=mathopt.LPAlgorithm.PRIMAL_SIMPLEX,
-            )
+            ),
+            model_params=self._wanted,
         )
         if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
             return None
         self.objective = result.objective_value()
-        self.values = result.variable_values(self._variables)
-        self.reduced = result.reduced_costs(self._variables)
-        rent = np.maximum(0.0, np.array(result.dual_values(self._gap_rows)))
-        return self.prices(rent, np.array(result.dual_values(self._rows)) if self._rows else np.zeros(0))
+        values, duals = result.variable_values(), result.dual_values()
+        self.values = np.array([values.get(variable, 0.0) for variable in self._variables])
+        rent = np.maximum(0.0, np.array([duals.get(row, 0.0) for row in self._gap_rows]))
+        self.duals = self.prices(rent, np.array([duals.get(row, 0.0) for row in self._rows]))
+        return self.duals
+
+    def reduced(self, duals: Duals) -> Floats:
+        """Return the reduced cost of every column at the given prices."""
+        cost = np.empty(len(self.columns))
+        for i, column in enumerate(self.columns):
+            price = duals.rent[column.gap]
+            for row, weight in self._weights[i].items():
+                price += duals.row[row] * weight
+            cost[i] = column.profit - price
+        return cost
 
     def prices(self, rent: Floats, row: Floats) -> Duals:
         """Return the prices that row duals mean, each first clipped to its valid range."""

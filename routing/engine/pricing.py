@@ -2,8 +2,8 @@
 
 A route's reduced cost is the sum of its stops' prizes (value less the price of the visit) less its travel,
 less `rent`, the price of the gap it fills. Partial routes grow stop by stop; one is dropped as soon as even
-the best completion, with time left aside (`_Board.reach`), cannot lift it above the floor. With `cap` None
-the result is exact.
+the best completion, with time counted roughly (`_Board._hope`), cannot lift it above the floor. With `cap`
+None the result is exact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.engine.fleet import NEVER, Column, Fleet, Floats, Gap, Ints
+from routing.engine.fleet import FAR, NEVER, Column, Fleet, Floats, Gap, Ints
 
 _CHUNK = 1_000_000  # cells of (partial routes x sites) looked at in one go
 
@@ -68,7 +68,7 @@ def price(
     act = _promising(fleet, gap, top, cost_in, cost_out, base, floor, cap, toll)
     if not len(act):
         return Priced([], floor)
-    board = _Board(fleet, gap, act, prize[act], top[act], cost_in[act], cost_out[act], toll)
+    board = _Board(fleet, gap, act, prize[act], cost_in[act], cost_out[act], toll)
     found = board.search(base, floor, want)
     if not found:
         return Priced([], floor)
@@ -130,7 +130,6 @@ class _Board:
         gap: Gap,
         act: NDArray[np.intp],
         prize: Floats,
-        top: Floats,
         cost_in: Floats,
         cost_out: Floats,
         toll: float,
@@ -148,20 +147,61 @@ class _Board:
         self.way_in, self.way_out = gap.way_in[act], gap.way_out[act]
         self.cost_in, self.cost_out = cost_in, cost_out
         self.prize = prize
-        self.step = top[None, :] - self.costs
         leave = self.first + self.stay[:, 0]
-        late = leave[:, None] + self.minutes + gap.setup + self.stay[None, :, 0] > self.last[None, :]
-        self.step[late] = NEVER
-        np.fill_diagonal(self.step, NEVER)
-        self.top = top
-        # reach[r][j]: the most that up to r more stops after j, and the way back, can add
-        self.reach: list[Floats] = [-cost_out]
-        for _ in range(max(0, gap.stops - 1)):
-            before = self.reach[-1]
-            self.reach.append(np.maximum(before, (self.step + before[None, :]).max(axis=1)))
+        legs = self.minutes.copy()
+        np.fill_diagonal(legs, FAR)
+        late = leave[:, None] + legs + gap.setup + self.stay[None, :, 0] > self.last[None, :]
+        self.away = np.where(late, -NEVER, self.costs)
+        self.nearest = legs.min(axis=1)
+        self.horizon = int(self.last.max())
+        self.stays = np.unique(self.stay[self.stay < FAR])
+        # tops[b][k]: the best prize at k with a stay among the b shortest
+        self.tops = [np.full(len(act), NEVER)]
+        for stay in self.stays.tolist():
+            here = np.where(self.stay == stay, prize, NEVER).max(axis=1)
+            self.tops.append(np.maximum(self.tops[-1], here))
+        self._hopes: dict[tuple[int, int], Floats] = {}
+        self.earliest = self._bucket(np.arange(len(act)), leave)
+
+    def _bucket(self, node: NDArray[np.intp], end: Ints) -> NDArray[np.intp]:
+        """Return how many of the different stays could still follow when `node` is left at `end`."""
+        room = self.horizon - end.astype(np.int64) - self.gap.setup - self.nearest[node]
+        found: NDArray[np.intp] = np.searchsorted(self.stays, room, side="right")
+        return found
+
+    def _hope(self, more: int, bucket: int) -> Floats:
+        """Return, per site left with `bucket` stays open, the most that up to `more` stops and the way back
+        add.
+        """
+        if more == 0 or bucket == 0:
+            return -self.cost_out
+        found = self._hopes.get((more, bucket))
+        if found is None:
+            onward = self.tops[bucket] + self._after(more - 1)
+            best = (onward[None, :] - self.away).max(axis=1)
+            found = self._hopes[more, bucket] = np.maximum(-self.cost_out, best)
+        return found
+
+    def _after(self, more: int) -> Floats:
+        """Return, per site, the most that up to `more` stops after it can add, left as early as can be."""
+        result = -self.cost_out
+        if more > 0:
+            result = result.copy()
+            for bucket in np.unique(self.earliest).tolist():
+                here = self.earliest == bucket
+                result[here] = self._hope(more, bucket)[here]
+        return result
+
+    def _hopes_of(self, more: int, node: NDArray[np.intp], end: Ints) -> Floats:
+        bucket = self._bucket(node, end)
+        result = np.empty(len(node))
+        for b in np.unique(bucket).tolist():
+            here = bucket == b
+            result[here] = self._hope(more, b)[node[here]]
+        return result
 
     def search(self, base: float, floor: float, want: int) -> list[tuple[float, tuple[int, ...]]]:
-        """Return up to `want` (reduced cost, path) above the floor, best first."""
+        """Return the best (reduced cost, path) above the floor, best first, `want` at most."""
         best: list[tuple[float, tuple[int, ...]]] = []
         labels = self._start(base, floor)
         for depth in range(1, self.gap.stops + 1):
@@ -176,16 +216,15 @@ class _Board:
         return best
 
     def _start(self, base: float, floor: float) -> _Labels:
-        profit = base + self.prize - self.cost_in[:, None]
-        hope = profit + self.reach[-1][:, None]
-        node, option = np.nonzero((hope > floor) & (self.prize > NEVER / 2))
+        node, option = np.nonzero(self.prize > NEVER / 2)
         stay = self.stay[node, option]
         start = np.maximum(self.gap.ready + self.way_in[node] + self.gap.setup, self.opens[node])
         end = (start + stay).astype(np.int32)
-        drive = self.way_in[node]
+        profit = base + self.prize[node, option] - self.cost_in[node]
+        fine = (end <= self.closes[node]) & (profit + self._hopes_of(self.gap.stops - 1, node, end) > floor)
+        node, stay = node[fine], stay[fine]
         path = np.stack([node.astype(np.int32), stay], axis=1)
-        fine = end <= self.closes[node]
-        return _Labels(node[fine], end[fine], profit[node, option][fine], drive[fine], path[fine])
+        return _Labels(node, end[fine], profit[fine], self.way_in[node], path)
 
     def _harvest(
         self, labels: _Labels, floor: float, want: int, best: list[tuple[float, tuple[int, ...]]]
@@ -215,41 +254,17 @@ class _Board:
         """Return all partial routes one stop longer that can still rise above the floor with `more` stops at
         most.
         """
-        gap, after = self.gap, self.reach[more - 1]
+        after = self._after(more - 1)
         parts: list[_Labels] = []
-        alive = np.flatnonzero(labels.profit + self.reach[more][labels.node] > floor)
-        rows = max(1, _CHUNK // max(1, len(self.top)))
-        for begin in range(0, len(alive), rows):
-            some = alive[begin : begin + rows]
-            hope = self.step[labels.node[some]] + after[None, :]
-            hope += labels.profit[some, None]
-            row, node = np.nonzero(hope > floor)
-            origin = some[row]
-            del hope, row
-            for k in range(0, labels.path.shape[1], 2):
-                fresh = labels.path[origin, k] != node
-                origin, node = origin[fresh], node[fresh]
-            legs = self.minutes[labels.node[origin], node]
-            start = np.maximum(labels.end[origin] + legs + gap.setup, self.opens[node])
-            drive = labels.drive[origin] + legs
-            fine = (start + self.stay[node, 0] <= self.last[node]) & (drive <= gap.drive)
-            origin, node, start, drive = origin[fine], node[fine], start[fine], drive[fine]
-            profit = labels.profit[origin] - self.costs[labels.node[origin], node]
-            for option in range(self.stay.shape[1]):
-                stay = self.stay[node, option]
-                worth = profit + self.prize[node, option]
-                fine = (start + stay.astype(np.int64) <= self.last[node]) & (worth + after[node] > floor)
-                pick = np.flatnonzero(fine)
-                if len(pick):
-                    path = np.concatenate(
-                        [
-                            labels.path[origin[pick]],
-                            np.stack([node[pick].astype(np.int32), stay[pick]], axis=1),
-                        ],
-                        axis=1,
-                    )
-                    end = (start[pick] + stay[pick]).astype(np.int32)
-                    parts.append(_Labels(node[pick], end, worth[pick], drive[pick], path))
+        alive = np.flatnonzero(labels.profit + self._hopes_of(more, labels.node, labels.end) > floor)
+        bucket = self._bucket(labels.node[alive], labels.end[alive])
+        rows = max(1, _CHUNK // max(1, len(after)))
+        for b in np.unique(bucket).tolist():
+            if b > 0:
+                some = alive[bucket == b]
+                onward = self.tops[b] + after
+                for begin in range(0, len(some), rows):
+                    self._grow(labels, some[begin : begin + rows], onward, after, floor, parts)
         if not parts:
             return _Labels(
                 np.zeros(0, np.intp),
@@ -265,3 +280,37 @@ class _Board:
             np.concatenate([p.drive for p in parts]),
             np.concatenate([p.path for p in parts]),
         )
+
+    def _grow(
+        self,
+        labels: _Labels,
+        some: NDArray[np.intp],
+        onward: Floats,
+        after: Floats,
+        floor: float,
+        parts: list[_Labels],
+    ) -> None:
+        """Append what the labels `some` become by one more stop."""
+        gap = self.gap
+        hope = onward[None, :] - self.away[labels.node[some]]
+        row, node = np.nonzero(hope > (floor - labels.profit[some])[:, None])
+        origin = some[row]
+        for k in range(0, labels.path.shape[1], 2):
+            fresh = labels.path[origin, k] != node
+            origin, node = origin[fresh], node[fresh]
+        legs = self.minutes[labels.node[origin], node]
+        start = np.maximum(labels.end[origin] + legs + gap.setup, self.opens[node])
+        drive = labels.drive[origin] + legs
+        fine = (start + self.stay[node, 0] <= self.last[node]) & (drive <= gap.drive)
+        origin, node, start, drive = origin[fine], node[fine], start[fine], drive[fine]
+        profit = labels.profit[origin] - self.costs[labels.node[origin], node]
+        for option in range(self.stay.shape[1]):
+            stay = self.stay[node, option]
+            worth = profit + self.prize[node, option]
+            fine = (start + stay.astype(np.int64) <= self.last[node]) & (worth + after[node] > floor)
+            pick = np.flatnonzero(fine)
+            if len(pick):
+                step = np.stack([node[pick].astype(np.int32), stay[pick]], axis=1)
+                path = np.concatenate([labels.path[origin[pick]], step], axis=1)
+                end = (start[pick] + stay[pick]).astype(np.int32)
+                parts.append(_Labels(node[pick], end, worth[pick], drive[pick], path))
