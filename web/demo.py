@@ -53,6 +53,16 @@ class Preparation:
         self.say(f"[{time.monotonic() - self.started:5.0f} s] {words}")
 
 
+class _Eve:
+    """A clock that stands at the beginning of the demonstrated week."""
+
+    def __init__(self, instant: datetime) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        return self._instant
+
+
 def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
     """Bring the demonstration up: schema, network, history, forecast, published week, accounts, a day under way.
 
@@ -68,10 +78,13 @@ def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
     else:
         first_day = date.fromisoformat(str(marks["day"])) if "day" in marks else demo_day(datetime.now(UTC))
         _mark(day=first_day.isoformat())
+        # Prepared as somebody would have on the eve of the week: nothing of it has begun yet.
+        usual, app.extensions["clock"] = app.extensions["clock"], _Eve(local_instant(week_of(first_day), 0))
         _network(run)
         _history(run, first_day)
         _week(run, first_day)
         _live_day(run, first_day)
+        app.extensions["clock"] = usual
         _mark(ready=True)
     _accounts(run)
 
@@ -124,7 +137,7 @@ def _history(run: Preparation, first_day: date) -> None:
 
 def _week(run: Preparation, first_day: date) -> None:
     from web.nightly import forecast_week
-    from web.solving import solve_now, start_plan
+    from web.solving import new_draft, solve_now
 
     if _marks().get("plan"):
         return
@@ -133,7 +146,7 @@ def _week(run: Preparation, first_day: date) -> None:
     run.step("congestion measured; forecasting the week and valuing every possible visit ...")
     run.step("  " + forecast_week(week, before))
     run.step(f"planning a week for the whole fleet, {run.seconds:.0f} s of solving ...")
-    plan_id = start_plan(week, seconds=run.seconds, seed=run.seed, actor="demonstration", now=before)
+    plan_id = new_draft(week, seconds=run.seconds, seed=run.seed, actor="demonstration")
     solve_now(plan_id, progress=lambda p: run.step(_progress_words(p)))
     made = read().get(Plan, plan_id, populate_existing=True)
     if made is None or made.status != "draft":

@@ -49,7 +49,7 @@ def make_forecasts(now: datetime) -> str:
 
 def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
     """Draft the coming week unless somebody has drafted or published it already."""
-    from web.solving import solve_now, start_plan
+    from web.solving import new_draft, solve_now
 
     week = week_of(local_day(now)) + timedelta(days=7)
     taken = read().scalar(
@@ -58,7 +58,7 @@ def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
     if taken is not None:
         return f"the week of {week} has plan {taken} already"
     forecast_week(week, now)
-    plan_id = start_plan(week, seconds=DRAFT_SECONDS, seed=1, actor=actor)
+    plan_id = new_draft(week, seconds=DRAFT_SECONDS, seed=1, actor=actor)
     solve_now(plan_id)
     made = read().get(Plan, plan_id, populate_existing=True)
     return f"plan {plan_id} for the week of {week}: {made.status if made else 'gone'}"

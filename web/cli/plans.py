@@ -45,11 +45,11 @@ def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool) 
     Raises FleetError when it could not be solved.
     """
     from web.nightly import forecast_week
-    from web.solving import solve_now, start_plan
+    from web.solving import new_draft, solve_now
 
     week = week_of(day)
     forecast_week(week, clock.now())
-    plan_id = start_plan(week, seconds=seconds, seed=seed, actor=actor)
+    plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor)
     solve_now(plan_id, progress=_show if echo else None)
     made = read().get(Plan, plan_id, populate_existing=True)
     assert made is not None
