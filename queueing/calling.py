@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from queueing import lineup
-from queueing.errors import Closed, Conflict, NotAllowed
+from queueing.errors import Closed, Conflict, NotAllowed, NotFound
 from queueing.issuing import require_today
 from queueing.order import choose
 from queueing.store import Desk, DeskService, Ticket, TicketEvent
@@ -45,11 +45,12 @@ def call_next(
             return Done(_of(session, called), called, True, _of(session, finished) if finished else None)
         if finished is not None:
             return None  # this request ended the desk's ticket and found nobody waiting
-        here = require_working(turn, desk)
+        here, services = _desk_with_services(session, desk)
+        _require_working(turn, here)
         current = lineup.open_ticket(session, here.id)
         if current is not None and not finish_open:
             raise Conflict("desk_busy", f"{current.label} is still at this desk", label=current.label)
-        natural = _next(turn, here)
+        natural = _next(turn, services)
         chosen, told = natural, {}
         if ticket is not None:
             chosen = fresh_ticket(session, ticket)
@@ -70,13 +71,17 @@ def call_next(
 def require_working(turn: Turn, desk: Desk) -> Desk:
     """The desk as it is now; refuses while it or its queue is closed, or it is paused."""
     here = fresh_desk(turn.session, desk)
+    _require_working(turn, here)
+    return here
+
+
+def _require_working(turn: Turn, here: Desk) -> None:
     if turn.queue.state == "closed":
         raise Closed("queue_closed", "this queue is closed", queue=turn.queue.id)
     if here.state == "closed":
         raise Closed("desk_closed", f"desk {here.name} is closed", desk=here.id)
     if here.state == "paused":
         raise Closed("desk_paused", f"desk {here.name} is paused", desk=here.id)
-    return here
 
 
 def require_free(turn: Turn, desk: Desk) -> None:
@@ -86,11 +91,16 @@ def require_free(turn: Turn, desk: Desk) -> None:
         raise Conflict("desk_busy", f"{current.label} is still at desk {desk.name}", label=current.label)
 
 
-def _next(turn: Turn, desk: Desk) -> Ticket | None:
-    session = turn.session
-    limits = session.scalars(select(DeskService.service_id).where(DeskService.desk_id == desk.id)).all()
-    services = limits or None
-    found = lineup.candidates(session, turn.queue.id, now=turn.now, since=turn.since, services=services)
+def _desk_with_services(session: Session, desk: Desk) -> tuple[Desk, list[int] | None]:
+    """The desk as it is now, and the services it is limited to (None: all of its queue's)."""
+    rows = session.execute(_DESK, {"the_desk": desk.id}, execution_options={"populate_existing": True}).all()
+    if not rows:
+        raise NotFound("desk_not_found", f"there is no desk {desk.id}", desk=desk.id)
+    return rows[0][0], [service for _desk, service in rows if service is not None] or None
+
+
+def _next(turn: Turn, services: list[int] | None) -> Ticket | None:
+    found = lineup.candidates(turn.session, turn.queue.id, now=turn.now, since=turn.since, services=services)
     return choose(found, now=turn.now, services=services)
 
 
@@ -111,3 +121,10 @@ def _finish(turn: Turn, ticket: Ticket, desk: Desk) -> Ticket:
 
 def _of(session: Session, event: TicketEvent) -> Ticket:
     return session.get_one(Ticket, event.ticket_id)
+
+
+_DESK = (
+    select(Desk, DeskService.service_id)
+    .outerjoin(DeskService, DeskService.desk_id == Desk.id)
+    .where(Desk.id == bindparam("the_desk"))
+)

@@ -14,8 +14,9 @@ touch several sections of a screen: `part` names the first of them, `data["parts
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from queueing.store import Outbox
@@ -25,14 +26,13 @@ CALLING = ("call", "recall")
 """Actions a board announces with a sound (and `resume` of a missed person, which is written as `call`)."""
 
 
-def announce(
-    session: Session, topic: str, seq: int, part: str, data: dict[str, Any], now: datetime
-) -> Outbox:
-    """Add the outbox row of one change. `seq` is the topic's, raised in the same transaction; flushing is the
-    caller's."""
-    row = Outbox(topic=topic, seq=seq, part=part, data=data, created_at=now)
-    session.add(row)
-    return row
+_INSERT = insert(cast(Table, Outbox.__table__))
+
+
+def announce(session: Session, topic: str, seq: int, part: str, data: dict[str, Any], now: datetime) -> None:
+    """Write the outbox row of one change. `seq` is the topic's, raised in the same transaction."""
+    row = {"topic": topic, "seq": seq, "part": part, "data": data, "created_at": now}
+    session.connection().execute(_INSERT, row)
 
 
 def parts_of(action: str, state_from: str | None, state_to: str) -> list[str]:

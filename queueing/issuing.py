@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from queueing.daytime import callable_days, local_day
 from queueing.errors import Closed, Conflict, Exhausted, Invalid
 from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
 from queueing.pace import pace_of
-from queueing.store import Queue, QueueDay, QueueService, Service, Ticket, TicketEvent
+from queueing.store import LIVE_SQL, Queue, QueueDay, QueueService, Service, Ticket, TicketEvent
 from queueing.ticket import Change, move
 from queueing.turn import Done, Turn, fresh_ticket
 from queueing.wait import estimate
@@ -196,7 +196,7 @@ def draw_number(turn: Turn, day: date, *, over_capacity: bool) -> int:
     }
     number: int | None = None
     if capacity > 0 and queue.first_number <= queue.last_number:
-        number = session.scalar(_DRAW[session.get_bind().dialect.name], values)
+        number = turn.connection.scalar(_DRAW[turn.connection.dialect.name], values)
     if number is not None:
         return number
     counter = session.get(QueueDay, (queue.id, day), populate_existing=True)
@@ -207,7 +207,7 @@ def draw_number(turn: Turn, day: date, *, over_capacity: bool) -> int:
 
 def service_of(session: Session, queue_id: int, code: str) -> int:
     """The id of a service that this queue gives tickets for. Raises Invalid `unknown_service`."""
-    found = session.scalar(_SERVICE, {"the_queue": queue_id, "the_code": code})
+    found: int | None = session.connection().scalar(_SERVICE, {"the_queue": queue_id, "the_code": code})
     if found is None:
         raise Invalid("unknown_service", f"this queue does not offer the service {code}", service=code)
     return found
@@ -265,7 +265,7 @@ _SAME_PHONE = (
     .join(TicketEvent, TicketEvent.ticket_id == Ticket.id)
     .where(
         Ticket.queue_id == bindparam("the_queue"),
-        or_(*(Ticket.state == s for s in ("waiting", "booked", "called", "serving", "parked", "missed"))),
+        text(f"ticket.{LIVE_SQL}"),
         Ticket.day == bindparam("the_day"),
         Ticket.phone == bindparam("the_phone"),
         TicketEvent.action.in_(("issue", "book")),

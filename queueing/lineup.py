@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Connection,
     Integer,
     Select,
     and_,
@@ -177,7 +178,7 @@ def standing(
         "due_to": now + BOOKED_AHEAD,
     }
     values |= {f"key{c}": place + HEAD_START[c] for c in PRIORITIES}
-    before, waiting, due, desks, free = session.execute(_STANDING, values).one()
+    before, waiting, due, desks, free = session.connection().execute(_STANDING, values).one()
     return Standing(before + due, waiting, desks, free)
 
 
@@ -195,9 +196,9 @@ _WAITING = (
 _OPEN_TICKET = select(Ticket).where(text(f"ticket.{AT_DESK_SQL}"), Ticket.desk_id == bindparam("the_desk"))
 
 
-def waiting_count(session: Session, queue_id: int, since: datetime) -> int:
+def waiting_count(connection: Connection, queue_id: int, since: datetime) -> int:
     """How many wait."""
-    return session.scalar(_WAITING, {"the_queue": queue_id, "since": since}) or 0
+    return connection.scalar(_WAITING, {"the_queue": queue_id, "since": since}) or 0
 
 
 def open_ticket(session: Session, desk_id: int) -> Ticket | None:

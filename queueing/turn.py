@@ -31,7 +31,10 @@ _Q = cast(Table, Queue.__table__)
 _MINE = _Q.c.id == bindparam("the_queue")
 _TAKE = update(_Q).where(_MINE).values(seq=_Q.c.seq + 1).returning(*_Q.c)
 _SET_SEQ = update(_Q).where(_MINE).values(seq=bindparam("the_seq"))
-_BY_REQUEST = select(TicketEvent).where(TicketEvent.request_id.in_([bindparam("first"), bindparam("second")]))
+_E = cast(Table, TicketEvent.__table__)
+_BY_REQUEST = select(_E.c.id, _E.c.request_id).where(
+    _E.c.request_id.in_([bindparam("first"), bindparam("second")])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,19 @@ class Turn:
     """One verb's turn at a queue, as a context manager. `queue` is the queue's row as locked (columns by
     name)."""
 
-    __slots__ = ("_records", "actor", "now", "queue", "request_id", "seq", "session", "since")
+    __slots__ = (
+        "_records",
+        "_taken",
+        "_waiting",
+        "actor",
+        "connection",
+        "now",
+        "queue",
+        "request_id",
+        "seq",
+        "session",
+        "since",
+    )
 
     def __init__(
         self, session: Session, queue_id: int, *, request_id: str, actor: str, now: datetime
@@ -65,11 +80,15 @@ class Turn:
         self.actor = actor
         self.now = now
         self._records = 0
-        row = session.execute(_TAKE, {"the_queue": queue_id}).one_or_none()
+        self._waiting: int | None = None
+        session.flush()  # what the caller added is there; from here on plain statements are quicker
+        self.connection = session.connection()
+        row = self.connection.execute(_TAKE, {"the_queue": queue_id}).one_or_none()
         if row is None:
             raise NotFound("queue_not_found", f"there is no queue {queue_id}", queue=queue_id)
         self.queue: Any = row
-        self.seq: int = self.queue.seq
+        self._taken: int = row.seq
+        self.seq: int = row.seq
         self.since = lineup.since(now, self.queue.zone)
 
     def __enter__(self) -> Turn:
@@ -82,7 +101,8 @@ class Turn:
             return  # the transaction is lost anyway
         if self._records == 0:
             self.seq -= 1
-            self.session.execute(_SET_SEQ, {"the_queue": self.queue.id, "the_seq": self.seq})
+        if self.seq != self._taken:
+            self.connection.execute(_SET_SEQ, {"the_queue": self.queue.id, "the_seq": self.seq})
         known = self.session.identity_map.get(_identity(self.queue.id))
         if known is not None:
             attributes.set_committed_value(known, "seq", self.seq)
@@ -96,8 +116,9 @@ class Turn:
         """
         first = second = None
         values = {"first": self.request_id, "second": self.request_id + SECOND}
-        for event in self.session.scalars(_BY_REQUEST, values):
-            if event.request_id == self.request_id:
+        for event_id, request_id in self.connection.execute(_BY_REQUEST, values):
+            event = self.session.get_one(TicketEvent, event_id)
+            if request_id == self.request_id:
                 first = event
             else:
                 second = event
@@ -132,10 +153,7 @@ class Turn:
         waiting: int | None = None,
     ) -> TicketEvent:
         """Write one change: the event (with what undo needs) and the outbox row, and flush all three."""
-        if self._records:
-            self.seq += 1
-            self.session.execute(_SET_SEQ, {"the_queue": self.queue.id, "the_seq": self.seq})
-        self._records += 1
+        self._next()
         told = dict(data or {})
         if change.before:
             told["before"] = jsonable(change.before)
@@ -155,25 +173,40 @@ class Turn:
         )
         self.session.add(event)
         self.session.flush()
-        if waiting is None:
-            waiting = lineup.waiting_count(self.session, self.queue.id, self.since)
         shown = "call" if change.state_to == "called" and change.action == "resume" else change.action
         parts = parts_of(shown, change.state_from, change.state_to)
-        public = {"action": shown, "label": ticket.label, "waiting": waiting, "parts": parts}
+        public = {
+            "action": shown,
+            "label": ticket.label,
+            "waiting": self._count(change, waiting),
+            "parts": parts,
+        }
         if desk is not None:
             public["desk"] = desk.name
         announce(self.session, f"queue:{self.queue.id}", self.seq, parts[0], public, self.now)
-        self.session.flush()
         return event
 
     def say(self, part: str, data: dict[str, Any]) -> None:
         """Record a change that is no ticket's: a desk opened, the queue paused."""
+        self._next()
+        self.session.flush()
+        announce(self.session, f"queue:{self.queue.id}", self.seq, part, {**data, "parts": [part]}, self.now)
+
+    def _next(self) -> None:
+        """The number of this turn's next change; the last one is stored when the turn ends."""
         if self._records:
             self.seq += 1
-            self.session.execute(_SET_SEQ, {"the_queue": self.queue.id, "the_seq": self.seq})
         self._records += 1
-        announce(self.session, f"queue:{self.queue.id}", self.seq, part, {**data, "parts": [part]}, self.now)
-        self.session.flush()
+
+    def _count(self, change: Change, known: int | None) -> int:
+        """How many wait after a change, counted once a turn."""
+        if known is not None:
+            self._waiting = known
+        elif self._waiting is None:
+            self._waiting = lineup.waiting_count(self.connection, self.queue.id, self.since)
+        else:
+            self._waiting += (change.state_to == "waiting") - (change.state_from == "waiting")
+        return self._waiting
 
 
 def fresh_ticket(session: Session, ticket: Ticket) -> Ticket:

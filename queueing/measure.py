@@ -1,0 +1,137 @@
+"""Hourly measures of queues, kept up to date from ticket events, and the check that they equal the events.
+
+The counting itself is `queueing/hours.py`; the congestion level and its definition are
+`queueing/congestion.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Select, delete, insert, select
+from sqlalchemy.orm import Session
+
+from queueing import pace
+from queueing.congestion import LONG_WAIT_S, expected_level, level_of, offered_load
+from queueing.daytime import day_bounds, local_day
+from queueing.hours import EventRow, HourMeasure, Key, ShiftRow, as_columns, measures_from_rows
+from queueing.store import DeskShift, Queue, QueueHour, Ticket, TicketEvent
+
+__all__ = [
+    "LONG_WAIT_S",
+    "EventRow",
+    "HourMeasure",
+    "ShiftRow",
+    "as_columns",
+    "differences",
+    "expected_level",
+    "level_of",
+    "measure_changed",
+    "measure_day",
+    "measures_from_rows",
+    "offered_load",
+]
+CHUNK = 200
+"""Queues measured at a time: keeps memory and parameter lists small on a national day."""
+
+
+def measure_day(
+    session: Session, queue_ids: Sequence[int], day: date, *, now: datetime, learn: bool = True
+) -> int:
+    """Compute the hours of `day` of these queues anew from their events; returns how many rows were written.
+
+    Hours of queues without any ticket that day are left as they are: old weeks are kept without their
+    tickets. With `learn` the queues' pace follows.
+    """
+    written = 0
+    for begin in range(0, len(queue_ids), CHUNK):
+        ids = list(queue_ids[begin : begin + CHUNK])
+        rows = as_columns(_measures(session, ids, day, now))
+        touched = {row["queue_id"] for row in rows}
+        if rows:
+            session.execute(delete(QueueHour).where(QueueHour.queue_id.in_(touched), QueueHour.day == day))
+            session.execute(insert(QueueHour), rows)
+            session.expire_all()
+        if learn and touched:
+            pace.learn(session, sorted(touched), before=day + timedelta(days=1))
+        written += len(rows)
+    return written
+
+
+def measure_changed(session: Session, *, since: datetime, now: datetime) -> int:
+    """Bring the hours up to date of every queue in which something happened since `since`; for a job every
+    few minutes. Returns how many rows were written."""
+    written = 0
+    changed: dict[date, set[int]] = {}
+    found = (
+        select(TicketEvent.queue_id, Queue.zone, Ticket.day)
+        .join(Queue, Queue.id == TicketEvent.queue_id)
+        .join(Ticket, Ticket.id == TicketEvent.ticket_id)
+        .where(TicketEvent.happened_at >= since, TicketEvent.happened_at <= now)
+        .distinct()
+    )
+    for queue_id, zone, day in session.execute(found):
+        if day <= local_day(now, zone):
+            changed.setdefault(day, set()).add(queue_id)
+    for day, ids in sorted(changed.items()):
+        written += measure_day(session, sorted(ids), day, now=now, learn=False)
+    return written
+
+
+def differences(session: Session, queue_ids: Sequence[int], day: date, *, now: datetime) -> list[str]:
+    """Where stored hours and events disagree, one line each; empty when statistics equal events."""
+    expected = _measures(session, queue_ids, day, now)
+    stored = {
+        (row.queue_id, row.day, row.hour): row
+        for row in session.scalars(
+            select(QueueHour).where(QueueHour.queue_id.in_(queue_ids), QueueHour.day == day)
+        )
+    }
+    found = []
+    for key in sorted(expected.keys() | stored.keys()):
+        for name in HourMeasure.COLUMNS:
+            should = getattr(expected.get(key), name, 0)
+            has = getattr(stored.get(key), name, 0)
+            if abs(should - has) > 0.01:
+                found.append(
+                    f"queue {key[0]} {key[1]} {key[2]:02d}h {name}: stored {has}, events say {should}"
+                )
+    return found
+
+
+def _measures(session: Session, queue_ids: Sequence[int], day: date, now: datetime) -> dict[Key, HourMeasure]:
+    zones: dict[str, list[int]] = {}
+    for queue_id, zone in session.execute(select(Queue.id, Queue.zone).where(Queue.id.in_(queue_ids))):
+        zones.setdefault(zone, []).append(queue_id)
+    found: dict[Key, HourMeasure] = {}
+    for zone, ids in zones.items():
+        begin, end = day_bounds(day, zone)
+        events = (EventRow(*row) for row in session.execute(_events(ids, day)))
+        shifts = [
+            ShiftRow(queue_id, since, until)
+            for queue_id, since, until in session.execute(
+                select(DeskShift.queue_id, DeskShift.opened_at, DeskShift.closed_at).where(
+                    DeskShift.queue_id.in_(ids), DeskShift.opened_at >= begin, DeskShift.opened_at < end
+                )
+            )
+        ]
+        measured = measures_from_rows(events, shifts, zone=zone, until=min(now, end))
+        found |= {key: value for key, value in measured.items() if key[1] == day}
+    return found
+
+
+def _events(ids: Sequence[int], day: date) -> Select[int, int, str, str | None, str, datetime]:
+    return (
+        select(
+            TicketEvent.queue_id,
+            TicketEvent.ticket_id,
+            TicketEvent.action,
+            TicketEvent.state_from,
+            TicketEvent.state_to,
+            TicketEvent.happened_at,
+        )
+        .join(Ticket, Ticket.id == TicketEvent.ticket_id)
+        .where(Ticket.queue_id.in_(ids), Ticket.day == day)
+        .order_by(TicketEvent.id)
+    )
