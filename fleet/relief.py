@@ -271,21 +271,16 @@ def served(stock: Floats, desks: Floats, service_h: Floats, stay_h: Floats) -> F
 
 
 def village_wait(stock: Floats, desks: Floats, service_h: Floats, cs2: Floats, stay_h: Floats) -> Floats:
-    """Return the person-hours waited at the van of a village visit: arrivals N k exp(-k t) meet an empty
-    line.
+    """Return the person-hours waited at the van of a village visit that meets an empty line.
 
-    Only the served wait counts: when more come than can be served, registration stops at what the stay can
-    serve.
+    Turns of an announced visit are taken by phone or at the door and spread over the stay, so people come
+    evenly; when more want to come than can be served, tickets end at what the stay can serve.
     """
-    people = served(stock, desks, service_h, stay_h)
-    full = np.maximum(1 - np.exp(-COME_RATE * stay_h), 1e-9)
+    rate = served(stock, desks, service_h, stay_h) / np.maximum(stay_h, 1e-9)
     line = _Line(desks, service_h, cs2, np.zeros_like(desks))
-    total = np.zeros_like(people)
-    longest = float(stay_h.max(initial=0.0)) + 1.0
-    for i in range(round(longest / STEP_H)):
-        at = (i + 0.5) * STEP_H
-        rate = np.where(at < stay_h, people / full * COME_RATE * np.exp(-COME_RATE * at), 0.0)
-        total += line.step(rate, STEP_H)
+    total = np.zeros_like(rate)
+    for i in range(round((float(stay_h.max(initial=0.0)) + 1.0) / STEP_H)):
+        total += line.step(np.where((i + 0.5) * STEP_H < stay_h, rate, 0.0), STEP_H)
     return total
 
 

@@ -41,6 +41,9 @@ DEMAND_CV = 0.15
 """How far a day's demand strays from its forecast; three points of Gauss and Hermite carry it into the
 value."""
 NODES = ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
+WORTH_A_LOOK_H = 1.0
+"""A day on which a whole line waits less than this in all cannot be relieved by more: its value is left
+zero."""
 RETURN_TRIP_H = 1.0
 """Who gives up waiting comes again another day: half an hour each way in a town."""
 ROAD_DETOUR = 1.35
@@ -48,6 +51,9 @@ BUS_KMH = 30.0
 """Door to door by microbus, with its stops and changes."""
 BUS_ACCESS_H = 0.25
 """Walking to the microbus and waiting for it to fill, each way."""
+UPTAKE = 0.4
+"""Of the errands that wait in a village, the share whose people hear of the visit and can come on that
+day."""
 VILLAGE_ACCESS_H = 0.15
 """Walking to the van in the village, each way."""
 
@@ -128,76 +134,101 @@ def _forecourts(
     if not picked.size:
         return {}
     rows = np.array([row_of[queues.site_ids[q]] for q in picked], dtype=np.intp)
-    mean_wait: dict[int, tuple[float, float]] = {}
-    for d, day in enumerate(days):
-        base = arrivals[picked, d]
-        if not base.any() or not calendar.is_working_day(day):
-            continue
-        station = relief.Station(
-            base,
-            queues.desks[picked],
-            queues.service_h[picked],
-            queues.cs2[picked],
-            queues.leave_rate[picked],
+    works = np.array([calendar.is_working_day(day) for day in days], dtype=bool)
+    demand_of = arrivals[picked] * works[None, :, None]  # sites x days x 24
+    station = relief.Station(
+        demand_of[:, 0],
+        queues.desks[picked],
+        queues.service_h[picked],
+        queues.cs2[picked],
+        queues.leave_rate[picked],
+    )
+    windows = np.array(
+        [
+            [calendar.hours(day, queues.open_minute[q], queues.close_minute[q]) for day in days]
+            for q in picked.tolist()
+        ],
+        float,
+    )
+    waited = np.zeros(demand_of.shape[:2])
+    for deviation, weight in NODES:
+        scale = 1 + DEMAND_CV * deviation
+        waited += weight * _relieve_all(
+            station,
+            demand_of * scale,
+            windows / 60,
+            share[picked],
+            van_service[picked],
+            fleet,
+            parts,
+            rows,
+            weight,
         )
-        windows = np.array(
-            [calendar.hours(day, queues.open_minute[q], queues.close_minute[q]) for q in picked], float
-        )
-        waited = _day_relief(station, windows / 60, share[picked], van_service[picked], fleet, parts, rows, d)
-        for i, q in enumerate(picked.tolist()):
-            hours, people = mean_wait.get(queues.site_ids[q], (0.0, 0.0))
-            mean_wait[queues.site_ids[q]] = (hours + waited[i], people + float(base[i].sum()))
-    return {site_id: hours / people for site_id, (hours, people) in mean_wait.items() if people > 0}
+    for part in parts:  # every other stay is computed; one between is the mean of its neighbours
+        for t in range(1, len(STAYS), 2):
+            part[rows, :, :, t] = (part[rows, :, :, t - 1] + part[rows, :, :, t + 1]) / 2
+    people = demand_of.sum(axis=(1, 2))
+    return {
+        queues.site_ids[q]: float(waited[i].sum() / people[i])
+        for i, q in enumerate(picked.tolist())
+        if people[i] > 0
+    }
 
 
-def _day_relief(
+def _relieve_all(
     station: relief.Station,
+    demand_of: Floats,
     windows_h: Floats,
     share: Floats,
     van_service: Floats,
     fleet: Fleet,
     parts: list[Floats],
     rows: np.ndarray[tuple[int], np.dtype[np.intp]],
-    d: int,
+    weight: float,
 ) -> Floats:
-    """Add one day's relief of every class and stay to `parts`; return the expected waiting without a van."""
-    waiting, travel, people = parts
-    expected_wait = np.zeros(station.size)
-    for deviation, weight in NODES:
-        scaled = relief.Station(
-            station.arrivals * (1 + DEMAND_CV * deviation),
-            station.desks,
-            station.service_h,
-            station.cs2,
-            station.leave_rate,
+    """Add `weight` x the relief of every site, day, class and computed stay to `parts`; all in one batch.
+
+    Returns the person-hours waited without a van, sites x days.
+    """
+    size, days = demand_of.shape[:2]
+    site, day = np.divmod(np.arange(size * days), days)
+    before = relief.waiting(_at(station, site, demand_of.reshape(-1, 24)))
+    busy = np.flatnonzero(before.hours > WORTH_A_LOOK_H)
+    combos = [
+        (k, t, later) for k in range(len(fleet.klasses)) for t in range(0, len(STAYS), 2) for later in STARTS
+    ]
+    if busy.size:
+        pair = np.tile(busy, len(combos))
+        klass, stay, later = (np.repeat(np.array([c[n] for c in combos], float), busy.size) for n in range(3))
+        k, t = klass.astype(np.intp), stay.astype(np.intp)
+        stay_h = np.array(STAYS, float)[t] / 60
+        opens, closes = windows_h[site[pair], day[pair], 0], windows_h[site[pair], day[pair], 1]
+        starts = opens + later * np.maximum(closes - opens - stay_h, 0.0)
+        van = relief.Van(
+            fleet.desks[k],
+            van_service[site[pair]],
+            station.cs2[site[pair]],
+            starts,
+            np.minimum(starts + stay_h, closes),
+            share[site[pair]],
+            np.zeros(pair.size),
         )
-        before = relief.waiting(scaled)
-        expected_wait += weight * before.hours
-        for k, desks in enumerate(fleet.desks):
-            for t in range(0, len(STAYS), 2):
-                stay_h = STAYS[t] / 60
-                for later in STARTS:
-                    slack = np.maximum(windows_h[:, 1] - windows_h[:, 0] - stay_h, 0.0)
-                    starts = windows_h[:, 0] + later * slack
-                    van = relief.Van(
-                        np.full(station.size, float(desks)),
-                        van_service,
-                        station.cs2,
-                        starts,
-                        np.minimum(starts + stay_h, windows_h[:, 1]),
-                        share,
-                        np.zeros(station.size),
-                    )
-                    with_van = relief.relieve(scaled, van)
-                    w = weight / len(STARTS)
-                    waiting[rows, d, k, t] += w * (before.hours - with_van.fixed_hours - with_van.van_hours)
-                    stays_on = before.left - with_van.fixed_left - with_van.van_left
-                    travel[rows, d, k, t] += w * RETURN_TRIP_H * stays_on
-                    people[rows, d, k, t] += w * with_van.diverted
-    for part in parts:  # every other stay is computed; one between is the mean of its neighbours
-        for t in range(1, len(STAYS), 2):
-            part[rows, d, :, t] = (part[rows, d, :, t - 1] + part[rows, d, :, t + 1]) / 2
-    return expected_wait
+        after = relief.relieve(_at(station, site[pair], demand_of.reshape(-1, 24)[pair]), van)
+        w = weight / len(STARTS)
+        spared = before.hours[pair] - after.fixed_hours - after.van_hours
+        stays_on = before.left[pair] - after.fixed_left - after.van_left
+        for part, gain in zip(parts, (spared, RETURN_TRIP_H * stays_on, after.diverted), strict=True):
+            np.add.at(part, (rows[site[pair]], day[pair], k, t), w * gain)
+    return before.hours.reshape(size, days)
+
+
+def _at(
+    station: relief.Station, site: np.ndarray[tuple[int], np.dtype[np.intp]], arrivals: Floats
+) -> relief.Station:
+    """The stations of `site` with other arrivals."""
+    return relief.Station(
+        arrivals, station.desks[site], station.service_h[site], station.cs2[site], station.leave_rate[site]
+    )
 
 
 def _villages(
@@ -241,9 +272,9 @@ def village_stock(session: Session, villages: list[Site], day: date) -> Floats:
     last visit."""
     share = mobile_share(session)
     weekly = np.array([v.population for v in villages], float)
-    weekly = weekly * demand.REQUESTS_PER_1000 / 1000 / 52 * share * demand.MONTH_FACTORS[day.month]
+    weekly = weekly * demand.REQUESTS_PER_1000 / 1000 / 52 * UPTAKE * share * demand.MONTH_FACTORS[day.month]
     seen = select(Visit.site_id, func.max(Visit.day)).where(Visit.status != "cancelled", Visit.day < day)
-    last = dict(session.execute(seen.group_by(Visit.site_id)).tuples())
+    last = dict(session.execute(seen.group_by(Visit.site_id)).all())
     weeks = np.array([(day - last[v.id]).days / 7 if v.id in last else np.inf for v in villages])
     rest = weekly * relief.REGROW_WEEKS * np.exp(-relief.COME_RATE * STANDARD_STAY / 60)
     return relief.stock_now(weekly, weeks, rest)

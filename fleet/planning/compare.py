@@ -29,7 +29,7 @@ def compare(session: Session, draft: Plan, published: Plan | None) -> Comparison
     new, decoded = _load(session, draft, frame)
     old = _load(session, published, frame)[0] if published is not None else []
     old = [m for m in old if m.center in decoded.problem.center_by_id]
-    governorate_of = dict(session.execute(select(Site.code, Site.governorate_id)).tuples())
+    governorate_of = dict(session.execute(select(Site.code, Site.governorate_id)).all())
     parts_new, parts_old = shares(new, decoded), shares(old, decoded)
     rows = tuple(
         GovernorateRow(

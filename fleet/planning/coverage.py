@@ -71,7 +71,7 @@ def weeks_overdue(session: Session, week: date) -> dict[LocalUnit, int]:
             .join(Visit, Visit.site_id == Site.id)
             .where(Visit.status != "cancelled", Visit.day < week)
             .group_by(Site.local_unit_id)
-        ).tuples()
+        ).all()
     )
     due: dict[LocalUnit, int] = {}
     for unit in session.scalars(select(LocalUnit).order_by(LocalUnit.id)):
@@ -84,4 +84,4 @@ def weeks_overdue(session: Session, week: date) -> dict[LocalUnit, int]:
 
 def _based(session: Session) -> dict[int, int]:
     counted = select(Center.governorate_id, func.count()).where(Center.status == "ready")
-    return dict(session.execute(counted.group_by(Center.governorate_id)).tuples())
+    return dict(session.execute(counted.group_by(Center.governorate_id)).all())

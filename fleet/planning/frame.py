@@ -48,8 +48,8 @@ class Frame:
 
 def load_frame(session: Session, week: date) -> Frame:
     """Return the frame with every center and site, also inactive ones that an old plan may name."""
-    centers = dict(session.execute(select(Center.id, Center.code)).tuples())
-    sites = dict(session.execute(select(Site.id, Site.code)).tuples())
+    centers = dict(session.execute(select(Center.id, Center.code)).all())
+    sites = dict(session.execute(select(Site.id, Site.code)).all())
     return Frame(
         week, centers, sites, {code: i for i, code in centers.items()}, {code: i for i, code in sites.items()}
     )
