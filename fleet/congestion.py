@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day
-from fleet.severity import level_of
 from fleet.store import ForecastHour, Site, SiteQueue
+from queueing.congestion import level_of, offered_load
 from queueing.store import QueueHour
 
 
@@ -19,7 +19,7 @@ from queueing.store import QueueHour
 class HourCell:
     """One site in one local hour. What is None was not measured (not yet, or closed) or not forecast.
 
-    `real_level` and `level` run from 0 calm to 4 severe (`queueing.measure.level_of`); `wait_min` is the
+    `real_level` and `level` run from 0 calm to 4 severe (`queueing.congestion`); `wait_min` is the
     mean wait of those who arrived in the hour, minutes.
     """
 
@@ -91,14 +91,14 @@ def _sites(session: Session, site_ids: Sequence[int] | None) -> dict[int, SiteRo
 
 def _happened(session: Session, day: date, rows: dict[int, SiteRow]) -> None:
     q = QueueHour
-    for site_id, hour, arrivals, left, wait_s, waiting_s, service_s, served, desk_s in session.execute(
+    for site_id, hour, arrivals, left, wait_s, over, service_s, served, desk_s in session.execute(
         select(
             SiteQueue.site_id,
             q.hour,
             q.arrivals,
             q.left_waiting,
             q.wait_s,
-            q.waiting_s,
+            q.wait_over,
             q.service_s,
             q.served,
             q.desk_s,
@@ -109,8 +109,8 @@ def _happened(session: Session, day: date, rows: dict[int, SiteRow]) -> None:
         if site_id not in rows:
             continue
         cell = rows[site_id].cell(hour)
-        service_h = service_s / served / 3600 if served else 0.0
-        level = level_of(waiting_s / 3600, arrivals, arrivals * service_h, desk_s / 3600)
+        load = offered_load(arrivals, service_s / served) if served else 0.0
+        level = level_of(over, arrivals, load, desk_s / 3600)
         before = cell.real_arrivals or 0
         waited = (cell.wait_min or 0.0) * before + wait_s / 60
         cell.real_arrivals = before + arrivals

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from fleet import demand, relief, rhythm
 from fleet.calendar import Calendar, DayClass, default_calendar, local_day, week_days
 from fleet.relief import Floats
-from fleet.severity import level_of
 from fleet.store import ForecastHour, Site, SiteQueue
+from queueing.congestion import expected_level
 from queueing.store import Desk, QueueHour, QueueService, Service
 
 HISTORY_DAYS = 84
@@ -278,8 +278,8 @@ def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime)
                     "arrivals": round(float(arrivals[i, hour]), 3),
                     "offered_load": round(float(load[i, hour]), 4),
                     "desks": desks,
-                    "level": level_of(
-                        float(waited[i, hour]), float(arrivals[i, hour]), float(load[i, hour]), desks
+                    "level": expected_level(
+                        3600 * float(waited[i, hour]) / float(arrivals[i, hour]), float(load[i, hour]), desks
                     ),
                     "made_at": now,
                 }
