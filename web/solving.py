@@ -2,7 +2,7 @@
 
 A solve holds Python's lock for seconds at a stretch, so it never runs in a process that serves pages. The child says
 how far it is on its standard output; a thread here (or the caller, on the command line) stores that on the plan, from
-where every screen of every process hears of it. `stop` only marks the plan: whichever process watches the child sees it.
+where every screen of every process hears of it. `stop` only marks the plan: who watches the child sees the mark.
 """
 
 from __future__ import annotations
@@ -223,9 +223,11 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
         plan = session.get(Plan, plan_id)
         if plan is None:
             raise NotFound("plan_not_found", f"there is no plan {plan_id}")
-        problem, seconds, seed = plan.problem, plan.seconds, plan.seed
+        problem, start, seconds, seed = plan.problem, plan.solution, plan.seconds, plan.seed
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "problem.json.gz").write_bytes(problem)
+    if start:
+        (folder / "start.json.gz").write_bytes(start)
     with (folder / "errors.txt").open("w+") as errors:
         run.child = _spawn(folder, seconds, seed, errors)
         code = _watch(plan_id, run, run.child, seconds, progress)
@@ -249,11 +251,15 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
 
 def _spawn(folder: Path, seconds: float, seed: int, errors: IO[str]) -> subprocess.Popen[str]:
     threads = current_app.extensions["settings"].solver_threads
+    start = folder / "start.json.gz"
     argv = planner.solver_command(
-        folder / "problem.json.gz", folder / "plan.json", seconds=seconds, seed=seed, threads=threads
+        folder / "problem.json.gz",
+        folder / "plan.json",
+        seconds=seconds,
+        seed=seed,
+        threads=threads,
+        start_path=start if start.exists() else None,
     )
-    if "--progress" not in argv:
-        argv = [*argv, "--progress"]
     if nice := shutil.which("nice"):
         argv = [nice, "-n", NICE, *argv]
     # Only what Python needs: no database address, no key of sessions.

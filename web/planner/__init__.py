@@ -1,0 +1,31 @@
+"""Pages of the planner: week board, drafts, comparison, congestion, live. One module per page."""
+
+from __future__ import annotations
+
+from web.planner import (
+    announced,
+    board,
+    comparing,
+    congestion,
+    downloads,
+    drafts,
+    livemap,
+    sites,
+    unserved,
+    visits,
+)
+from web.planner.door import blueprint
+
+__all__ = [
+    "announced",
+    "blueprint",
+    "board",
+    "comparing",
+    "congestion",
+    "downloads",
+    "drafts",
+    "livemap",
+    "sites",
+    "unserved",
+    "visits",
+]

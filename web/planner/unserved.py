@@ -1,0 +1,136 @@
+"""Every place without a visit: why, what a visit would save, and adding one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fleet import planner
+from fleet.calendar import week_days
+from fleet.errors import FleetError
+from fleet.names import fold
+from fleet.planner import Change, Verdict
+from fleet.store import Center, Governorate, Plan, Site
+from fleet.value import STAYS
+from web import clock
+from web.db import read, write
+from web.i18n import named
+from web.planner import words
+from web.planner.door import actor, blueprint, the_plan, wanted_date, wanted_int
+from web.planner.visits import Shown, refused_faults, wanted_minute
+
+PAGE = 100
+NEAREST = 12
+"""How many centers the form offers, by distance from their depot."""
+
+
+@blueprint.get("/plans/<int:plan_id>/unserved")
+def unserved(plan_id: int) -> Any:
+    """The tray, most valuable first, a hundred a page."""
+    plan = the_plan(plan_id)
+    if plan.status not in ("draft", "published", "superseded"):
+        return redirect(url_for("planner.draft", plan_id=plan_id))
+    session = read()
+    governorate_id, text, code = (
+        wanted_int("governorate"),
+        request.args.get("q", "").strip()[:80],
+        request.args.get("reason", ""),
+    )
+    page = max(1, wanted_int("page") or 1)
+    found = planner.unserved(session, plan)
+    reasons = Counter(one.code for one in found)
+    words_for_code = {one.code: words.reason(one.code, one.words, one.numbers) for one in found}
+    query = (
+        select(Site).where(Site.id.in_([one.site_id for one in found])) if len(found) < 500 else select(Site)
+    )
+    sites = {site.id: site for site in session.scalars(query)}
+    names = {g.id: named(g) for g in session.scalars(select(Governorate))}
+    wanted = fold(text).split()
+    rows = [
+        (one, sites[one.site_id])
+        for one in found
+        if one.site_id in sites
+        and (governorate_id is None or sites[one.site_id].governorate_id == governorate_id)
+        and (not code or one.code == code)
+        and all(
+            word in f"{sites[one.site_id].search_key} {fold(named(sites[one.site_id]))}" for word in wanted
+        )
+    ]
+    return render_template(
+        "planner/unserved.html", plan=plan, words=words, rows=rows[(page - 1) * PAGE : page * PAGE],
+        total=len(rows), everything=len(found), page=page, pages=max(1, math.ceil(len(rows) / PAGE)),
+        reasons=reasons.most_common(), reason_words=words_for_code, code=code, text=text,
+        governorate_id=governorate_id, governorates=sorted(names.items()), names=names,
+    )  # fmt: skip
+
+
+@blueprint.route("/plans/<int:plan_id>/add", methods=["GET", "POST"])
+def add(plan_id: int) -> Any:
+    """Add a visit to a draft: choose center and day, see the verdict, add."""
+    plan = the_plan(plan_id)
+    session = read()
+    site = session.get(Site, wanted_int("site") or 0)
+    if site is None:
+        abort(404)
+    center_id = wanted_int("center")
+    day = wanted_date("day", plan.week)
+    change = Change(
+        "add", center_id=center_id, site_id=site.id, day=day, start_minute=wanted_minute("start"),
+        stay_minutes=wanted_int("stay"),
+    )  # fmt: skip
+    refused: list[str] = []
+    if request.method == "POST":
+        try:
+            verdict = _add(plan_id, change)
+        except FleetError as error:
+            refused = [words.error(error), *refused_faults(error)]
+        else:
+            said = _(
+                "Added: %(place)s. Hours saved: %(change)s.",
+                place=named(site),
+                change=words.signed(verdict.delta_hours, 1),
+            )
+            flash(said, "good")
+            return redirect(url_for("planner.home", plan=plan_id, _anchor=f"r{center_id}"))
+    verdict = None
+    if center_id is not None and not refused and plan.status == "draft":
+        verdict = planner.try_change(session, plan, change, now=clock.now())
+    page = render_template(
+        "planner/add.html", plan=plan, words=words, site=site, days=week_days(plan.week), stays=STAYS,
+        centers=nearest_centers(session, site), change=change, verdict=verdict, refused=refused,
+        shown=Shown.of(session, verdict) if verdict is not None else None,
+    )  # fmt: skip
+    return (page, 409) if refused else page
+
+
+def nearest_centers(session: Session, site: Site) -> list[tuple[Center, float]]:
+    """The nearest centers, with the straight km from their depot."""
+    shrink = math.cos(math.radians(site.lat))
+    ranked = sorted(
+        (
+            (c, 111.2 * math.hypot(c.depot_lat - site.lat, (c.depot_lon - site.lon) * shrink))
+            for c in session.scalars(select(Center).where(Center.status == "ready"))
+        ),
+        key=lambda pair: pair[1],
+    )
+    return ranked[:NEAREST]
+
+
+def _add(plan_id: int, change: Change) -> Verdict:
+    revision, name, now = wanted_int("revision"), actor(), clock.now()
+    if revision is None:
+        abort(400)
+
+    def work(session: Session) -> Verdict:
+        plan = session.get(Plan, plan_id)
+        if plan is None:
+            abort(404)
+        return planner.apply_change(session, plan, change, revision=revision, actor=name, now=now)
+
+    return write(work)

@@ -1,0 +1,153 @@
+"""What the planner reads for codes, states and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from fleet.errors import FleetError
+from fleet.planning.shapes import Fault
+from fleet.store import Plan
+from web.errors import words_for
+from web.i18n import minute_time, number
+
+
+def fault(found: Fault) -> str:
+    """A broken rule in words."""
+    return fault_code(found.code, found.words)
+
+
+def fault_code(code: str, fallback: str) -> str:
+    """The words for a rule's code; `fallback` for one that is not known here."""
+    texts = {
+        "unknown_center": _("There is no such center."),
+        "unknown_site": _("There is no such place."),
+        "second_route": _("The center already has another route on this day."),
+        "day_off": _("The center does not work on this day."),
+        "early_departure": _("The center would have to leave before its shift begins."),
+        "early_start": _("The center cannot be there and set up by this time."),
+        "closed": _("The place is closed on this day."),
+        "outside_hours": _("The visit would not fit within the opening hours of the place."),
+        "not_allowed": _("This center may not serve this place."),
+        "no_such_stay": _("A visit of this length is not possible here."),
+        "late_return": _("The center would be back after the end of its shift."),
+        "too_much_driving": _("The crew would drive longer than allowed in a day."),
+        "too_many_visits": _("The place already has as many visits this week as it may have."),
+        "visits_too_close": _("The place would have two visits too close together."),
+        "pin_missing": _("A pinned visit would have to give way."),
+        "wrong_objective": _("The figures of the plan do not add up."),
+        "bound_too_low": _("The figures of the plan do not add up."),
+        "visit_pinned": _("This visit is pinned. Unpin it first."),
+        "visit_started": _("This visit has begun or is over."),
+        "day_frozen": _("This day is too near to be changed, or over."),
+        "not_in_plan": _("This visit is no longer in the plan."),
+        "missing_field": _("Choose a center, a place and a day."),
+        "center_out_of_service": _("The center is out of service."),
+        "outside_week": _("This day is not in the week of the plan."),
+    }
+    return texts.get(code, fallback)
+
+
+def reason(code: str, words: str, numbers: Mapping[str, Any]) -> str:
+    """Why a place has no visit, in words."""
+    texts = {
+        "no_value": _("A visit here would save nothing this week."),
+        "closed": _("The place is closed all week."),
+        "no_center": _("No center that may serve it works on a day when it is open."),
+        "hours_too_short": _("It is not open long enough for the shortest visit."),
+        "too_far": _("No center can get there and back within its shift."),
+        "not_worth": _("The drive costs more than a visit here would save."),
+        "displaced": _("Every center that could come saves more elsewhere."),
+        "no_room": _("No center has time for it beside its pinned visits."),
+        "left_over": _("A center has time for it: adding it would help."),
+    }
+    return texts.get(code, words)
+
+
+def status(plan: Plan) -> str:
+    """What a plan is, in a word."""
+    return {
+        "solving": _("being planned"),
+        "draft": _("draft"),
+        "published": _("published"),
+        "superseded": _("replaced"),
+        "failed": _("failed"),
+    }.get(plan.status, plan.status)
+
+
+def failure(message: str) -> str:
+    """Why a draft could not be made. Stored as `code: detail`; the detail is for support."""
+    code = message.partition(":")[0].strip()
+    return {
+        "interrupted": _("The server was stopped while it planned. Start a new draft."),
+        "too_long": _("The search did not end in time and was broken off. Start a new draft."),
+        "solver_ended": _("The search broke down. Start a new draft; if it happens again, tell support."),
+        "no_plan": _("The search ended without a plan. Give it more time."),
+        "bad_solution": _("The plan that was found breaks a rule and was not taken over. Tell support."),
+    }.get(code, _("The draft could not be made. Start a new one; if it happens again, tell support."))
+
+
+def phase(progress: Mapping[str, Any]) -> str:
+    """What the search is doing."""
+    name = str(progress.get("phase") or "")
+    return {
+        "": _("Preparing the week"),
+        "waiting": _("Preparing the week"),
+        "starting": _("Preparing the week"),
+        "greedy": _("Making a first plan"),
+        "columns": _("Looking for better routes"),
+        "bound": _("Proving how good a plan can be"),
+        "done": _("Finishing"),
+    }.get(name, _("Looking for a better plan"))
+
+
+def quality(objective: int | None, bound: int | None) -> str:
+    """How far from the best possible plan, in words; empty when that is not known."""
+    if objective is None or bound is None or bound <= 0:
+        return ""
+    share = 100 * max(0, bound - objective) / bound
+    if share < 0.005:
+        return _("It is proved that no plan can save more.")
+    shown = f"{share:.2f}" if share < 1 else f"{share:.1f}"
+    return _("It is proved that no plan can be more than %(share)s%% better.", share=shown)
+
+
+def hours(value: float) -> str:
+    """Person-hours: `1,240 hours`."""
+    whole = round(value)
+    return ngettext("%(shown)s hour", "%(shown)s hours", abs(whole), shown=number(whole))
+
+
+def signed(value: float, decimals: int = 0) -> str:
+    """A change with its sign, a true minus."""
+    rounded = round(value, decimals)
+    if rounded == 0:
+        return "0"
+    return ("+" if rounded > 0 else "−") + number(abs(rounded), decimals)
+
+
+def span(start: int, stay: int) -> str:
+    """`08:30–11:30`."""
+    return f"{minute_time(start)}–{minute_time(start + stay)}"
+
+
+def error(problem: FleetError) -> str:
+    """A refusal in words."""
+    texts = {
+        "solve_running": _("Another week is being planned just now. Wait until it is ready, or stop it."),
+        "solve_seconds": _("The time must be between 1 second and 1 hour."),
+        "not_a_draft": _("Only a draft can be changed. Make a draft of this plan first."),
+        "nothing_to_copy": _("This plan has no visits to copy."),
+        "other_week": _("The plan to start from is of another week."),
+        "change_refused": _("This change breaks a rule, so nothing was changed."),
+        "infeasible": _("The plan breaks a rule and cannot be published as it is."),
+        "week_over": _("This week is over."),
+        "visit_not_announced": _("This visit can no longer be cancelled."),
+        "visit_started": _("This visit has begun or is over."),
+        "reason_missing": _("Give a reason in Arabic: citizens will read it."),
+    }
+    known = texts.get(problem.code) or words_for(problem.code, "")
+    return known or fault_code(problem.code, problem.message)

@@ -1,0 +1,97 @@
+// The live map, on request only: Leaflet from this server, drawn on a canvas, borders from a file of ours, no tiles.
+(function () {
+  "use strict";
+  var button = document.getElementById("map-show"), box = document.getElementById("map"), note = document.getElementById("map-note");
+  if (!button || !box) return;
+  var words = JSON.parse(box.dataset.words), map = null, vans = {}, timer = null;
+  var COLOURS = ["#2f8f5b", "#9aa81f", "#d99a00", "#d9621a", "#b3261e"];
+
+  function get(url) {
+    return fetch(url, { credentials: "same-origin" }).then(function (a) { return a.ok ? a.json() : Promise.reject(a.status); });
+  }
+  function load() {
+    return new Promise(function (resolve, reject) {
+      var sheet = document.createElement("link"), script = document.createElement("script");
+      sheet.rel = "stylesheet"; sheet.href = box.dataset.leafletCss;
+      document.head.append(sheet);
+      script.src = box.dataset.leaflet; script.onload = resolve; script.onerror = reject;
+      document.head.append(script);
+    });
+  }
+  function text(parts) {
+    var holder = document.createElement("div");
+    parts.filter(Boolean).forEach(function (line, i) {
+      var row = document.createElement(i ? "div" : "strong");
+      row.textContent = line;
+      holder.append(row);
+    });
+    return holder;
+  }
+  function fill(pattern, values) { return pattern.replace(/\{(\w+)\}/g, function (_all, name) { return values[name]; }); }
+
+  // A van is a square, so that it is not told from a place by colour alone.
+  function van(L, c) {
+    var colour = c.silent ? "#6b7280" : c.late >= 15 ? "#b3261e" : c.state === "open" ? "#17603a" : "#0b4f6c";
+    var letter = c.silent ? "?" : c.late >= 15 ? "!" : "";
+    var face = '<span style="display:block;inline-size:16px;block-size:16px;border:2px solid #fff;border-radius:3px;background:' +
+      colour + ';color:#fff;font:700 11px/12px sans-serif;text-align:center">' + letter + "</span>";
+    return L.divIcon({ className: "", html: face, iconSize: [16, 16] });
+  }
+  function show(c) {
+    return text([
+      c.code + " " + c.name, c.words,
+      c.late > 0 ? fill(words.late, { n: c.late }) : "", c.silent ? words.silent : "",
+      c.heard ? fill(words.heard, { time: c.heard }) : "",
+      c.next ? fill(words.next, { place: c.next, time: c.opens }) : "",
+      c.waiting ? fill(words.waiting, { n: c.waiting }) : ""
+    ]);
+  }
+  function positions(L) {
+    return get(box.dataset.positions).then(function (answer) {
+      document.getElementById("map-at").textContent = answer.as_of;
+      var seen = {};
+      answer.centers.forEach(function (c) {
+        seen[c.id] = true;
+        var mark = vans[c.id];
+        if (!mark) {
+          mark = vans[c.id] = L.marker([c.lat, c.lon], { icon: van(L, c), keyboard: false, alt: c.code }).addTo(map).bindTooltip(show(c));
+        } else { mark.setLatLng([c.lat, c.lon]); mark.setIcon(van(L, c)); mark.setTooltipContent(show(c)); }
+      });
+      Object.keys(vans).forEach(function (id) { if (!seen[id]) { vans[id].remove(); delete vans[id]; } });
+    });
+  }
+  function draw(L) {
+    map = L.map(box, { preferCanvas: true, zoomControl: false, attributionControl: false, minZoom: 5, maxZoom: 13, zoomSnap: 0.5 });
+    L.control.zoom({ zoomInTitle: words["in"], zoomOutTitle: words.out }).addTo(map);
+    map.fitBounds([[22, 24.7], [31.7, 36.9]]);
+    return get(box.dataset.base).then(function (base) {
+      function kind(name) { return { type: "FeatureCollection", features: base.features.filter(function (f) { return f.properties.kind === name; }) }; }
+      L.geoJSON(kind("land"), { interactive: false, style: { color: "#7c8a94", weight: 1.5, fillColor: "#faf6ec", fillOpacity: 1 } }).addTo(map);
+      L.geoJSON(kind("governorate"), { interactive: false, style: { color: "#b9b3a2", weight: 1, fill: false } }).addTo(map);
+      L.geoJSON(kind("water"), { interactive: false, style: { color: "#8fb6cc", weight: 2, fillColor: "#dfeaf0", fillOpacity: 1 } }).addTo(map);
+      return get(box.dataset.sites);
+    }).then(function (answer) {
+      answer.sites.forEach(function (s) {
+        var known = s.level !== null;
+        L.circleMarker([s.lat, s.lon], { radius: known ? 4 + s.level : 3, weight: 1, color: "#14212b", fillColor: known ? COLOURS[s.level] : "#ffffff", fillOpacity: 0.9 })
+          .bindTooltip(text([s.name, known ? fill(words.level, { n: s.level }) : words.unknown]))
+          .on("click", function () { location.href = s.url; }).addTo(map);
+      });
+      return positions(L);
+    });
+  }
+  function beat() { if (!document.hidden && !box.hidden) positions(window.L).catch(function () { /* the time beside the map stands still */ }); }
+
+  button.addEventListener("click", function () {
+    var opening = box.hidden;
+    box.hidden = !opening; note.hidden = !opening;
+    button.setAttribute("aria-expanded", String(opening));
+    button.textContent = opening ? words.hide : words.show;
+    if (!opening) { clearInterval(timer); return; }
+    timer = setInterval(beat, 4000);
+    if (map) { map.invalidateSize(); beat(); return; }
+    (window.L ? Promise.resolve() : load()).then(function () { return draw(window.L); }).then(function () {
+      box.dataset.ready = "1";
+    }).catch(function () { box.textContent = words.failed; });
+  });
+})();

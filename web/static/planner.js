@@ -1,0 +1,91 @@
+// What all planner pages share: forms that send themselves on a choice, sections fetched again, the visit drawer in place.
+(function () {
+  "use strict";
+  document.querySelectorAll(".js-only").forEach(function (x) { x.hidden = false; });
+  document.querySelectorAll(".no-js").forEach(function (x) { x.hidden = true; });
+
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("select[data-auto]")) event.target.form.requestSubmit();
+  });
+
+  // Sections with data-poll="seconds" are fetched again while somebody looks at the page.
+  document.querySelectorAll("[data-poll]").forEach(function (section) {
+    setInterval(function () {
+      if (document.hidden || section.querySelector(":focus")) return;
+      fetch(section.dataset.src, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
+        return answer.ok ? answer.text() : Promise.reject(answer.status);
+      }).then(function (html) {
+        var box = section.querySelector(".scroll"), top = box ? box.scrollTop : 0, across = box ? box.scrollLeft : 0;
+        section.innerHTML = html;
+        box = section.querySelector(".scroll");
+        if (box) { box.scrollTop = top; box.scrollLeft = across; }
+      }).catch(function () { /* the figures keep their time: the reader sees how old they are */ });
+    }, Number(section.dataset.poll) * 1000);
+  });
+
+  var grid = document.getElementById("grid"), drawer = document.getElementById("drawer");
+  if (!grid || !drawer || !drawer.showModal) return;
+  var opener = null, timer = null, asked = 0;
+
+  function open(link) {
+    opener = link.dataset.id || link.getAttribute("href").split("/").pop();
+    fetch(link.href, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
+      if (!answer.ok) throw new Error(String(answer.status));
+      return answer.text();
+    }).then(function (html) {
+      drawer.innerHTML = html;
+      drawer.querySelectorAll(".js-only").forEach(function (x) { x.hidden = false; });
+      if (!drawer.open) drawer.showModal();
+    }).catch(function () { location.href = link.href; });
+  }
+
+  grid.addEventListener("click", function (event) {
+    var link = event.target.closest("td a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    open(link);
+  });
+  drawer.addEventListener("click", function (event) { if (event.target === drawer) drawer.close(); });
+  drawer.addEventListener("close", function () {
+    var link = opener && grid.querySelector('a[href$="/' + opener + '"]');
+    if (link) link.focus();
+  });
+
+  // The verdict follows the form: whoever changes the day sees at once what it would do.
+  drawer.addEventListener("change", function (event) {
+    var form = event.target.closest("[data-try-form]");
+    if (!form) return;
+    clearTimeout(timer);
+    timer = setTimeout(function () { tryForm(form); }, 120);
+  });
+
+  function tryForm(form) {
+    var mine = ++asked, query = new URLSearchParams(new FormData(form));
+    query.delete("csrf_token");
+    fetch(form.dataset.tryForm + "?" + query, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
+      return a.ok ? a.json() : Promise.reject(a.status);
+    }).then(function (answer) {
+      if (mine !== asked) return;
+      form.querySelector("[data-verdict]").innerHTML = answer.html;
+    }).catch(function () { form.querySelector("[data-verdict]").textContent = grid.dataset.failed; });
+  }
+
+  drawer.addEventListener("submit", function (event) {
+    var form = event.target, button = event.submitter;
+    if (form.method === "dialog") return;
+    event.preventDefault();
+    if (button && button.formMethod === "get" && button.hasAttribute("formmethod")) { tryForm(form); return; }
+    if (form.dataset.busy) return;
+    form.dataset.busy = "1";
+    fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
+      return a.json();
+    }).then(function (answer) {
+      if (answer.ok) { drawer.close(); window.board.done(answer); return; }
+      var place = drawer.querySelector("[data-verdict]");
+      if (place) { place.innerHTML = answer.html; place.scrollIntoView({ block: "nearest" }); }
+    }).catch(function () {
+      var place = drawer.querySelector("[data-verdict]");
+      if (place) place.textContent = grid.dataset.failed;
+    }).finally(function () { delete form.dataset.busy; });
+  });
+})();
