@@ -1,0 +1,104 @@
+"""The page of a fixed center or complex: its queues as they are now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import abort, render_template
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fleet.calendar import default_calendar, is_working_day, local_day, local_instant
+from fleet.network.geo import km_matrix
+from fleet.store import Site
+from web import clock
+from web.citizen import blueprint
+from web.citizen.fragments import fragment
+from web.citizen.situation import situation
+from web.db import read
+
+KINDS = ("fixed", "complex")
+SEARCH_DAYS = 21
+"""How far ahead a next opening is looked for: longer than any run of holidays."""
+
+
+@blueprint.get("/centers/<int:site_id>")
+def center(site_id: int) -> Any:
+    """Hours, place, and each queue with a link to take a ticket."""
+    site = _site(read(), site_id)
+    now = clock.now()
+    return render_template(
+        "citizen/center.html",
+        site=site,
+        today=local_day(now),
+        hours=hours_on(site, local_day(now)),
+        **_live(site),
+    )
+
+
+@blueprint.get("/centers/<int:site_id>/status")
+def center_status(site_id: int) -> Any:
+    """The live piece of the center's page."""
+    site = _site(read(), site_id)
+    live = _live(site)
+    html = render_template("citizen/_center_status.html", site=site, **live)
+    return fragment(html, tuple(status.mark() for _queue, status in live["queues"]), live["as_of"])
+
+
+def _site(session: Session, site_id: int) -> Site:
+    site = session.get(Site, site_id)
+    if site is None or site.kind not in KINDS:
+        abort(404)
+    return site
+
+
+def _live(site: Site) -> dict[str, Any]:
+    now = clock.now()
+    queues = [(queue, situation(read(), queue, now)) for queue in site.queues]
+    return {
+        "queues": queues,
+        "as_of": min((status.as_of for _queue, status in queues), default=now),
+        "opens": next_opening(site, now) if not any(status.open for _queue, status in queues) else None,
+    }
+
+
+@dataclass(frozen=True)
+class NearCenter:
+    """A fixed center and how far it is (km, great circle)."""
+
+    site: Site
+    km: float
+
+
+def nearest_centers(session: Session, lat: float, lon: float, *, limit: int) -> list[NearCenter]:
+    """The nearest working fixed centers and complexes, nearest first."""
+    rows = session.execute(
+        select(Site.id, Site.lat, Site.lon).where(Site.kind.in_(KINDS), Site.active).order_by(Site.id)
+    ).all()
+    if not rows:
+        return []
+    away = km_matrix([lat], [lon], [row.lat for row in rows], [row.lon for row in rows])[0]
+    order = sorted(zip(away.tolist(), (row.id for row in rows), strict=True))[:limit]
+    return [NearCenter(session.get_one(Site, site_id), km) for km, site_id in order]
+
+
+def hours_on(site: Site, day: date) -> tuple[int, int]:
+    """Opening hours of the site on a day, minutes from midnight (Ramadan has its own)."""
+    return default_calendar().hours(day, site.open_minute, site.close_minute)
+
+
+def next_opening(site: Site, now: datetime) -> datetime | None:
+    """When the site opens next by the calendar; None when it is inside today's hours or nothing is found."""
+    for ahead in range(SEARCH_DAYS):
+        day = local_day(now) + timedelta(days=ahead)
+        if not is_working_day(day):
+            continue
+        first, last = hours_on(site, day)
+        if ahead == 0 and now >= local_instant(day, first):
+            if now < local_instant(day, last):
+                return None
+            continue
+        return local_instant(day, first)
+    return None

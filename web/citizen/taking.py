@@ -1,0 +1,93 @@
+"""Taking a ticket from a phone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from queueing import counter
+from queueing.errors import QueueingError
+from queueing.store import Queue
+from web import clock
+from web.app import new_request_id
+from web.citizen import blueprint
+from web.citizen.phones import read_phone
+from web.citizen.priorities import priority_of, questions
+from web.citizen.situation import place_of, services_of, situation
+from web.db import read, write
+from web.errors import words_for
+
+TOP = 5
+"""How many of the most wanted services stand first in the list."""
+KEPT = 3
+"""How many tickets a phone remembers."""
+
+
+@blueprint.route("/queues/<int:queue_id>/take", methods=["GET", "POST"])
+def take(queue_id: int) -> Any:
+    """Choose a service, answer the priority question, get a ticket. A fault is asked again with everything typed."""
+    queue = read().get(Queue, queue_id)
+    if queue is None:
+        abort(404)
+    typed = {
+        "service": request.values.get("service", ""),
+        "priority": request.form.get("priority", "none"),
+        "phone": request.form.get("phone", "").strip(),
+        "request_id": request.form.get("request_id", "").strip() or new_request_id(),
+    }
+    if request.method == "GET":
+        return _page(queue, typed, {})
+    faults: dict[str, str] = {}
+    if not typed["service"]:
+        faults["service"] = _("Choose the service you are coming for.")
+    phone = read_phone(typed["phone"]) if typed["phone"] else None
+    if typed["phone"] and phone is None:
+        faults["phone"] = _("This does not look like a telephone number. Correct it, or leave it empty.")
+    if faults:
+        return _page(queue, typed, faults), 422
+    try:
+        code = write(lambda db: _issue(db, queue_id, typed, phone))
+    except QueueingError as error:
+        queue = read().get_one(Queue, queue_id)
+        return _page(queue, typed, {"queue": words_for(error.code, str(error))}), 409
+    remember(code)
+    return redirect(url_for("citizen.ticket", code=code), 303)
+
+
+def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None) -> str:
+    done = counter.issue(
+        db,
+        db.get_one(Queue, queue_id),
+        typed["service"],
+        request_id=typed["request_id"],
+        actor="phone",
+        now=clock.now(),
+        priority=priority_of(typed["priority"]),
+        channel="phone",
+        phone=phone,
+    )
+    return done.ticket.code
+
+
+def _page(queue: Queue, typed: dict[str, str], faults: dict[str, str]) -> str:
+    services = services_of(read(), queue.id)
+    return render_template(
+        "citizen/take.html",
+        queue=queue,
+        place=place_of(read(), queue.id),
+        status=situation(read(), queue, clock.now()),
+        top=services[:TOP] if len(services) > TOP + 2 else [],
+        services=services,
+        questions=questions(),
+        typed=typed,
+        faults=faults,
+    )
+
+
+def remember(code: str) -> None:
+    """Keep the ticket with this phone: who closes the browser finds the way back on the first page."""
+    codes = [kept for kept in session.get("tickets", []) if kept != code]
+    session["tickets"] = [code, *codes][:KEPT]

@@ -1,0 +1,134 @@
+"""My ticket: where I stand, the desk when I am called, leaving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import abort, redirect, render_template, request, session, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from queueing import counter
+from queueing.errors import QueueingError
+from queueing.status import ticket_status
+from queueing.store import Desk, Queue, Service, Ticket
+from queueing.ticket import LIVE
+from web import clock
+from web.citizen import blueprint
+from web.citizen.fragments import fragment
+from web.citizen.situation import Situation, minutes_of, place_of, range_words, situation
+from web.db import read, write
+from web.errors import words_for
+
+
+@dataclass(frozen=True)
+class TicketView:
+    """A ticket as its holder sees it."""
+
+    ticket: Ticket
+    queue: Queue
+    service: Service
+    desk: Desk | None
+    ahead: int | None
+    wait_words: str
+    as_of: datetime
+    situation: Situation
+    next_code: str | None
+
+    @property
+    def look(self) -> str:
+        """Which of the page's faces: waiting, called, warned or over."""
+        state = self.ticket.state
+        if state in ("called", "serving"):
+            return "called"
+        if state in ("parked", "missed"):
+            return "warned"
+        return "over" if state not in LIVE else "waiting"
+
+    @property
+    def can_leave(self) -> bool:
+        """Whether 'I am leaving' is offered: while no desk waits for its holder."""
+        return self.ticket.state in ("booked", "waiting", "parked", "missed")
+
+    def mark(self) -> tuple[object, ...]:
+        """What the ETag stands for."""
+        ticket = self.ticket
+        return (
+            ticket.state, ticket.label, ticket.desk_id, ticket.recalls, ticket.called_at, self.ahead,
+            self.wait_words, self.next_code, self.queue.state,
+        )  # fmt: skip
+
+
+def view_of(db: Session, ticket: Ticket, now: datetime) -> TicketView:
+    """What the holder of `ticket` sees at `now`."""
+    queue = db.get_one(Queue, ticket.queue_id)
+    status = ticket_status(db, ticket, now)
+    wait = status.wait
+    words = range_words(*minutes_of(wait))
+    return TicketView(
+        ticket=ticket,
+        queue=queue,
+        service=db.get_one(Service, ticket.service_id),
+        desk=db.get(Desk, ticket.desk_id) if ticket.desk_id and status.desk else None,
+        ahead=status.ahead,
+        wait_words=words,
+        as_of=wait.as_of if wait else now,
+        situation=situation(db, queue, now),
+        next_code=status.next_code,
+    )
+
+
+@blueprint.get("/tickets/<code>")
+def ticket(code: str) -> Any:
+    """The ticket: number huge, people ahead, a range of minutes."""
+    found = _ticket(read(), code)
+    view = view_of(read(), found, clock.now())
+    return render_template("citizen/ticket.html", view=view, place=place_of(read(), found.queue_id))
+
+
+@blueprint.get("/tickets/<code>/status")
+def ticket_part(code: str) -> Any:
+    """The live piece of the ticket's page, 304 while nothing has changed."""
+    found = _ticket(read(), code)
+    view = view_of(read(), found, clock.now())
+    return fragment(render_template("citizen/_ticket.html", view=view), view.mark(), view.as_of)
+
+
+@blueprint.route("/tickets/<code>/leave", methods=["GET", "POST"])
+def leave(code: str) -> Any:
+    """Give the place up: a question first, so that a slip of the thumb costs nobody their turn."""
+    found = _ticket(read(), code)
+    if request.method == "GET":
+        view = view_of(read(), found, clock.now())
+        if not view.can_leave:
+            return redirect(url_for("citizen.ticket", code=code), 303)
+        return render_template("citizen/leave.html", view=view, fault="")
+    try:
+        write(lambda db: _leave(db, code, request.form.get("request_id", "")))
+    except QueueingError as error:
+        found = _ticket(read(), code)
+        view = view_of(read(), found, clock.now())
+        return render_template("citizen/leave.html", view=view, fault=words_for(error.code, str(error))), 409
+    return redirect(url_for("citizen.ticket", code=code), 303)
+
+
+def _leave(db: Session, code: str, request_id: str) -> None:
+    counter.leave(db, _ticket(db, code), request_id=request_id, actor="phone", now=clock.now())
+
+
+def _ticket(db: Session, code: str) -> Ticket:
+    found = db.scalar(select(Ticket).where(Ticket.code == code))
+    if found is None:
+        abort(404)
+    return found
+
+
+def my_tickets(db: Session) -> list[Ticket]:
+    """The tickets this phone took that still stand in a line, newest first."""
+    codes = [code for code in session.get("tickets", []) if isinstance(code, str)]
+    if not codes:
+        return []
+    found = db.scalars(select(Ticket).where(Ticket.code.in_(codes), Ticket.state.in_(LIVE)))
+    return sorted(found, key=lambda row: codes.index(row.code))

@@ -1,0 +1,94 @@
+// The board: one conditional request every three seconds is both the fallback for the socket and the proof that the line
+// lives. New calls are shown one after the other, each for its own time, with flash and chime.
+(function () {
+  "use strict";
+  var EVERY = 3000, LOST = 8000, SHOW = 4000, MOST = 5;
+  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), mute = document.querySelector("[data-mute]");
+  var etag = "", latest = null, seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0;
+
+  function keys() { return Array.from(latest.querySelectorAll("[data-call]"), function (row) { return row.dataset.call; }); }
+  function unseen() { return keys().filter(function (key) { return !seen.has(key); }); }
+  function draw() {
+    // Calls that still wait for their moment stand first in the section: taken off, what is left is the present picture.
+    var picture = latest.cloneNode(true), rows = picture.querySelectorAll("[data-call]");
+    rows.forEach(function (row) { if (!seen.has(row.dataset.call)) row.remove(); });
+    main.replaceChildren.apply(main, Array.from(picture.childNodes));
+  }
+  function step() {
+    var waiting = unseen();
+    holding = waiting.length > 0;
+    if (!holding) { draw(); return; }
+    // More than people can follow: the oldest go straight to the list.
+    waiting.slice(MOST).forEach(function (key) { seen.add(key); });
+    waiting = waiting.slice(0, MOST);
+    seen.add(waiting[waiting.length - 1]);
+    main.classList.remove("flash");
+    draw();
+    void main.offsetWidth;  // lets the same animation start anew
+    main.classList.add("flash");
+    chime();
+    setTimeout(step, Math.max(1500, SHOW / waiting.length));
+  }
+  function take(html) {
+    var first = latest === null, holder = document.createElement("div");
+    holder.innerHTML = html;
+    latest = holder;
+    if (first) keys().forEach(function (key) { seen.add(key); });
+    if (seen.size > 500) seen = new Set(keys().filter(function (key) { return seen.has(key); }));
+    if (holding) draw(); else step();
+  }
+  function alive(time) {
+    okAt = Date.now();
+    if (time) document.querySelectorAll("[data-as-of]").forEach(function (at) { at.textContent = time; });
+    if (!lost.hidden && latest) keys().forEach(function (key) { seen.add(key); });  // no chime for what was missed
+    lost.hidden = true;
+  }
+  function ask() {
+    if (asking) { again = true; return; }
+    asking = true; clearTimeout(timer);
+    var stop = new AbortController(), limit = setTimeout(function () { stop.abort(); }, 4000), wasLost = !lost.hidden;
+    fetch(main.dataset.src, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store", signal: stop.signal }).then(function (answer) {
+      if (answer.status === 304) { alive(answer.headers.get("X-As-Of")); return; }
+      if (!answer.ok) throw new Error(answer.status);
+      return answer.text().then(function (html) {
+        etag = answer.headers.get("ETag") || "";
+        if (wasLost) latest = null;  // the picture after an outage is new as a whole: nothing is announced late
+        take(html);
+        alive(answer.headers.get("X-As-Of"));
+      });
+    }).catch(function () { /* the line is judged below, by the time of the last answer */ }).finally(function () {
+      clearTimeout(limit); asking = false;
+      if (again) { again = false; ask(); } else timer = setTimeout(ask, EVERY);
+    });
+  }
+  setInterval(function () {
+    if (Date.now() - okAt < LOST || !lost.hidden) return;
+    var since = document.querySelector("[data-as-of]").textContent;
+    lost.querySelectorAll("[data-lost-since]").forEach(function (at) { at.textContent = since; });
+    lost.hidden = false;
+  }, 500);
+
+  // --- sound: two soft tones. Browsers may want a key or a touch first; televisions are started with sound allowed.
+  var audio = window.AudioContext ? new AudioContext() : null;
+  function chime() {
+    document.body.dataset.chimes = Number(document.body.dataset.chimes || 0) + 1;
+    if (!audio || audio.state !== "running") return;
+    [[880, 0], [660, 0.28]].forEach(function (tone) {
+      var source = audio.createOscillator(), volume = audio.createGain(), at = audio.currentTime + tone[1];
+      source.frequency.value = tone[0];
+      volume.gain.setValueAtTime(0.0001, at); volume.gain.exponentialRampToValueAtTime(0.5, at + 0.03); volume.gain.exponentialRampToValueAtTime(0.0001, at + 0.7);
+      source.connect(volume).connect(audio.destination); source.start(at); source.stop(at + 0.75);
+    });
+  }
+  function sound() { mute.hidden = !audio || audio.state === "running"; }
+  if (audio) {
+    audio.addEventListener("statechange", sound);
+    ["pointerdown", "keydown"].forEach(function (kind) { addEventListener(kind, function () { audio.resume(); }); });
+    sound();
+  }
+
+  document.addEventListener("live:changed", function () { ask(); });
+  document.addEventListener("live:state", function () { ask(); });
+  take(main.innerHTML);
+  ask();
+})();

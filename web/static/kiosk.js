@@ -1,0 +1,33 @@
+// The kiosk goes back to its start by itself, sends each form once, and says when the line is cut.
+(function () {
+  "use strict";
+  var body = document.body, idle = body.dataset.reset === "idle", limit = idle ? 30 : Number(body.dataset.reset), left = limit;
+  var line = document.querySelector("[data-left]"), offline = document.querySelector("[data-offline]");
+
+  // An answer first, then the way back: a cut line must never end on the browser's error page.
+  function home() {
+    var stop = new AbortController(), timer = setTimeout(function () { stop.abort(); }, 4000);
+    fetch(body.dataset.alive, { cache: "no-store", signal: stop.signal }).then(function (answer) {
+      if (!answer.ok) throw new Error(answer.status);
+      offline.hidden = true;
+      if (idle) location.reload(); else location.replace(body.dataset.start);
+    }).catch(function () { offline.hidden = false; left = 5; }).finally(function () { clearTimeout(timer); });
+  }
+  setInterval(function () {
+    left -= 1;
+    if (!idle && line) { line.hidden = left > 10 || left < 1; line.textContent = line.dataset.words.replace("{n}", left); }
+    if (left === 0) home();
+  }, 1000);
+  ["pointerdown", "keydown"].forEach(function (kind) { addEventListener(kind, function () { left = limit; }); });
+  // A page taken from the browser's memory would carry an old countdown and a used form.
+  addEventListener("pageshow", function (event) { if (event.persisted) location.reload(); });
+
+  document.querySelectorAll("form[data-once]").forEach(function (form) {
+    form.addEventListener("submit", function (event) {
+      if (form.dataset.sent) { event.preventDefault(); return; }
+      form.dataset.sent = "1";
+    });
+  });
+  var button = document.querySelector("[data-print]");
+  if (button) { button.hidden = false; button.addEventListener("click", function () { print(); }); }
+})();
