@@ -24,6 +24,7 @@ from fleet.store import Center, Setting, Site, SiteQueue, Visit
 from fleet.tracking import AT_SITE_KM, SILENT_AFTER, touch
 from queueing import desks as counters
 from queueing.store import Desk, Queue, Ticket
+from queueing.ticket import AT_DESK
 
 ACTOR = "schedule"
 SETTING = "days"
@@ -50,6 +51,8 @@ class Transitions:
     visits_closed: int = 0
     visits_waiting: int = 0
     """Visits whose time has come but whose van is not there yet (not a change)."""
+    desks_closed: int = 0
+    """Desks closed after their last citizen, later than their queue."""
     forgotten: int = 0
 
     @property
@@ -57,8 +60,8 @@ class Transitions:
         """Whether anything changed at all."""
         return any(
             (
-                self.queues_opened, self.queues_closed, self.doors_closed, self.visits_opened, self.visits_closed,
-                self.forgotten,
+                self.queues_opened, self.queues_closed, self.doors_closed, self.visits_opened,
+                self.visits_closed, self.desks_closed, self.forgotten,
             )
         )  # fmt: skip
 
@@ -72,6 +75,7 @@ def run_day_transitions(session: Session, *, now: datetime, calendar: Calendar |
     _close_visits(session, now, done)
     _open_buildings(session, since, now, calendar, done)
     _open_visits(session, now, done)
+    done.desks_closed = _close_free_desks(session, now)
     if done.queues_closed or done.visits_closed or local_day(since) != local_day(now):
         done.forgotten = counters.close_forgotten(session, now=now)
     _remember(session, now)
@@ -207,7 +211,7 @@ def _close_buildings(
         closing = _latest_closing(now, open_minute, close_minute, calendar)
         passed_now = since < closing <= now
         queues = _queues_of(session, sites, ("open", "paused") if passed_now else ("paused",))
-        # Between two closings a paused queue is a supervisor's pause; after the last one it is a line being served out.
+        # By day a paused queue is a supervisor's pause; after closing it is a line being served out.
         opening = _opening_after(closing, open_minute, close_minute, calendar)
         if not passed_now and not closing <= now < opening:
             continue
@@ -293,11 +297,23 @@ def _open(session: Session, queue: Queue, now: datetime) -> None:
 
 
 def _close(session: Session, queue: Queue, now: datetime) -> None:
-    for desk in _desks(session, queue):
-        if desk.state != "closed":
-            counters.close_desk(session, desk, actor=ACTOR, now=now)
+    """The line ends and free desks close; who is at a desk is finished there, see `_close_free_desks`."""
     if queue.state != "closed":
         counters.close_queue(session, queue, actor=ACTOR, now=now)
+
+
+def _close_free_desks(session: Session, now: datetime) -> int:
+    """Desks of closed queues that were busy at closing and have finished since."""
+    busy = exists().where(Ticket.desk_id == Desk.id, Ticket.state.in_(AT_DESK))
+    left = session.scalars(
+        select(Desk)
+        .join(Queue, Queue.id == Desk.queue_id)
+        .where(Queue.state == "closed", Desk.state != "closed", ~busy)
+        .order_by(Desk.queue_id, Desk.id)
+    ).all()
+    for desk in left:
+        counters.close_desk(session, desk, actor=ACTOR, now=now)
+    return len(left)
 
 
 def _desks(session: Session, queue: Queue) -> list[Desk]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -96,9 +97,13 @@ def typo_fit(typed: str, key: str) -> bool:
     return False
 
 
+_KIND_WORDS = re.compile(r"^(?:(?:مركز ومدينة|مدينة ومركز|مركز|قسم|مدينة|حي)\s+(?:(?:أول|ثان|ثالث|رابع)\s+)?)")
+
+
 @functools.lru_cache(maxsize=4096)
 def _key(name_ar: str, name_en: str) -> str:
-    return search_key(name_ar, name_en)
+    """Names of areas are known without the word that says what they are: "Tanta" for "markaz Tanta"."""
+    return search_key(name_ar, name_en, _KIND_WORDS.sub("", name_ar))
 
 
 def _areas(session: Session, typed: str, governorate_id: int | None, kinds: Sequence[str]) -> list[Place]:
@@ -142,11 +147,11 @@ def _misspelt(session: Session, typed: str, governorate_id: int | None, kinds: S
         for place in _all_areas(session, governorate_id, kinds)
         if typo_fit(typed, _key(place.name_ar, place.name_en))
     ]
-    # With one error the first or the second half of what was typed is right: an index is not needed for that many rows,
-    # and the distance is computed for the candidates only. (Two errors in both halves are not found.)
-    half = len(typed) // 2
-    first, second = _escaped(typed[:half]), _escaped(typed[half:])
-    condition = or_(Site.search_key.like(f"%{first}%", escape="\\"), Site.search_key.like(f"%{second}%", escape="\\"))
+    # With one error the first or the second half of what was typed is right, so the distance is computed
+    # for those names only. (Names with an error in each half are not found.)
+    middle = len(typed) // 2
+    first, second = _escaped(typed[:middle]), _escaped(typed[middle:])
+    condition = or_(*(Site.search_key.like(f"%{half}%", escape="\\") for half in (first, second)))
     rows = _site_rows(session, condition, governorate_id, kinds, most=4000)
     return found + [_with_fit(place, TYPO) for place, key in rows if typo_fit(typed, key)]
 

@@ -71,7 +71,7 @@ def record_position(
         raise Invalid(
             "position_from_future", "The device's clock is ahead.", at=at.isoformat(), now=now.isoformat()
         )
-    # The row lock of this UPDATE orders the positions of one center; seq is taken back below where nothing is shown.
+    # This UPDATE's row lock orders the positions of one center; seq is taken back where nothing is shown.
     seq = session.scalar(
         update(Center).where(Center.id == center.id).values(seq=Center.seq + 1).returning(Center.seq)
     )

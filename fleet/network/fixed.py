@@ -31,13 +31,17 @@ def draw_fixed(
         around[village.unit] += village.population
     seats = highest_averages(max(count, len(hosts)), [u.population + around[u.code] for u in hosts])
     names = _counts_by_name(hosts)
+    taken: set[tuple[float, float]] = set()
     records = []
     for unit, number in zip(hosts, seats, strict=True):
         rng = Random(f"fixed/{seed}/{unit.code}")
         near = _other_units(unit, hosts)
         weights = [rng.uniform(0.65, 1.35) for _ in range(number)]
         for n in range(number):
-            lat, lon = (unit.lat, unit.lon) if n == 0 else _spread(unit, near, number, rng)
+            # Units of one city often share its point: only the first center stands on it.
+            first = n == 0 and (unit.lat, unit.lon) not in taken
+            lat, lon = (unit.lat, unit.lon) if first else _spread(unit, near, number, rng)
+            taken.add((lat, lon))
             label_ar, label_en = _label(unit, names)
             suffix = f" {n + 1}" if number > 1 else ""
             landmark = rng.choice(words("office"))

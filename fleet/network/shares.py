@@ -19,7 +19,7 @@ def largest_remainder(total: int, weights: Sequence[float], *, at_least: int = 0
     whole = sum(weights)
     if whole <= 0:
         weights, whole = [1.0] * count, float(count)
-    # What the minimum already covers is taken off each exact share, so that small places are not counted twice.
+    # What the minimum covers is taken off each exact share, so that small places are not counted twice.
     claims = [max(0.0, total * weight / whole - at_least) for weight in weights]
     claimed = sum(claims)
     exact = [rest * claim / claimed for claim in claims] if claimed > 0 else [rest / count] * count

@@ -1,23 +1,20 @@
-"""From records to rows, in bulk: shared by the built-in network and by imports. Nothing is committed here."""
+"""From records to rows in the database, in bulk: shared by the built-in network and by imports. Commits nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from fleet import demand
-from fleet.names import search_key
-from fleet.network import catalogue
+from fleet.network import catalogue, rows
 from fleet.network.fixed import desks_for
 from fleet.network.queues import QueueSpec, make_queues
 from fleet.network.records import FixedRecord, GovernorateRecord, MobileRecord, UnitRecord, VillageRecord
+from fleet.network.rows import Ids
 from fleet.store import Center, Crew, Governorate, LocalUnit, Site, SiteQueue
-
-OPEN_MINUTE, CLOSE_MINUTE = 510, 900
-"""08:30 to 15:00: the default of `Site`."""
 
 COMPLEX_DRAW = 0.35
 """Share of its governorate's people whom the complex serves for the agencies it houses."""
@@ -25,67 +22,60 @@ COMPLEX_DRAW = 0.35
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 """Letters of a complex's queues; I, O and Q are left out because they read as digits or as each other."""
 
-Progress = Callable[[str, int, int], None]
-EQUIPMENT = ("power", "link", "printer", "card_reader", "stamps", "step_free")
+CHUNK = 2000
 
 
 def write_governorates(session: Session, records: Sequence[GovernorateRecord]) -> dict[str, int]:
     """Insert governorates that are not there; ids by ISO code of all of them."""
-    known = dict(session.execute(select(Governorate.iso, Governorate.id)).tuples().all())
-    rows = [
-        {
-            "iso": r.iso, "name_ar": r.name_ar, "name_en": r.name_en, "capital_ar": r.capital_ar,
-            "capital_en": r.capital_en, "region_ar": r.region_ar, "region_en": r.region_en,
-            "lat": r.lat, "lon": r.lon, "population": r.population,
-        }
-        for r in records
-        if r.iso not in known
-    ]  # fmt: skip
-    if rows:
-        session.execute(insert(Governorate), rows)
+    known = set(session.scalars(select(Governorate.iso)))
+    missing = [rows.governorate_row(r) for r in records if r.iso not in known]
+    if missing:
+        session.execute(insert(Governorate), missing)
     return dict(session.execute(select(Governorate.iso, Governorate.id)).tuples().all())
 
 
-def write_units(
-    session: Session, records: Sequence[UnitRecord], governorates: Mapping[str, int]
-) -> dict[str, int]:
+def write_units(session: Session, records: Sequence[UnitRecord], governorates: Ids) -> dict[str, int]:
     """Insert local units; their ids by code."""
-    rows = [
-        {
-            "code": r.code, "governorate_id": governorates[r.iso], "kind": r.kind, "name_ar": r.name_ar,
-            "name_en": r.name_en, "lat": r.lat, "lon": r.lon, "population": r.population,
-            "population_method": r.method, "source": r.source,
-        }
-        for r in records
-    ]  # fmt: skip
-    ids = session.scalars(insert(LocalUnit).returning(LocalUnit.id, sort_by_parameter_order=True), rows)
-    return {record.code: uid for record, uid in zip(records, ids, strict=True)}
+    values = [rows.unit_row(r, governorates) for r in records]
+    ids = session.scalars(insert(LocalUnit).returning(LocalUnit.id, sort_by_parameter_order=True), values)
+    return {record.code: unit_id for record, unit_id in zip(records, ids, strict=True)}
 
 
 def write_fixed(
     session: Session,
     records: Sequence[FixedRecord],
     people: Sequence[int],
-    governorates: Mapping[str, int],
-    units: Mapping[str, int],
+    governorates: Ids,
+    units: Ids,
     *,
     seed: int,
     synthetic: bool = False,
 ) -> list[int]:
     """Insert fixed centers and complexes with their queues and desks; site ids in the order given.
 
-    `people` are catchments; a complex serves `COMPLEX_DRAW` of the people given for it.
+    `people` are the catchments; for a complex the people who come to it.
     """
-    rows = [
-        {
-            "code": r.code, "kind": r.kind, "governorate_id": governorates[r.iso], "local_unit_id": units[r.unit],
-            "name_ar": r.name_ar, "name_en": r.name_en, "landmark_ar": r.landmark_ar, "landmark_en": r.landmark_en,
-            "search_key": search_key(r.name_ar, r.name_en, *r.aliases), "lat": r.lat, "lon": r.lon, "population": count,
-            "synthetic": synthetic, "source": r.source, "open_minute": OPEN_MINUTE, "close_minute": CLOSE_MINUTE,
-        }
+    if not records:
+        return []
+    values = [
+        rows.fixed_row(r, count, governorates, units, synthetic=synthetic)
         for r, count in zip(records, people, strict=True)
-    ]  # fmt: skip
-    site_ids = list(session.scalars(insert(Site).returning(Site.id, sort_by_parameter_order=True), rows))
+    ]
+    ids = list(session.scalars(insert(Site).returning(Site.id, sort_by_parameter_order=True), values))
+    add_queues(session, records, people, ids, seed=seed)
+    return ids
+
+
+def add_queues(
+    session: Session,
+    records: Sequence[FixedRecord],
+    people: Sequence[int],
+    site_ids: Sequence[int],
+    *,
+    seed: int,
+) -> None:
+    """Give sites without queues their queues, desks counted from the load of `people` (one queue per agency in a
+    complex)."""
     specs: list[QueueSpec] = []
     owners: list[int] = []
     offer = catalogue.fixed_offer(session)
@@ -100,16 +90,14 @@ def write_fixed(
         specs += made
         owners += [site_id] * len(made)
     queue_ids = make_queues(session, specs)
-    session.execute(
-        insert(SiteQueue),
-        [{"queue_id": q, "site_id": site} for q, site in zip(queue_ids, owners, strict=True)],
-    )
-    return site_ids
+    if queue_ids:
+        links = [{"queue_id": queue, "site_id": site} for queue, site in zip(queue_ids, owners, strict=True)]
+        session.execute(insert(SiteQueue), links)
 
 
 def offered_load(people: float, minutes: float) -> float:
     """Erlangs at a place that serves `people`, with `minutes` mean service time, over its opening hours."""
-    return demand.daily_requests(people) * minutes / (CLOSE_MINUTE - OPEN_MINUTE)
+    return demand.daily_requests(people) * minutes / (rows.CLOSE_MINUTE - rows.OPEN_MINUTE)
 
 
 def _complex_specs(session: Session, record: FixedRecord, people: int, rng: Random) -> list[QueueSpec]:
@@ -136,55 +124,23 @@ def write_villages(
     records: Sequence[VillageRecord],
     nearest: Sequence[tuple[int, float]],
     fixed_ids: Sequence[int],
-    governorates: Mapping[str, int],
-    units: Mapping[str, int],
-    *,
-    chunk: int = 2000,
+    governorates: Ids,
+    units: Ids,
 ) -> None:
     """Insert candidate stops; `nearest` gives for each the index of its fixed center and the km."""
-    for start in range(0, len(records), chunk):
-        part = records[start : start + chunk]
-        rows = [
-            {
-                "code": r.code, "kind": "village", "governorate_id": governorates[r.iso],
-                "local_unit_id": units[r.unit], "name_ar": r.name_ar, "name_en": r.name_en,
-                "landmark_ar": r.landmark_ar, "landmark_en": r.landmark_en,
-                "search_key": search_key(r.name_ar, r.name_en), "lat": r.lat, "lon": r.lon,
-                "population": r.population, "nearest_fixed_id": fixed_ids[near], "nearest_fixed_km": km,
-                "synthetic": r.synthetic, "source": r.source, "active": r.active,
-            }
-            for r, (near, km) in zip(part, nearest[start : start + chunk], strict=True)
-        ]  # fmt: skip
-        session.execute(insert(Site), rows)
+    values = [
+        rows.village_row(r, fixed_ids[near], km, governorates, units)
+        for r, (near, km) in zip(records, nearest, strict=True)
+    ]
+    for start in range(0, len(values), CHUNK):
+        session.execute(insert(Site), values[start : start + CHUNK])
 
 
-def write_mobile(
-    session: Session, records: Sequence[MobileRecord], governorates: Mapping[str, int], *, seed: int
-) -> int:
-    """Insert mobile centers with their crews; the number made."""
-    rng = Random(f"equipment/{seed}")
-    rows = [
-        {
-            "code": r.code, "name_ar": r.name_ar, "name_en": r.name_en, "governorate_id": governorates[r.iso],
-            "depot_name_ar": r.depot_ar, "depot_name_en": r.depot_en, "depot_lat": r.lat, "depot_lon": r.lon,
-            "klass": r.klass, "desks": r.desks, "setup_minutes": 30 if r.klass == "large" else 20,
-            "equipment": {item: item != "step_free" or r.klass == "large" or rng.random() < 0.5 for item in EQUIPMENT},
-            "lat": r.lat, "lon": r.lon,
-        }
-        for r in records
-    ]  # fmt: skip
-    ids = list(session.scalars(insert(Center).returning(Center.id, sort_by_parameter_order=True), rows))
-    session.execute(
-        insert(Crew),
-        [
-            {
-                "center_id": center,
-                "name_ar": f"طاقم {r.name_ar}",
-                "name_en": f"Crew of {r.name_en}",
-                "drivers": 1,
-                "clerks": r.desks,
-            }
-            for center, r in zip(ids, records, strict=True)
-        ],
-    )
+def write_mobile(session: Session, records: Sequence[MobileRecord], governorates: Ids, *, seed: int) -> int:
+    """Insert mobile centers, standing in their depots, with their crews; the number made."""
+    if not records:
+        return 0
+    values = [{**rows.center_row(r, governorates, seed), "lat": r.lat, "lon": r.lon} for r in records]
+    ids = list(session.scalars(insert(Center).returning(Center.id, sort_by_parameter_order=True), values))
+    session.execute(insert(Crew), [rows.crew_row(r, center) for center, r in zip(ids, records, strict=True)])
     return len(ids)
