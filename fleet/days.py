@@ -54,6 +54,26 @@ class Transitions:
     desks_closed: int = 0
     """Desks closed after their last citizen, later than their queue."""
     forgotten: int = 0
+    complete: bool = True
+    """False when `most` was reached: call again at the same `now` for the rest."""
+
+    @property
+    def work(self) -> int:
+        """How many queues and visits this run dealt with."""
+        return (
+            self.queues_opened
+            + self.queues_closed
+            + self.doors_closed
+            + self.visits_opened
+            + self.visits_closed
+        )
+
+    def full(self, most: int | None) -> bool:
+        """Whether `most` is reached; then more is left to do."""
+        if most is not None and self.work >= most:
+            self.complete = False
+            return True
+        return False
 
     @property
     def changed(self) -> bool:
@@ -66,15 +86,23 @@ class Transitions:
         )  # fmt: skip
 
 
-def run_day_transitions(session: Session, *, now: datetime, calendar: Calendar | None = None) -> Transitions:
-    """Do whatever the clock asks for at `now`: close, then open, then forget. Idempotent."""
+def run_day_transitions(
+    session: Session, *, now: datetime, calendar: Calendar | None = None, most: int | None = None
+) -> Transitions:
+    """Do whatever the clock asks for at `now`: close, then open, then forget. Idempotent.
+
+    Opening a country takes a second. A caller that must not hold the database that long gives `most`, the number
+    of queues and visits to deal with in this transaction, and calls again while the answer is not `complete`.
+    """
     calendar = calendar or default_calendar()
     done = Transitions()
     since = _last_run(session, now)
-    _close_buildings(session, since, now, calendar, done)
-    _close_visits(session, now, done)
-    _open_buildings(session, since, now, calendar, done)
-    _open_visits(session, now, done)
+    _close_buildings(session, since, now, calendar, done, most)
+    _close_visits(session, now, done, most)
+    _open_visits(session, now, done, most)
+    _open_buildings(session, since, now, calendar, done, most)
+    if not done.complete:
+        return done
     done.desks_closed = _close_free_desks(session, now)
     if done.queues_closed or done.visits_closed or local_day(since) != local_day(now):
         done.forgotten = counters.close_forgotten(session, now=now)
@@ -87,8 +115,8 @@ def open_day(session: Session, day: date, *, now: datetime, calendar: Calendar |
     calendar = calendar or default_calendar()
     done = Transitions()
     if day == local_day(now):
-        _open_buildings(session, local_instant(day, 0) - timedelta(seconds=1), now, calendar, done)
-        _open_visits(session, now, done)
+        _open_buildings(session, local_instant(day, 0) - timedelta(seconds=1), now, calendar, done, None)
+        _open_visits(session, now, done, None)
     return done
 
 
@@ -156,7 +184,7 @@ def arrived(center: Center, site: Site, now: datetime) -> bool:
     return km_between(center.lat, center.lon, site.lat, site.lon) <= AT_SITE_KM
 
 
-def _open_visits(session: Session, now: datetime, done: Transitions) -> None:
+def _open_visits(session: Session, now: datetime, done: Transitions, most: int | None) -> None:
     due = session.scalars(
         select(Visit)
         .join(Center)
@@ -170,13 +198,15 @@ def _open_visits(session: Session, now: datetime, done: Transitions) -> None:
         .options(joinedload(Visit.center), joinedload(Visit.site), joinedload(Visit.queue))
     ).all()
     for visit in due:
+        if done.full(most):
+            return
         if arrived(visit.center, visit.site, now):
             done.visits_opened += open_visit(session, visit, now=now)
         else:
             done.visits_waiting += 1
 
 
-def _close_visits(session: Session, now: datetime, done: Transitions) -> None:
+def _close_visits(session: Session, now: datetime, done: Transitions, most: int | None) -> None:
     over = session.scalars(
         select(Visit)
         .where(Visit.status.in_(("announced", "open")), Visit.closes_at <= now)
@@ -184,6 +214,8 @@ def _close_visits(session: Session, now: datetime, done: Transitions) -> None:
         .options(joinedload(Visit.center), joinedload(Visit.queue))
     ).all()
     for visit in over:
+        if done.full(most):
+            return
         if visit.status == "open" and now < visit.closes_at + VAN_OVERTIME and _inside(session, visit.queue):
             done.doors_closed += _close_doors(session, visit.queue, now)
         else:
@@ -191,7 +223,7 @@ def _close_visits(session: Session, now: datetime, done: Transitions) -> None:
 
 
 def _open_buildings(
-    session: Session, since: datetime, now: datetime, calendar: Calendar, done: Transitions
+    session: Session, since: datetime, now: datetime, calendar: Calendar, done: Transitions, most: int | None
 ) -> None:
     today = local_day(now)
     if not calendar.is_working_day(today):
@@ -200,12 +232,14 @@ def _open_buildings(
         first, last = calendar.hours(today, open_minute, close_minute)
         if since < local_instant(today, first) <= now < local_instant(today, last):
             for queue in _queues_of(session, sites, ("closed",)):
+                if done.full(most):
+                    return
                 _open(session, queue, now)
                 done.queues_opened += 1
 
 
 def _close_buildings(
-    session: Session, since: datetime, now: datetime, calendar: Calendar, done: Transitions
+    session: Session, since: datetime, now: datetime, calendar: Calendar, done: Transitions, most: int | None
 ) -> None:
     for (open_minute, close_minute), sites in _sites_by_hours(session).items():
         closing = _latest_closing(now, open_minute, close_minute, calendar)
@@ -216,6 +250,8 @@ def _close_buildings(
         if not passed_now and not closing <= now < opening:
             continue
         for queue in queues:
+            if done.full(most):
+                return
             if now < closing + OVERTIME and _inside(session, queue):
                 done.doors_closed += _close_doors(session, queue, now)
             else:
