@@ -58,5 +58,3 @@ def insert_rows(session: Session, table: Table, columns: Sequence[str], rows: It
     finally:
         cursor.close()
     return len(rows)
-
-

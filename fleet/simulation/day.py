@@ -194,11 +194,7 @@ class _Day:
             self.later(self.scenario.second(slip.hold_until) + 1e-3, self.wake, slip)
             return
         for desk in self.desks:
-            if (
-                desk.on
-                and desk.slip is None
-                and (desk.services is None or slip.service_id in desk.services)
-            ):
+            if desk.on and desk.slip is None and (desk.services is None or slip.service_id in desk.services):
                 self.next(desk)
                 return
 

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fleet.calendar import Calendar, default_calendar
+from fleet.calendar import Calendar, default_calendar, local_instant, week_of
+from fleet.errors import Invalid
 from fleet.simulation import sites
 from fleet.simulation.bulk import insert_rows, reserve_ids
 from fleet.simulation.day import play
-from fleet.simulation.hours import hour_rows
+from fleet.simulation.hours import HOUR_COLUMNS, hour_rows
 from fleet.simulation.past_visits import CLOSE_MINUTE, OPEN_MINUTE, Write, past_stops, write_stops
 from fleet.simulation.rows import (
     DAY_COLUMNS,
@@ -40,11 +41,15 @@ from fleet.simulation.scenario import (
     fixed_day,
     van_day,
 )
+from fleet.simulation.seed import keep_seed
 from fleet.simulation.truth import site_truth
 from fleet.store import Center, Visit
 from queueing.store import Desk, DeskShift, Queue, QueueDay, QueueHour, Ticket, TicketEvent
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str], object]
+"""Is told in words how far the load is."""
+DAY_ENDS = 18 * 60
+"""Local minute by which a past day is over."""
 CHUNK_EVENTS = 8_000
 """Events written in one transaction: some 0.2 s of the write lock."""
 
@@ -76,40 +81,55 @@ def load_history(
     *,
     seed: int,
     until: date,
+    now: datetime,
     weeks: int = 8,
     detailed_weeks: int = 2,
     progress: Progress | None = None,
     processes: int = 2,
     calendar: Calendar | None = None,
 ) -> HistoryReport:
-    """Give every queue `weeks` weeks of history that end with the day `until` (included).
+    """Give every queue `weeks` weeks of history that end on the day before `until`.
 
-    `write(fn)` runs fn(session) in one transaction of its own and commits. `processes=1` simulates in this process (and is
-    the only way to use a `calendar` other than the product's). `progress(step, done, total)` is told as it goes.
+    `write(fn)` runs fn(session) in one transaction of its own and commits. `now` is the instant the data are to be seen
+    from: nothing later is made. Vans have past stops up to the week of `until`, which belongs to its plan. `processes=1`
+    simulates in this process (and is the only way to use a `calendar` other than the product's).
     """
-    tell = progress or (lambda _step, _done, _total: None)
+    tell = progress or (lambda _words: None)
     known = calendar or default_calendar()
-    days = [until - timedelta(days=n) for n in range(weeks * 7 - 1, -1, -1)]
-    detailed_from = until - timedelta(days=detailed_weeks * 7 - 1)
-    tell("past stops of the vans", 0, 1)
-    stops = write(lambda session: past_stops(session, days, seed=seed, calendar=known))
+    days = [until - timedelta(days=n) for n in range(weeks * 7, 0, -1)]
+    days = [day for day in days if local_instant(day, DAY_ENDS) <= now]
+    if not days:
+        raise Invalid(
+            "no_history", "A history needs at least one whole day before now.", until=until.isoformat()
+        )
+    detailed_from = until - timedelta(days=detailed_weeks * 7)
+    past = [day for day in days if day < week_of(until)]
+    write(lambda session: keep_seed(session, seed))
+    stops = write(lambda session: past_stops(session, past, seed=seed, calendar=known))
     visits = write_stops(write, stops, detailed_from=detailed_from)
+    tell(f"{visits:,} past stops of the vans")
     jobs: list[Job] = write(lambda session: _jobs(session, days, detailed_from))
     total = sum(len(job.days) for job in jobs)
-    done = tickets = events = hours = 0
+    done = tickets = events = hours = tenths = 0
     waiting: list[QueueRows] = []
     for job, rows in zip(jobs, _simulated(jobs, seed, processes, known), strict=True):
         waiting.append(rows)
         done += len(job.days)
-        tickets, events, hours = tickets + len(rows.tickets), events + len(rows.events), hours + len(rows.hours)
+        tickets, events, hours = (
+            tickets + len(rows.tickets),
+            events + len(rows.events),
+            hours + len(rows.hours),
+        )
         if sum(len(each.events) + len(each.hours) for each in waiting) >= CHUNK_EVENTS:
             write(lambda session, part=tuple(waiting): write_rows(session, part))
             waiting.clear()
-            tell("queue days", done, total)
+            if done * 10 // total > tenths:
+                tenths = done * 10 // total
+                tell(f"{tenths * 10}%: {tickets:,} tickets, {hours:,} measured hours")
     if waiting:
         write(lambda session, part=tuple(waiting): write_rows(session, part))
-    tell("queue days", total, total)
-    return HistoryReport(days[0], until, len(jobs), visits, tickets, events, hours)
+    tell(f"{tickets:,} tickets with {events:,} events kept, {hours:,} hours measured")
+    return HistoryReport(days[0], days[-1], len(jobs), visits, tickets, events, hours)
 
 
 def simulate(job: Job, seed: int, calendar: Calendar | None = None) -> QueueRows:
@@ -143,7 +163,10 @@ def write_rows(session: Session, results: Sequence[QueueRows]) -> None:
     insert_rows(session, _table(TicketEvent), EVENT_COLUMNS, _event_rows(results, tickets, events))
     every_shift = (row for result in results for row in result.shifts)
     insert_rows(
-        session, _table(DeskShift), SHIFT_COLUMNS, ((i, *row) for i, row in zip(shifts, every_shift, strict=True))
+        session,
+        _table(DeskShift),
+        SHIFT_COLUMNS,
+        ((i, *row) for i, row in zip(shifts, every_shift, strict=True)),
     )
     insert_rows(
         session,
@@ -151,9 +174,8 @@ def write_rows(session: Session, results: Sequence[QueueRows]) -> None:
         DAY_COLUMNS,
         ((q, day.isoformat(), n, issued) for r in results for q, day, n, issued in r.days),
     )
-    hours = [row for result in results for row in result.hours]
-    if hours:
-        session.execute(insert(QueueHour), hours)
+    hours = (row for result in results for row in result.hours)
+    insert_rows(session, _table(QueueHour), HOUR_COLUMNS, hours)
     risen = [{"id": r.queue_id, "seq": r.seq} for r in results if r.events]
     if risen:
         session.execute(update(Queue), risen)

@@ -64,7 +64,9 @@ def past_stops(session: Session, days: Sequence[date], *, seed: int, calendar: C
             if not calendar.is_working_day(day, weekdays=center.weekdays):
                 continue
             draw = stream(seed, center.code, "stop", day.toordinal())
-            order = sorted(big, key=lambda site: draw.random() ** (1 / max(site.population, 1) ** 0.5), reverse=True)
+            order = sorted(
+                big, key=lambda site: draw.random() ** (1 / max(site.population, 1) ** 0.5), reverse=True
+            )
             order += near[TOWNS:]
             site = next((s for s in order if (day, s.id) not in taken), None)
             if site is None:
@@ -94,7 +96,10 @@ def write_stops(write: Write[Any], stops: Sequence[Stop], *, detailed_from: date
     """
 
     def known(session: Session) -> set[tuple[int, date]]:
-        return {(c, d) for c, d in session.execute(select(Visit.center_id, Visit.day).where(Visit.plan_id.is_(None)))}
+        return {
+            (c, d)
+            for c, d in session.execute(select(Visit.center_id, Visit.day).where(Visit.plan_id.is_(None)))
+        }
 
     there = write(known)
     new = [stop for stop in stops if (stop.center_id, stop.day) not in there]

@@ -47,8 +47,8 @@ class QueueRows:
     """SHIFT_COLUMNS from desk_id on."""
     days: list[tuple[Any, ...]] = field(default_factory=list)
     """DAY_COLUMNS."""
-    hours: list[dict[str, Any]] = field(default_factory=list)
-    """Columns of QueueHour by name."""
+    hours: list[tuple[Any, ...]] = field(default_factory=list)
+    """hours.HOUR_COLUMNS."""
 
 
 def add_day(rows: QueueRows, played: Played, *, undoable: bool = False) -> None:

@@ -54,6 +54,7 @@ class LineFacts:
     close_minute: int
     desks: tuple[DeskFacts, ...]
     services: tuple[ServiceTime, ...]
+    zone: str = "Africa/Cairo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,6 @@ def _desk_days(desks: tuple[DeskFacts, ...], closes_s: float, draw: Random) -> l
         begin = 0.0 if place == 0 else late
         lunch = 0.5 * closes_s + (place % 3) * LUNCH_S
         long_day = closes_s > 5 * 3600
-        spells = (
-            ((begin, lunch), (lunch + LUNCH_S, closes_s)) if long_day else ((begin, closes_s),)
-        )
+        spells = ((begin, lunch), (lunch + LUNCH_S, closes_s)) if long_day else ((begin, closes_s),)
         found.append(DeskDay(desk.desk_id, spells, desk.services))
     return found

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from fleet.simulation.behaviour import ServiceTime
 from fleet.simulation.scenario import DeskFacts, LineFacts
-from fleet.store import Center, Site, SiteQueue
+from fleet.store import Site, SiteQueue
 from queueing.store import Desk, DeskService, Queue, QueueService, Service
 
 
@@ -87,6 +87,7 @@ def line_facts(
         close_minute=hours[1],
         desks=desks,
         services=services,
+        zone=queue.zone,
     )
 
 
@@ -140,8 +141,3 @@ def desks_of(session: Session, queue_ids: list[int]) -> dict[int, tuple[DeskFact
 def unnamed_desks(count: int) -> tuple[DeskFacts, ...]:
     """Desks of a queue that keeps none in the database: only its hourly measures will be stored."""
     return tuple(DeskFacts(-n) for n in range(1, count + 1))
-
-
-def active_centers(session: Session) -> list[Center]:
-    """The mobile centers in service, by code."""
-    return list(session.scalars(select(Center).where(Center.status == "ready").order_by(Center.code)))

@@ -1,0 +1,157 @@
+"""The vans of the live day: from the depot to their stops and back, told by positions as a tracking device would."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fleet.network.geo import km_between
+from fleet.simulation.drive import along
+from fleet.simulation.truth import stream
+from fleet.store import Center, Site, Visit
+from fleet.tracking import drive_minutes, record_position, touch
+
+Point = tuple[float, float]
+
+MOVING, STANDING = timedelta(minutes=2), timedelta(minutes=5)
+"""How often a device tells where it is."""
+PACK_UP = timedelta(minutes=8)
+"""From closing to driving off."""
+DELAYED, DELAY_MINUTES = 0.07, (6.0, 22.0)
+"""Share of the ways on which something holds the van up, and for how long."""
+EVERYDAY_MINUTES = 3.0
+"""Ordinary spread of arrivals, only ever late: who is early waits."""
+
+
+@dataclass(slots=True)
+class VanStop:
+    """One visit on a van's way."""
+
+    visit_id: int
+    point: Point
+    opens_at: datetime
+    depart_at: datetime | None
+    late: timedelta
+    over_at: datetime | None = None
+    """When the visit closed; None while it has not."""
+
+
+@dataclass(slots=True)
+class Van:
+    """A center's day on the road."""
+
+    center_id: int
+    code: str
+    depot: Point
+    setup: timedelta
+    stops: list[VanStop] = field(default_factory=list)
+    told: str = ""
+
+    def where(self, now: datetime) -> tuple[str, Point, datetime | None]:
+        """(what it does, where it is, when to tell next): depot, driving, there, standing, returning or home.
+
+        `standing` is at a stop that is over, before the way to the next. None: nothing more to tell today.
+        """
+        here, free, away = self.depot, None, False
+        for stop in self.stops:
+            need = timedelta(minutes=drive_minutes(km_between(*here, *stop.point)))
+            planned = stop.opens_at - self.setup
+            leave = stop.depart_at if stop.depart_at is not None else planned - need
+            leave = leave if free is None else max(leave, free)
+            arrive = max(planned, leave + need) + stop.late
+            if now < leave:
+                return ("standing", here, min(leave, now + STANDING)) if away else ("depot", here, leave)
+            if now < arrive:
+                return (
+                    "driving",
+                    along(here, stop.point, (now - leave) / (arrive - leave)),
+                    min(now + MOVING, arrive),
+                )
+            here, away = stop.point, True
+            if stop.over_at is None:
+                return "there", here, now + STANDING
+            free = stop.over_at + PACK_UP
+        if free is None:
+            return "home", self.depot, None
+        if now < free:
+            return "standing", here, min(free, now + STANDING)
+        arrive = free + timedelta(minutes=drive_minutes(km_between(*here, *self.depot)))
+        if now < arrive:
+            return (
+                "returning",
+                along(here, self.depot, (now - free) / (arrive - free)),
+                min(now + MOVING, arrive),
+            )
+        return "home", self.depot, None
+
+
+STATES = {"depot": "depot", "home": "depot", "driving": "driving", "returning": "returning"}
+"""What a van does -> `Center.state`; at a stop the opening of the visit sets it."""
+
+
+def load_vans(session: Session, day: date, seed: int) -> dict[int, Van]:
+    """The vans with visits on `day`, by center id, as the database has them now. Cancelled visits are not driven to."""
+    rows = session.execute(
+        select(Visit, Site.lat, Site.lon, Center)
+        .join(Site, Site.id == Visit.site_id)
+        .join(Center, Center.id == Visit.center_id)
+        .where(Visit.day == day, Visit.status != "cancelled", Center.status == "ready")
+        .order_by(Visit.center_id, Visit.opens_at, Visit.id)
+    )
+    vans: dict[int, Van] = {}
+    counts: dict[int, int] = defaultdict(int)
+    for visit, lat, lon, center in rows:
+        van = vans.get(center.id)
+        if van is None:
+            depot = (center.depot_lat, center.depot_lon)
+            van = vans[center.id] = Van(
+                center.id, center.code, depot, timedelta(minutes=center.setup_minutes)
+            )
+        if visit.status == "closed" and visit.opened_at is None:
+            continue  # its time passed without the van: nobody drives there any more
+        late = delay(seed, center.code, day, counts[center.id])
+        counts[center.id] += 1
+        over = visit.closed_at if visit.status == "closed" else None
+        van.stops.append(VanStop(visit.id, (lat, lon), visit.opens_at, visit.depart_at, late, over))
+    return vans
+
+
+def delay(seed: int, code: str, day: date, leg: int) -> timedelta:
+    """How late a van is on its n-th way of the day."""
+    draw = stream(seed, code, "delay", day.toordinal(), leg)
+    minutes = max(0.0, draw.gauss(0.0, EVERYDAY_MINUTES) - 1.0)
+    if draw.random() < DELAYED:
+        minutes += draw.uniform(*DELAY_MINUTES)
+    return timedelta(minutes=minutes)
+
+
+def tell(session: Session, van: Van, at: datetime, now: datetime) -> tuple[datetime | None, int]:
+    """Record where the van is at `at`, and its state where that changed: (when to tell next, changes made)."""
+    doing, point, again = van.where(at)
+    center = session.get(Center, van.center_id)
+    if center is None or center.status != "ready":
+        return None, 0
+    changes = 0
+    state = STATES.get(doing)
+    if doing != van.told and state is not None and center.state != state:
+        touch(session, center, part="position", now=now, state=state)
+        changes += 1
+    van.told = doing
+    if center.last_heard_at is None or at > center.last_heard_at:
+        speed = 55.0 if doing in ("driving", "returning") else 0.0
+        record_position(
+            session,
+            center,
+            device=f"sim-{van.code}",
+            at=at,
+            lat=round(point[0], 6),
+            lon=round(point[1], 6),
+            now=now,
+            speed_kmh=speed,
+        )
+        changes += 1
+    return again, changes
