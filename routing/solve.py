@@ -19,6 +19,11 @@ DEFAULT_SECONDS = 60.0
 MOST_STOPS = 5  # routes of more stops are too many to price exactly
 
 
+def _closing(seconds: float, problem: Problem) -> float:
+    """Return the seconds to keep for what follows the search: checking, explaining, describing."""
+    return min(0.2 * seconds, 0.3 + 0.0005 * len(problem.sites))
+
+
 def solve(
     problem: Problem,
     *,
@@ -34,7 +39,8 @@ def solve(
     """Return the best plan found, with its objective and a proven upper bound."""
     if seconds is None and iterations is None:
         seconds = DEFAULT_SECONDS
-    clock = Clock(seconds, iterations, progress, stop)
+    limit = None if seconds is None else seconds - _closing(seconds, problem)
+    clock = Clock(limit, iterations, progress, stop)
     travel = Travel(problem)
     fleet = Fleet(problem, travel)
     engine: Generation | Insertion

@@ -14,8 +14,10 @@ from routing.engine.master import Duals, Master
 from routing.engine.pricing import price
 from routing.engine.primal import Ledger, fill, pack
 
-CAPS: tuple[int | None, ...] = (60, 150, None)
+CAPS = (60, 150, 400)  # sites that quick pricing looks at for each gap, stage by stage; exact pricing follows
 SMOOTH = 0.5
+SLOW = 5e-4  # a quick stage ends when the linear program gains less than this share, three times
+MOST_COLUMNS = 40_000
 WANT = 6
 
 
@@ -41,6 +43,8 @@ class Generation:
         self.objective = 0
         self.bound: int | None = None
         self.raw_bound = math.inf
+        self.proof: Duals | None = None
+        self.complete = False
         self.log = log
 
     # -- anytime bookkeeping --
@@ -107,9 +111,11 @@ class Generation:
         """Solve the linear master by pricing: quick first, exact when quick finds nothing more."""
         fleet, clock = self.fleet, self.clock
         reserve = 0.3 * clock.seconds if clock.seconds is not None else 0.0
+        most = max(len(gap.nodes) for gap in fleet.gaps)
+        caps: list[int | None] = [*(cap for cap in CAPS if 1.2 * cap < most), None]
         stage = 0
         center: Duals | None = None
-        share = SMOOTH
+        share, before, slow = SMOOTH, -math.inf, 0
         while not clock.over(reserve):
             duals = master.solve(None if clock.seconds is None else clock.left - reserve)
             if duals is None:
@@ -120,24 +126,31 @@ class Generation:
                 break
             clock.iteration += 1
             tried = duals if center is None else mix(master, center, duals, share)
-            exact = CAPS[stage] is None
-            found, bound = self.price_all(tried, CAPS[stage])
+            exact = caps[stage] is None
+            found, bound = self.price_all(tried, caps[stage])
             if not exact or center is None or (bound is not None and bound < self.raw_bound):
                 center = tried
             if bound is not None:
+                if bound < self.raw_bound:
+                    self.proof = tried
                 self.prove(bound)
             fresh = master.add(found)
             lp = master.objective + fleet.constant
             if self.log:
                 self.log(
-                    f"{clock.elapsed:6.2f} it {clock.iteration} cap {CAPS[stage]} lp {lp:.1f} bound "
+                    f"{clock.elapsed:6.2f} it {clock.iteration} cap {caps[stage]} lp {lp:.1f} bound "
                     f"{self.raw_bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
                 )
             self.report("bound" if exact else "columns")
             if exact and self.raw_bound - lp < 1e-3:
                 break
-            if fresh > 0:
+            gain, before = lp - before, lp
+            if fresh > 0 and (exact or gain > SLOW * abs(lp)):
                 share = SMOOTH
+            elif fresh > 0 and not exact and slow < 2:
+                slow += 1
+            elif fresh > 0 and not exact:
+                stage, share, slow, center = stage + 1, SMOOTH, 0, None
             elif tried is not duals:
                 share = 0.0
             elif exact:
@@ -163,7 +176,7 @@ class Generation:
                 g,
                 duals.visit[gap.day],
                 rent,
-                want=WANT,
+                want=WANT + len(gap.members),
                 cap=cap,
                 toll=toll,
             )
@@ -186,28 +199,58 @@ class Generation:
         self.offer(ledger, "rounding")
 
     def round_up(self, master: Master) -> None:
-        """Choose among the columns whose reduced cost lies within the gap, by integer programming."""
-        gap = max(1.0, (self.raw_bound if self.bound is not None else master.objective) - self.objective)
-        known = set(self.best)
-        if master.duals is None:
+        """Choose among the columns by integer programming, then among more of them, while time lasts.
+
+        A column whose reduced cost lies further below zero than the gap is wide cannot be part of a better
+        plan. So when every other column has been looked at, the plan is proven best.
+        """
+        duals, clock = self.proof or master.duals, self.clock
+        if duals is None:
             return
-        ranked = [
-            (cost, i)
-            for i, cost in enumerate(master.reduced(master.duals).tolist())
-            if cost >= -gap and master.columns[i] not in known
-        ]
-        ranked.sort(key=lambda item: (-item[0], item[1]))
-        columns = list(dict.fromkeys(self.best)) + [master.columns[i] for _, i in ranked[:30_000]]
-        seconds = None if self.clock.seconds is None else self.clock.left - 0.5
-        if self.log:
-            self.log(f"{self.clock.elapsed:6.2f} integer: {len(columns)} columns")
-        chosen = choose(
-            self.fleet, master.rows, columns, self.best, self.clock, seconds=seconds,
-            nodes=200 if seconds is None else None,
-        )  # fmt: skip
-        if chosen is not None:
-            ledger = pack(self.fleet, chosen)
-            fill(ledger, self.clock)
-            self.offer(ledger, "integer")
-        if self.log:
-            self.log(f"{self.clock.elapsed:6.2f} integer done {self.objective} bound {self.bound}")
+        most = WANT
+        while not clock.over(0.2) and not self.proven:
+            gap = (self.raw_bound if self.bound is not None else master.objective) - self.objective
+            costs = master.reduced(duals)
+            known = set(self.best)
+            ranked = sorted(
+                (-cost, i)
+                for i, cost in enumerate(costs.tolist())
+                if cost >= -gap and master.columns[i] not in known
+            )
+            columns = list(dict.fromkeys(self.best)) + [master.columns[i] for _, i in ranked[:MOST_COLUMNS]]
+            seconds = None if clock.seconds is None else clock.left
+            if self.log:
+                self.log(f"{clock.elapsed:6.2f} integer: {len(columns)} columns, gap {gap:.0f}")
+            nodes = 100 if seconds is None else None
+            chosen = choose(self.fleet, master.rows, columns, self.best, clock, seconds=seconds, nodes=nodes)
+            if chosen is not None:
+                ledger = pack(self.fleet, chosen[0])
+                fill(ledger, clock)
+                master.add(ledger.columns)
+                self.offer(ledger, "integer")
+            if self.log:
+                self.log(f"{clock.elapsed:6.2f} integer done {self.objective} bound {self.bound}")
+            if chosen is None or not chosen[1] or self.proof is None:
+                break
+            if most > WANT and self.complete and len(ranked) <= MOST_COLUMNS:
+                self.prove(float(self.objective))
+                break
+            if len(master.columns) > MOST_COLUMNS or (clock.iterations is not None and most > 16 * WANT):
+                break
+            most *= 4
+            self.enrich(master, duals, most)
+
+    def enrich(self, master: Master, duals: Duals, most: int) -> None:
+        """Add the columns within the gap, up to `most` for each gap; set `complete` when these are all."""
+        depth = self.raw_bound - self.objective
+        self.complete = True
+        for g, gap in enumerate(self.fleet.gaps):
+            if self.clock.over(1.0):
+                self.complete = False
+                return
+            toll = float(duals.toll[gap.rule]) if gap.rule >= 0 else 0.0
+            result = price(
+                self.fleet, g, duals.visit[gap.day], float(duals.rent[g]), floor=-depth, want=most, toll=toll
+            )
+            self.complete &= result.whole and gap.rule < 0
+            master.add(column for _, column in result.columns)

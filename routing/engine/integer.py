@@ -22,12 +22,13 @@ def choose(
     *,
     seconds: float | None,
     nodes: int | None = None,
-) -> list[Column] | None:
-    """Return the columns of the best plan found within `seconds` (or `nodes` of the search), None when none
-    was.
+) -> tuple[list[Column], bool] | None:
+    """Return the best plan found within `seconds` (or `nodes`), and whether it is proven best of these
+    columns.
 
-    `start` is a plan to begin from; its columns must be among `columns`. The solver runs in a thread of its
-    own, so that the stop button works: what it has not finished by then is abandoned.
+    None when no plan was found. `start` is a plan to begin from; its columns must be among `columns`. The
+    solver runs in a thread of its own, so that the stop button works: what it has not finished by then is
+    abandoned.
     """
     model = mathopt.Model()
     model.objective.is_maximize = True
@@ -57,7 +58,8 @@ def choose(
     parameters = mathopt.SolveParameters(
         time_limit=None if seconds is None else timedelta(seconds=max(0.1, seconds)),
         node_limit=nodes,
-        relative_gap_tolerance=1e-6,
+        relative_gap_tolerance=0.0,
+        absolute_gap_tolerance=0.5,
     )
     result = _run(model, parameters, mathopt.ModelSolveParameters(solution_hints=[hint]), clock, seconds)
     if result is None or not result.has_primal_feasible_solution():
@@ -65,7 +67,7 @@ def choose(
     chosen: list[Column] = []
     for column, value in zip(columns, result.variable_values(variables), strict=True):
         chosen.extend([column] * round(value))
-    return chosen
+    return chosen, result.termination.reason == mathopt.TerminationReason.OPTIMAL
 
 
 def _run(
@@ -88,7 +90,7 @@ def _run(
             errors.append(error)
 
     thread = threading.Thread(target=work, daemon=True, name="integer-master")
-    limit = clock.elapsed + (float("inf") if seconds is None else seconds + 1.0)
+    limit = clock.elapsed + (float("inf") if seconds is None else seconds + 0.3)
     thread.start()
     while thread.is_alive():
         thread.join(0.1)

@@ -20,12 +20,15 @@ _CHUNK = 1_000_000  # cells of (partial routes x sites) looked at in one go
 
 @dataclass(slots=True)
 class Priced:
-    """The best columns found, and `best`: an upper bound on every reduced cost in the gap (exact search
-    only).
+    """The best columns found, the best for each set of sites.
+
+    `best` is an upper bound on every reduced cost in the gap, `whole` says that no set of sites above the
+    floor was left out; both hold for a search without cap only.
     """
 
     columns: list[tuple[float, Column]]
     best: float
+    whole: bool = True
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def price(
         column = fleet.column(number, visits)
         if column is not None:
             columns.append((worth, column))
-    return Priced(columns, max(floor, found[0][0]))
+    return Priced(columns, max(floor, found[0][0]), not board.cut)
 
 
 def _promising(
@@ -160,6 +163,7 @@ class _Board:
         for stay in self.stays.tolist():
             here = np.where(self.stay == stay, prize, NEVER).max(axis=1)
             self.tops.append(np.maximum(self.tops[-1], here))
+        self.cut = False
         self._hopes: dict[tuple[int, int], Floats] = {}
         self.earliest = self._bucket(np.arange(len(act)), leave)
 
@@ -236,6 +240,7 @@ class _Board:
         home &= labels.drive + self.way_out[labels.node] <= gap.drive
         good = np.flatnonzero(home & (worth > floor))
         if len(good) > 4 * want:
+            self.cut = True
             good = good[np.argpartition(-worth[good], 4 * want)[: 4 * want]]
         merged = best + [(float(worth[i]), tuple(labels.path[i].tolist())) for i in good.tolist()]
         merged.sort(key=lambda item: (-item[0], item[1]))
@@ -247,6 +252,7 @@ class _Board:
                 seen.add(sites)
                 kept.append(item)
                 if len(kept) == want:
+                    self.cut = True
                     break
         return kept
 
