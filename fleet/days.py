@@ -285,7 +285,7 @@ def _sites_by_hours(session: Session) -> dict[tuple[int, int], list[int]]:
         select(Site.id, Site.open_minute, Site.close_minute).where(
             Site.kind.in_(("fixed", "complex")), Site.active
         )
-    ).tuples()
+    )
     groups: dict[tuple[int, int], list[int]] = {}
     for site_id, open_minute, close_minute in rows:
         groups.setdefault((open_minute, close_minute), []).append(site_id)
@@ -309,7 +309,7 @@ def _with_sites(session: Session, states: tuple[str, ...]) -> list[tuple[int, Qu
         .order_by(Queue.id)
         .options(selectinload(Queue.desks))
     )
-    return [(site_id, queue) for site_id, queue in session.execute(query).tuples()]
+    return [(site_id, queue) for site_id, queue in session.execute(query)]
 
 
 def _inside(session: Session, queue: Queue) -> bool:

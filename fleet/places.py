@@ -126,7 +126,7 @@ def _all_areas(session: Session, governorate_id: int | None, kinds: Sequence[str
         query = select(LocalUnit, Governorate).join(Governorate, Governorate.id == LocalUnit.governorate_id)
         if governorate_id is not None:
             query = query.where(LocalUnit.governorate_id == governorate_id)
-        for u, g in session.execute(query).tuples():
+        for u, g in session.execute(query):
             yield Place(
                 "unit", u.id, u.name_ar, u.name_en, g.id, g.name_ar, g.name_en, u.lat, u.lon, u.population, 0
             )

@@ -195,7 +195,7 @@ def on_duty(session: Session, *, now: datetime) -> dict[int, datetime]:
         select(Visit.center_id, Visit.depart_at, Visit.opens_at, Visit.closes_at)
         .join(Center, Center.id == Visit.center_id)
         .where(Visit.day == local_day(now), Visit.status != "cancelled", Center.status == "ready")
-    ).tuples()
+    )
     spans: dict[int, tuple[datetime, datetime]] = {}
     for center_id, depart_at, opens_at, closes_at in rows:
         start = depart_at or opens_at

@@ -108,7 +108,7 @@ def _tell(change: Change, table: str, done: Upserted) -> None:
 def _gone(session: Session, entity: type[Site] | type[Center], codes: Iterable[str]) -> dict[int, str]:
     wanted = set(codes)
     in_use = Site.active if entity is Site else Center.status_reason != RETIRED
-    known = session.execute(select(entity.id, entity.code).where(in_use)).tuples()
+    known = session.execute(select(entity.id, entity.code).where(in_use))
     return {identity: code for identity, code in known if code not in wanted}
 
 
@@ -159,7 +159,7 @@ def _site_history(session: Session, sites: Mapping[int, str]) -> dict[int, Count
     owner = dict(_queues_of(session, sites))
     for queue, tables in references(session, "queue", owner, owned=OF_QUEUE).items():
         found.setdefault(owner[queue], Counter()).update(tables)
-    desks = dict(session.execute(select(Desk.id, Desk.queue_id)).tuples().all())
+    desks = dict(session.execute(select(Desk.id, Desk.queue_id)).all())
     of_sites = {desk: owner[queue] for desk, queue in desks.items() if queue in owner}
     for desk, tables in references(session, "desk", of_sites, owned=OF_DESK).items():
         found.setdefault(of_sites[desk], Counter()).update(tables)
@@ -168,7 +168,7 @@ def _site_history(session: Session, sites: Mapping[int, str]) -> dict[int, Count
 
 def _queues_of(session: Session, sites: Iterable[int]) -> list[tuple[int, int]]:
     wanted = set(sites)
-    links = session.execute(select(SiteQueue.queue_id, SiteQueue.site_id)).tuples()
+    links = session.execute(select(SiteQueue.queue_id, SiteQueue.site_id))
     return [(queue, site) for queue, site in links if site in wanted]
 
 
@@ -228,12 +228,12 @@ def _retire_centers(
 def _retire_areas(session: Session, network: Network, change: Change) -> None:
     """Local units, then governorates, that the network does not have and nothing points at any more."""
     units = {r.code for r in network.units}
-    known = session.execute(select(LocalUnit.id, LocalUnit.code)).tuples()
+    known = session.execute(select(LocalUnit.id, LocalUnit.code))
     change.count(
         "local_unit", removed=_remove_free(session, "local_unit", [i for i, c in known if c not in units])
     )
     isos = {r.iso for r in network.governorates}
-    areas = session.execute(select(Governorate.id, Governorate.iso)).tuples()
+    areas = session.execute(select(Governorate.id, Governorate.iso))
     change.count(
         "governorate", removed=_remove_free(session, "governorate", [i for i, c in areas if c not in isos])
     )

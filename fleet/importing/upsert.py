@@ -70,7 +70,7 @@ def references(
         for column in other.c:
             if any(fk.column.table.name == table and fk.column.name == "id" for fk in column.foreign_keys):
                 counts = select(column, func.count()).where(column.is_not(None)).group_by(column)
-                for value, number in session.execute(counts).tuples():
+                for value, number in session.execute(counts):
                     if value in wanted:
                         found.setdefault(value, Counter())[other.name] += number
     return found

@@ -31,7 +31,7 @@ def write_governorates(session: Session, records: Sequence[GovernorateRecord]) -
     missing = [rows.governorate_row(r) for r in records if r.iso not in known]
     if missing:
         session.execute(insert(Governorate), missing)
-    return dict(session.execute(select(Governorate.iso, Governorate.id)).tuples().all())
+    return dict(session.execute(select(Governorate.iso, Governorate.id)).all())
 
 
 def write_units(session: Session, records: Sequence[UnitRecord], governorates: Ids) -> dict[str, int]:
