@@ -59,9 +59,12 @@ def wants_json() -> bool:
     return request.path.startswith("/api/")
 
 
-def status_of(code: str) -> int:
-    """HTTP status of a domain error's code."""
-    return STATUS.get(code, 409)
+HINTS = {"invalid": 422, "missing": 404, "forbidden": 403, "conflict": 409}
+
+
+def status_of(code: str, hint: str = "conflict") -> int:
+    """HTTP status of a domain error: by its code, else by the `status_hint` of its kind."""
+    return STATUS.get(code) or HINTS.get(hint, 409)
 
 
 def words_for(code: str, fallback: str) -> str:
@@ -99,7 +102,7 @@ def init_app(app: Flask) -> None:
     """Register the table."""
 
     def domain(error: QueueingError | FleetError | RoutingError) -> Any:
-        status = status_of(error.code)
+        status = status_of(error.code, getattr(error, "status_hint", "conflict"))
         if wants_json():
             details = {k: v for k, v in getattr(error, "details", {}).items() if k not in ("status", "code")}
             return problem(status, error.code, str(error), **details)

@@ -73,10 +73,19 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
         relay.pump()
         sent.clear()
         queue_id = read().scalar(sa.select(Queue.id).limit(1))
-        top = read().scalar(sa.select(sa.func.max(Outbox.seq)).where(Outbox.topic == f"queue:{queue_id}")) or 0
+        top = (
+            read().scalar(sa.select(sa.func.max(Outbox.seq)).where(Outbox.topic == f"queue:{queue_id}")) or 0
+        )
 
         def tell(session: Session, number: int) -> None:
-            announce(session, f"queue:{queue_id}", seq=top + number, part="line", data={"n": number}, now=clock.now())
+            announce(
+                session,
+                f"queue:{queue_id}",
+                seq=top + number,
+                part="line",
+                data={"n": number},
+                now=clock.now(),
+            )
 
         write(lambda session: tell(session, 1))
         with pytest.raises(LookupError):

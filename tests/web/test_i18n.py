@@ -91,7 +91,11 @@ def test_arabic_catalogues_count_in_arabic(path: Path) -> None:
 
 def _names(text: str) -> set[str]:
     percent = set(re.findall(r"%\((\w+)\)", text))
-    braces = {name for _lit, name, _spec, _conv in Formatter().parse(text.replace("%", "")) if name} if "{" in text else set()
+    braces = (
+        {name for _lit, name, _spec, _conv in Formatter().parse(text.replace("%", "")) if name}
+        if "{" in text
+        else set()
+    )
     return percent | braces
 
 
@@ -109,7 +113,9 @@ def test_translations_keep_their_places_for_values(language: str) -> None:
 def test_a_missing_text_is_noticed() -> None:
     """The check itself can fail: a catalogue without a text of the pages has it listed as missing."""
     empty = Catalog(locale="ar")
-    buffer = StringIO("".join(f"{where}\n" for where, message in messages() if message == "Skip to the content"))
+    buffer = StringIO(
+        "".join(f"{where}\n" for where, message in messages() if message == "Skip to the content")
+    )
     assert buffer.getvalue() and empty.get("Skip to the content") is None
 
 
@@ -127,7 +133,9 @@ DRAWN = re.compile(r"<svg.*?</svg>", re.S)
 
 def _declarations(css: str) -> str:
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
-    return re.sub(r"@(?:media|container|supports)[^{]*\{", "{", css)  # their conditions may speak of width and height
+    return re.sub(
+        r"@(?:media|container|supports)[^{]*\{", "{", css
+    )  # their conditions may speak of width and height
 
 
 @pytest.mark.parametrize("path", sorted((WEB / "static").glob("*.css")), ids=lambda p: p.name)
@@ -147,7 +155,12 @@ def test_style_attributes_use_logical_properties_only() -> None:
 
 def test_the_style_check_sees_physical_properties() -> None:
     """The pattern finds what it is for and lets logical properties through."""
-    for bad in ("a{left:0}", "a{margin-left: 1px}", "a { border-top-left-radius:2px }", "a{text-align:right}"):
+    for bad in (
+        "a{left:0}",
+        "a{margin-left: 1px}",
+        "a { border-top-left-radius:2px }",
+        "a{text-align:right}",
+    ):
         assert PHYSICAL.search(_declarations(bad)), bad
     for good in ("a{margin-inline-start:0}", "a{text-align:start}", "@media (max-width: 3em){a{inset:0}}"):
         assert not PHYSICAL.search(_declarations(good)), good

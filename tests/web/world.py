@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fleet.names import search_key
 from fleet.store import Center, Crew, Governorate, LocalUnit, Site, SiteQueue, Visit
 from queueing.store import Base, Desk, Queue, QueueService, Service
 from web.accounts import Account, add_account
@@ -265,14 +266,6 @@ def build(session: Session, *, now: datetime = NOW) -> World:
         visit_b=visit_b.id, queue_visit_a=queue_visit_a, queue_visit_b=queue_visit_b,
         desks_visit_a=(desks_visit_a[0], desks_visit_a[1]), services=services,
     )  # fmt: skip
-
-
-def search_key(*names: str) -> str:
-    """The folded form that place search compares with."""
-    from fleet import names as folding
-
-    fold = getattr(folding, "search_key", None)
-    return str(fold(*names)) if fold else " ".join(names).lower()
 
 
 def settings_for(folder: Path, name: str = "test.db") -> Settings:

@@ -1,0 +1,221 @@
+"""Queues' status, tickets and desks: what kiosks, desk programs and citizens' phones do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Response, g, jsonify, make_response, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from queueing import counter
+from queueing.counter import Done
+from queueing.errors import NotFound
+from queueing.status import public_status, ticket_status
+from queueing.store import Desk, Queue, Service, Ticket
+from web import clock
+from web.accounts import AccessToken
+from web.api import shapes
+from web.api.operation import Refused
+from web.api.places import services_of
+from web.citizen.phones import read_phone
+from web.clerk.scope import sister_queues
+from web.db import read, write
+
+STATUS_LIFE_S = 30
+"""A queue's status is new after every change, and after this many seconds without one (waits go on)."""
+PLAIN = ("start", "finish", "miss", "recall", "requeue")
+"""Verbs that need nothing beside the desk."""
+
+
+def queue_status(id: int) -> ResponseReturnValue:
+    """`GET /queues/{id}`, with an ETag that costs one look at the queue's row."""
+    queue = read().get(Queue, id)
+    if queue is None:
+        raise NotFound("queue_not_found", f"there is no queue {id}", queue=id)
+    now = clock.now()
+    response = make_response()
+    response.set_etag(f"{id}-{queue.seq}-{int(now.timestamp()) // STATUS_LIFE_S}", weak=True)
+    response.headers["Cache-Control"] = "no-cache"
+    if not request.if_none_match.contains_weak(response.get_etag()[0] or ""):
+        status = public_status(read(), queue, now)
+        response.set_data(
+            jsonify(shapes.queue_status(queue, status, services_of([id]).get(id, []))).get_data()
+        )
+        response.content_type = "application/json"
+    return response.make_conditional(request)
+
+
+def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
+    """`POST /queues/{id}/tickets`: 201, or 200 when this request (or this phone) has its ticket already."""
+    token: AccessToken = g.token
+    if token.kind == "kiosk":
+        allowed, channel = token.queue_id, "kiosk"
+    else:
+        allowed, channel = _token_desk(token).queue_id, "staff"
+    if read().get(Queue, id) is None:
+        raise NotFound("queue_not_found", f"there is no queue {id}", queue=id)
+    if allowed != id:
+        raise Refused(403, "other_queue", "this token is for another queue", queue=allowed)
+    typed = body.get("phone") or ""
+    phone = read_phone(typed) if typed else None
+    now = clock.now()
+
+    def run(session: Session) -> Done:
+        return counter.issue(
+            session,
+            session.get_one(Queue, id),
+            body["service"],
+            request_id=body["request_id"],
+            actor=_actor(token),
+            now=now,
+            priority=body.get("priority", 0),
+            channel=channel,
+            phone=phone,
+        )
+
+    done = write(run)
+    made = _ticket_json(done.ticket.code)
+    if typed:
+        made["phone_accepted"] = phone is not None
+    response = jsonify({**made, "repeated": done.repeated})
+    response.status_code = 200 if done.repeated else 201
+    response.headers["Location"] = f"{request.root_url.rstrip('/')}/api/v1/tickets/{done.ticket.code}"
+    return response
+
+
+def show(ticket: str) -> ResponseReturnValue:
+    """`GET /tickets/{ticket}`: public by its unguessable code."""
+    response = jsonify(_ticket_json(ticket))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def leave(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
+    """`POST /tickets/{ticket}/leave` by the citizen who holds the code: harmless when they have left already."""
+    row = _ticket(ticket)
+    if row.state == "left":
+        return jsonify({**_ticket_json(ticket), "repeated": True})
+    request_id = body.get("request_id") or secrets.token_urlsafe(12)
+    now = clock.now()
+    done = write(
+        lambda session: counter.leave(
+            session, session.get_one(Ticket, row.id), request_id=request_id, actor="citizen", now=now
+        )
+    )
+    return jsonify({**_ticket_json(ticket), "repeated": done.repeated})
+
+
+def call_next(id: int, body: dict[str, Any]) -> ResponseReturnValue:
+    """`POST /desks/{id}/next`: the desk's open ticket is finished, the next person called; 204 when nobody waits."""
+    desk = _own_desk(id)
+    now = clock.now()
+    actor = _actor(g.token)
+    done = write(
+        lambda session: counter.call_next(
+            session, session.get_one(Desk, desk.id), request_id=body["request_id"], actor=actor, now=now
+        )
+    )
+    if done is None:
+        return Response(status=204)
+    return jsonify(_desk_json(done, now))
+
+
+def act(verb: str) -> Callable[[str, dict[str, Any]], ResponseReturnValue]:
+    """The view of `POST /tickets/{ticket}/<verb>`."""
+
+    def view(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
+        desk = _own_desk(body.get("desk"))
+        row = _ticket(ticket)
+        if row.queue_id != desk.queue_id:
+            raise Refused(403, "other_queue", "this ticket stands in another queue", queue=row.queue_id)
+        now = clock.now()
+        common: dict[str, Any] = {"request_id": body["request_id"], "actor": _actor(g.token), "now": now}
+
+        def run(session: Session) -> Done:
+            mine, here = session.get_one(Ticket, row.id), session.get_one(Desk, desk.id)
+            if verb == "park":
+                return counter.park(session, mine, desk=here, note=body.get("note", ""), **common)
+            if verb == "transfer":
+                return counter.transfer(session, mine, desk=here, **common, **_target(session, here, body))
+            if verb in PLAIN or verb in ("resume", "undo"):
+                return getattr(counter, verb)(session, mine, desk=here, **common)  # type: ignore[no-any-return]
+            raise AssertionError(verb)
+
+        return jsonify(_desk_json(write(run), now))
+
+    view.__name__ = verb
+    return view
+
+
+def _target(session: Session, desk: Desk, body: dict[str, Any]) -> dict[str, Any]:
+    """Where a transfer goes: another service of the queue, or another queue of the same site."""
+    wanted = body.get("queue")
+    if wanted is None and not body.get("service"):
+        faults = [{"field": "service", "detail": "is missing: name a service, a queue of this site, or both"}]
+        raise Refused(422, "invalid_request", "name a service or a queue", errors=faults)
+    to_queue = None
+    if wanted is not None and wanted != desk.queue_id:
+        to_queue = next((q for q in sister_queues(session, desk.queue_id) if q.id == wanted), None)
+        if to_queue is None:
+            raise Refused(403, "other_site", "a ticket can go to queues of the same site only", queue=wanted)
+    return {"to_queue": to_queue, "service_code": body.get("service"), "note": body.get("note", "")}
+
+
+def _actor(token: AccessToken) -> str:
+    return f"{token.kind}-token:{token.id}"
+
+
+def _token_desk(token: AccessToken) -> Desk:
+    desk = read().get(Desk, token.desk_id) if token.desk_id is not None else None
+    if desk is None:
+        raise Refused(403, "token_without_desk", "this token belongs to no desk")
+    return desk
+
+
+def _own_desk(number: int | None) -> Desk:
+    """The desk of the request's token, which must be desk `number` where one is named."""
+    desk = _token_desk(g.token)
+    if number is not None and number != desk.id:
+        if read().get(Desk, number) is None:
+            raise NotFound("desk_not_found", f"there is no desk {number}", desk=number)
+        raise Refused(403, "other_desk", "this token is for another desk", desk=desk.id)
+    return desk
+
+
+def _ticket(code: str) -> Ticket:
+    row = read().scalar(select(Ticket).where(Ticket.code == code))
+    if row is None:
+        raise NotFound("ticket_not_found", "there is no such ticket")
+    return row
+
+
+def _ticket_json(code: str) -> dict[str, Any]:
+    session = read()
+    row = _ticket(code)
+    now = clock.now()
+    desk = session.get(Desk, row.desk_id) if row.desk_id is not None else None
+    wait = ticket_status(session, row, now).wait if row.state == "waiting" else None
+    following = session.get(Ticket, row.next_ticket_id) if row.next_ticket_id is not None else None
+    service = session.get_one(Service, row.service_id)
+    return shapes.ticket(row, service, desk, wait, following.code if following else None)
+
+
+def _desk_json(done: Done, now: datetime) -> dict[str, Any]:
+    """What a desk sees of a ticket it handles."""
+    row = done.ticket
+    made = {
+        **_ticket_json(row.code),
+        "note": row.note,
+        "waited_s": max(0, round(((row.called_at or now) - row.issued_at).total_seconds())),
+        "repeated": done.repeated,
+    }
+    if done.finished is not None:
+        made["finished"] = done.finished.label
+    if done.went_on is not None:
+        made["next_ticket"] = done.went_on.code
+    return made

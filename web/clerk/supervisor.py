@@ -1,0 +1,209 @@
+"""The supervisor's page: queues and desks, today's numbers, a ticket's trail, addresses of kiosks and boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import abort, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from fleet.days import close_visit, open_visit
+from fleet.store import Visit
+from queueing import desks
+from queueing.daytime import callable_days
+from queueing.errors import QueueingError
+from queueing.status import public_status
+from queueing.store import Desk, Queue, Ticket, TicketEvent
+from web import clock
+from web.accounts import AccessToken, new_token
+from web.auth import require_desk, require_queue, roles
+from web.clerk import words
+from web.clerk.door import blueprint
+from web.clerk.numbers import day_numbers
+from web.clerk.scope import desks_of, todays_queues, todays_visit
+from web.db import read, write
+from web.errors import status_of, words_for
+
+PARTS = ("queues", "numbers")
+PAGES = {"kiosk": "kiosk.start", "board": "board.show"}
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """A queue with its desks: each with the ticket that is there now."""
+
+    queue: Queue
+    waiting: int
+    desks: list[tuple[Desk, Ticket | None]]
+    links: dict[str, AccessToken]
+
+
+@blueprint.get("/supervisor")
+@roles("supervisor")
+def supervisor() -> Any:
+    """The whole page."""
+    return _page()
+
+
+@blueprint.get("/supervisor/parts/<name>")
+@roles("supervisor")
+def supervisor_part(name: str) -> Any:
+    """One section, for a live page that heard of a change."""
+    if name not in PARTS:
+        abort(404)
+    return render_template(f"clerk/_{name}.html", **_view())
+
+
+@blueprint.post("/supervisor/queues/<int:queue_id>/<any(open,pause,close):act>")
+@roles("supervisor")
+def change_queue(queue_id: int, act: str) -> Any:
+    """Open, pause or close a queue; closing while people wait asks first and says how many."""
+    queue = require_queue(queue_id)
+    name, now = current_user.name, clock.now()
+    if act == "close" and request.form.get("confirm") != "yes":
+        waiting = public_status(read(), queue, now).waiting
+        if waiting:
+            return redirect(url_for("clerk.supervisor", closing=queue.id), 303)
+
+    def run(db: Session) -> None:
+        here = db.get_one(Queue, queue_id)
+        visit = db.scalar(select(Visit).where(Visit.queue_id == queue_id))
+        if act == "pause":
+            desks.pause_queue(db, here, actor=name, now=now)
+        elif act == "open":
+            if visit is None or not open_visit(db, visit, now=now):
+                desks.open_queue(db, here, actor=name, now=now)
+        elif visit is None or not close_visit(db, visit, now=now):
+            desks.close_queue(db, here, actor=name, now=now)
+
+    return _answer(run)
+
+
+@blueprint.post("/supervisor/desks/<int:desk_id>/<any(open,pause,close):act>")
+@roles("supervisor")
+def supervise_desk(desk_id: int, act: str) -> Any:
+    """Open, pause or close any desk of the site."""
+    desk = require_desk(desk_id)
+    name, now = current_user.name, clock.now()
+    verb = {"open": desks.open_desk, "pause": desks.pause_desk, "close": desks.close_desk}[act]
+    return _answer(lambda db: verb(db, db.get_one(Desk, desk.id), actor=name, now=now))
+
+
+@blueprint.post("/supervisor/queues/<int:queue_id>/links/<any(kiosk,board):kind>")
+@roles("supervisor")
+def renew_link(queue_id: int, kind: str) -> Any:
+    """A new address for the kiosk or the board of a queue; the old one stops working."""
+    queue = require_queue(queue_id)
+    now = clock.now()
+
+    def run(db: Session) -> str:
+        db.execute(
+            update(AccessToken)
+            .where(
+                AccessToken.kind == kind, AccessToken.queue_id == queue.id, AccessToken.revoked_at.is_(None)
+            )
+            .values(revoked_at=now)
+        )
+        return new_token(db, kind, now=now, queue_id=queue.id, label=f"{current_user.name} {kind}")
+
+    # Shown once, on the page that follows: only its digest is kept.
+    session["new_link"] = {"queue": queue.id, "kind": kind, "token": write(run)}
+    return redirect(url_for("clerk.supervisor") + "#links", 303)
+
+
+def _answer(run: Any) -> Any:
+    try:
+        write(run)
+    except QueueingError as error:
+        status = status_of(error.code, error.status_hint)
+        text = words.refused(error, words_for)
+        if error.code == "desk_busy" and "label" in error.details:
+            text = _(
+                "%(label)s is still at this desk. It must be finished there first.",
+                label=error.details["label"],
+            )
+        return _page(text), status
+    return redirect(url_for("clerk.supervisor"), 303)
+
+
+def _page(error: str = "") -> str:
+    now = clock.now()
+    view = _view()
+    closing = next((row for row in view["rows"] if str(row.queue.id) == request.args.get("closing")), None)
+    wanted = request.args.get("label", "").strip().upper()
+    link = session.pop("new_link", None)
+    if link is not None:
+        link["url"] = url_for(PAGES[link["kind"]], token=link.pop("token"), _external=True)
+    ids = [row.queue.id for row in view["rows"]]
+    return render_template(
+        "clerk/supervisor.html",
+        **view,
+        error=error,
+        closing=closing if closing and closing.waiting else None,
+        label=wanted,
+        trails=_trails(read(), ids, wanted, now) if wanted else [],
+        link=link,
+    )
+
+
+def _view() -> dict[str, Any]:
+    db, now = read(), clock.now()
+    queues = todays_queues(db, current_user, now)
+    ids = [queue.id for queue in queues]
+    here = {
+        ticket.desk_id: ticket
+        for ticket in db.scalars(
+            select(Ticket).where(Ticket.queue_id.in_(ids), Ticket.state.in_(("called", "serving")))
+        )
+    }
+    links: dict[int, dict[str, AccessToken]] = {}
+    for token in db.scalars(
+        select(AccessToken)
+        .where(AccessToken.queue_id.in_(ids), AccessToken.revoked_at.is_(None), AccessToken.kind.in_(PAGES))
+        .order_by(AccessToken.id)
+    ):
+        if token.queue_id is not None:
+            links.setdefault(token.queue_id, {})[token.kind] = token
+    all_desks = desks_of(db, queues)
+    rows = [
+        QueueRow(
+            queue,
+            public_status(db, queue, now).waiting,
+            [(desk, here.get(desk.id)) for desk in all_desks if desk.queue_id == queue.id],
+            links.get(queue.id, {}),
+        )
+        for queue in queues
+    ]
+    return {
+        "rows": rows,
+        "visit": todays_visit(db, current_user, now),
+        "numbers": day_numbers(db, ids, now=now),
+        "waiting": sum(row.waiting for row in rows),
+        "at": now,
+    }
+
+
+def _trails(db: Session, queue_ids: list[int], label: str, now: datetime) -> list[tuple[Ticket, list[Any]]]:
+    """Today's tickets with this label, each with what happened to it."""
+    tickets = db.scalars(
+        select(Ticket).where(
+            Ticket.queue_id.in_(queue_ids),
+            Ticket.label == label,
+            Ticket.day.in_(callable_days(now, "Africa/Cairo")),
+        )
+    ).all()
+    found: list[tuple[Ticket, list[Any]]] = []
+    for ticket in tickets:
+        events = db.execute(
+            select(TicketEvent, Desk.name)
+            .outerjoin(Desk, Desk.id == TicketEvent.desk_id)
+            .where(TicketEvent.ticket_id == ticket.id)
+            .order_by(TicketEvent.id)
+        ).all()
+        found.append((ticket, list(events)))
+    return found

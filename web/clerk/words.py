@@ -1,0 +1,145 @@
+"""What the staff pages say about tickets: priorities, acts, refusals, waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+
+from queueing.counter import Done
+from queueing.errors import QueueingError
+from queueing.order import APPOINTMENT, HIGH, HIGHEST, PRIORITY
+from queueing.wait import WaitRange
+from web.citizen.priorities import questions
+from web.clerk.door import blueprint
+from web.i18n import code as in_order
+from web.i18n import minutes_text
+
+
+@blueprint.app_template_filter("priority_words")
+def priority_words(number: int) -> str:
+    """A priority class in words; empty for the ordinary."""
+    return {
+        PRIORITY: _("Priority: 65 or older, pregnant, or with an infant"),
+        HIGH: _("Priority: disability"),
+        HIGHEST: _("Urgent: decided by staff"),
+        APPOINTMENT: _("Appointment"),
+    }.get(number, "")
+
+
+@blueprint.app_template_filter("act_words")
+def act_words(action: str) -> str:
+    """An event of a ticket, as a word for a list."""
+    return {
+        "issue": _("ticket given out"),
+        "book": _("appointment booked"),
+        "arrive": _("arrived for the appointment"),
+        "call": _("called"),
+        "recall": _("called again"),
+        "start": _("service began"),
+        "finish": _("served"),
+        "miss": _("did not come"),
+        "requeue": _("back in the line"),
+        "park": _("put aside"),
+        "resume": _("taken up again"),
+        "change": _("service changed"),
+        "redirect": _("sent to another service"),
+        "transfer": _("sent to another queue"),
+        "leave": _("left"),
+        "cancel": _("cancelled"),
+        "undo": _("last step taken back"),
+        "close": _("closed at the end of the day"),
+    }.get(action, action)
+
+
+@blueprint.app_template_filter("state_words")
+def state_words(state: str) -> str:
+    """A ticket's, queue's or desk's state."""
+    return {
+        "booked": _("booked"),
+        "waiting": _("waiting"),
+        "called": _("called"),
+        "serving": _("being served"),
+        "parked": _("put aside"),
+        "missed": _("did not come"),
+        "served": _("served"),
+        "left": _("left"),
+        "cancelled": _("cancelled"),
+        "transferred": _("sent on"),
+        "open": _("open"),
+        "paused": _("paused"),
+        "closed": _("closed"),
+        "announced": _("announced"),
+    }.get(state, state)
+
+
+@blueprint.app_template_filter("seconds_words")
+def seconds_words(seconds: float) -> str:
+    """A time that has passed, in whole minutes; under one minute in words."""
+    return _("less than a minute") if seconds < 60 else minutes_text(seconds // 60)
+
+
+def wait(made: WaitRange) -> str:
+    """A promised wait: `About 5 to 12 minutes.`"""
+    low, high = (made.low_s or 0) // 60, -(-(made.high_s or 0) // 60)
+    return ngettext(
+        "The wait is %(low)s to %(num)s minute.", "The wait is %(low)s to %(num)s minutes.", high, low=low
+    )
+
+
+def done(verb: str, result: Done) -> str | Markup:
+    """What a verb did, where the page itself does not show it."""
+    label = in_order(result.ticket.label)
+    if result.went_on is not None:
+        said = Markup(_("%(label)s goes on as %(new)s."))
+        return said % {"label": label, "new": in_order(result.went_on.label)}
+    text = {
+        "miss": _("%(label)s is marked as not here."),
+        "requeue": _("%(label)s is back in the line, in the same place."),
+        "park": _("%(label)s is put aside."),
+        "transfer": _("%(label)s goes on to another service."),
+        "recall": _("%(label)s has been called again."),
+        "undo": _("The last step with %(label)s was taken back."),
+    }.get(verb)
+    return Markup(text) % {"label": label} if text else ""
+
+
+def refused(error: QueueingError, words_for: Callable[[str, str], str]) -> str:
+    """A refusal in plain words."""
+    own = {
+        "desk_taken": _("Somebody else has taken over this desk."),
+        "desk_busy": _("Finish the ticket at this desk first."),
+        "desk_paused": _("This desk is on a break. Resume work first."),
+        "other_desk": _("This ticket is at another desk now."),
+        "other_queue": _("This ticket stands in another queue."),
+        "not_today": _("This ticket is for another day."),
+        "out_of_order": _("Only a supervisor may call somebody from the middle of the line."),
+        "phone_invalid": _("This telephone number cannot be right. Correct it or leave it empty."),
+        "transfer_target": _("Choose where the ticket goes."),
+        "request_id_reused": _("This was pressed twice. The page shows its present state."),
+        "request_id_missing": _("The request was not complete. Load the page again."),
+    }
+    return own.get(error.code) or words_for(error.code, _("This is not possible now."))
+
+
+def timer(now: datetime, since: datetime) -> str:
+    """A running clock at its start, `2:05` or `1:02:05`; the page's script counts on."""
+    seconds = max(0, int((now - since).total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def clock_speed() -> float:
+    """Seconds of the product's time in a second of the person's: 1, or the demonstration's pace."""
+    settings = current_app.extensions["settings"]
+    return float(settings.demo_speed) or 1.0
+
+
+@blueprint.app_context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"timer": timer, "clock_speed": clock_speed, "priority_questions": questions}

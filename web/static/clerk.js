@@ -1,0 +1,119 @@
+// The clerk's keys and presses. Every press sends the form that stands on the page, by fetch, and puts the answered
+// sections in place; without this file the same forms are sent by the browser.
+(function () {
+  "use strict";
+  var work = document.getElementById("work"), sending = false, drafts = {};
+  if (!work) return;
+
+  // ---- what somebody typed outlives a refreshed section
+  function holder(field) { return field.closest("[data-keep]"); }
+  document.addEventListener("input", function (event) {
+    var kept = holder(event.target);
+    if (kept && event.target.name) drafts[kept.dataset.keep + "/" + event.target.name] = event.target.value;
+  });
+  document.addEventListener("toggle", function (event) {
+    if (event.target.dataset && event.target.dataset.keep) drafts[event.target.dataset.keep] = event.target.open;
+  }, true);
+  function restore() {
+    document.querySelectorAll("[data-keep]").forEach(function (kept) {
+      if (kept.tagName === "DETAILS" && drafts[kept.dataset.keep]) kept.open = true;
+      kept.querySelectorAll("[name]").forEach(function (field) {
+        var words = drafts[kept.dataset.keep + "/" + field.name];
+        if (words !== undefined && field.type !== "hidden" && holder(field) === kept) field.value = words;
+      });
+    });
+  }
+
+  // ---- the running clock: in the product's time, from the moment the section was made
+  var anchors = new WeakMap();
+  function tick() {
+    document.querySelectorAll("[data-since]").forEach(function (timer) {
+      if (!anchors.has(timer)) anchors.set(timer, Date.now());
+      var now = Date.parse(timer.dataset.now) + (Date.now() - anchors.get(timer)) * Number(timer.dataset.speed || 1);
+      var s = Math.max(0, Math.floor((now - Date.parse(timer.dataset.since)) / 1000));
+      var two = function (n) { return (n < 10 ? "0" : "") + n; }, h = Math.floor(s / 3600);
+      timer.textContent = (h ? h + ":" + two(Math.floor(s / 60) % 60) : Math.floor(s / 60)) + ":" + two(s % 60);
+    });
+  }
+  setInterval(tick, 1000);
+
+  // ---- pressing
+  function buttons() { return document.querySelectorAll("#work button, .walkin button"); }
+  function busy(on) {
+    sending = on;
+    work.setAttribute("aria-busy", String(on));
+    buttons().forEach(function (button) { button.disabled = on; });
+  }
+  function complain(words) {
+    var old = work.querySelector("[data-said]"), line = old || document.createElement("p");
+    line.className = "flash flash-error"; line.dataset.said = ""; line.setAttribute("role", "alert");
+    line.textContent = words;
+    if (!old) (work.querySelector(".current") || work).prepend(line);
+  }
+  function focusAgain(wanted) {
+    var found = wanted && work.querySelector('[data-focus="' + CSS.escape(wanted) + '"]');
+    // The button that was pressed has gone with the ticket's state: the one big button is the next thing to do.
+    found = found || work.querySelector('[data-focus="start"]') || work.querySelector('[data-focus="next"]') || work.querySelector("button");
+    if (found) found.focus({ preventScroll: true });
+  }
+  function send(form, button) {
+    if (sending) return;
+    var to = (button && button.getAttribute("formaction")) || form.getAttribute("action");
+    var body = new URLSearchParams(new FormData(form)), verb = form.dataset.verb;
+    if (button && button.name) body.append(button.name, button.value);
+    var wanted = button && button.dataset.focus;
+    busy(true);
+    fetch(to, { method: "POST", body: body, headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
+      if (answer.status === 401) { busy(false); complain(work.dataset.signin); return null; }
+      return answer.text().then(function (html) { return { ok: answer.ok, status: answer.status, html: html }; });
+    }).then(function (result) {
+      if (!result) return;
+      busy(false);
+      if (result.html.indexOf("data-fresh") < 0 && result.html.indexOf("data-gone") < 0) { complain(work.dataset.failed); return; }
+      if (result.ok) {
+        if (form.classList.contains("row")) form.reset();
+        for (var name of Object.keys(drafts)) if (form.dataset.keep && (name.indexOf(form.dataset.keep) === 0 || name === form.parentNode.dataset.keep)) delete drafts[name];
+      }
+      work.innerHTML = result.html;
+      var fresh = work.querySelector("[data-fresh]");
+      if (fresh) document.querySelectorAll('.walkin [name="request_id"]').forEach(function (field) { field.value = fresh.dataset.fresh; });
+      restore(); tick();
+      if (result.ok || verb !== "issue") focusAgain(verb === "issue" ? "next" : wanted);
+    }).catch(function () { busy(false); complain(work.dataset.lost); if (button) button.focus(); });
+  }
+  document.addEventListener("submit", function (event) {
+    var form = event.target, button = event.submitter;
+    if (!form.dataset.verb || (button && "reload" in button.dataset)) return;
+    event.preventDefault();
+    send(form, button);
+  });
+
+  // ---- keys: the letters printed on the buttons, by their place on the keyboard, so that an Arabic layout works too
+  var box = document.getElementById("keys-on");
+  try { if (localStorage.getItem("clerk-keys") === "off") box.checked = false; } catch (refused) { /* private window */ }
+  if (box) box.addEventListener("change", function () {
+    try { localStorage.setItem("clerk-keys", box.checked ? "on" : "off"); } catch (refused) { /* private window */ }
+    document.body.classList.toggle("keys-off", !box.checked);
+  });
+  document.body.classList.toggle("keys-off", !!box && !box.checked);
+  document.addEventListener("keydown", function (event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.isComposing || (box && !box.checked)) return;
+    if (event.target.matches("input:not([type=checkbox]),textarea,select")) {
+      if (event.key === "Escape") focusAgain("next");
+      return;
+    }
+    if (event.code.indexOf("Key") !== 0) return;
+    var target = document.querySelector('[data-key="' + event.code.slice(3) + '"]');
+    if (!target || target.disabled) return;
+    event.preventDefault();
+    if (target.tagName === "SUMMARY") {
+      target.parentNode.open = true;
+      target.parentNode.querySelector("select,textarea").focus();
+    } else if (target.tagName === "SELECT") target.focus();
+    else { target.focus(); target.click(); }
+  });
+
+  document.addEventListener("part:changed", function () { restore(); tick(); if (sending) busy(true); });
+  restore(); tick();
+  if (document.activeElement === document.body) focusAgain("next");
+})();
