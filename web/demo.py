@@ -125,14 +125,26 @@ def _history(run: Preparation, first_day: date) -> None:
     run.step(f"{WEEKS} past weeks of tickets ...")
     load_history(
         run.app.extensions["writer"],
+        seed=run.seed,
+        until=week_of(first_day) - timedelta(days=1),
         weeks=WEEKS,
         detailed_weeks=DETAILED_WEEKS,
-        until=first_day,
-        seed=run.seed,
-        now=local_instant(first_day, 0),
-        progress=lambda words: run.step(f"  {words}"),
+        progress=_Steps(run),
     )
     _mark(history=True)
+
+
+class _Steps:
+    """Progress of a long step: a line each fifth of it."""
+
+    def __init__(self, run: Preparation) -> None:
+        self._run, self._told = run, -1
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        part = 5 * done // max(total, 1)
+        if part != self._told:
+            self._told = part
+            self._run.step(f"  {step}: {done:,} of {total:,}")
 
 
 def _week(run: Preparation, first_day: date) -> None:
@@ -175,7 +187,11 @@ def _live_day(run: Preparation, first_day: date) -> None:
 
     start = local_instant(first_day, START_MINUTE)
     run.step("the morning of the first day ...")
-    prime(run.app.extensions["writer"], first_day, now=start, seed=run.seed)
+    day = week_of(first_day)
+    while day <= first_day:  # days of the week before the one that is shown are played to their end
+        until = start if day == first_day else local_instant(day, 18 * 60)
+        prime(run.app.extensions["writer"], day, now=until, seed=run.seed)
+        day += timedelta(days=1)
     anchor = DemoClock(datetime.now(UTC), start, run.app.extensions["settings"].demo_speed or 60.0)
     write(lambda session: session.merge(Setting(key=clock.KEY, value=anchor.to_dict())))
 
