@@ -26,6 +26,9 @@ CLOCK_AHEAD = timedelta(minutes=5)
 AT_SITE_KM = 1.0
 """Within this distance a center is at its stop."""
 
+TOLERANCE = timedelta(minutes=5)
+"""An estimated delay below this is in time: the estimate is not better than that."""
+
 DETOUR = 1.3
 SPEEDS_KMH = ((10.0, 30.0), (40.0, 50.0), (math.inf, 70.0))
 """Road km for one great-circle km, and usual speeds up to so many road km: for an arrival estimate, not for
@@ -168,21 +171,18 @@ def lateness(session: Session, center: Center, *, now: datetime) -> int:
         return 0
     if visit.status == "open":
         return max(0, _minutes((visit.opened_at or visit.opens_at) - visit.opens_at))
-    ready = now
+    behind = now - visit.opens_at
     if center.lat is not None and center.lon is not None and center.last_heard_at is not None:
         km = km_between(center.lat, center.lon, visit.site.lat, visit.site.lon)
-        if km > AT_SITE_KM:
-            ready = max(now, _departure(center, visit, now)) + timedelta(
-                minutes=drive_minutes(km) + center.setup_minutes
-            )
-    return max(0, _minutes(ready - visit.opens_at))
+        if km > AT_SITE_KM and not _still_to_leave(center, visit, now):
+            estimate = behind + timedelta(minutes=drive_minutes(km) + center.setup_minutes)
+            behind = max(behind, estimate if estimate >= TOLERANCE else behind)
+    return max(0, _minutes(behind))
 
 
-def _departure(center: Center, visit: Visit, now: datetime) -> datetime:
-    """A center that still stands in its depot or at its last stop leaves when the plan says, if that is still ahead."""
-    if center.state in ("depot", "open") and visit.depart_at is not None:
-        return visit.depart_at
-    return now
+def _still_to_leave(center: Center, visit: Visit, now: datetime) -> bool:
+    """A center in its depot or at an open stop whose planned departure is still ahead is in time."""
+    return center.state in ("depot", "open") and visit.depart_at is not None and now <= visit.depart_at
 
 
 def _minutes(span: timedelta) -> int:

@@ -58,11 +58,7 @@ class Van:
         """
         here, free, away = self.depot, None, False
         for stop in self.stops:
-            need = timedelta(minutes=drive_minutes(km_between(*here, *stop.point)))
-            planned = stop.opens_at - self.setup
-            leave = stop.depart_at if stop.depart_at is not None else planned - need
-            leave = leave if free is None else max(leave, free)
-            arrive = max(planned, leave + need) + stop.late
+            leave, arrive = self._way(here, free, stop)
             if now < leave:
                 return ("standing", here, min(leave, now + STANDING)) if away else ("depot", here, leave)
             if now < arrive:
@@ -87,6 +83,24 @@ class Van:
                 min(now + MOVING, arrive),
             )
         return "home", self.depot, None
+
+    def arrivals(self) -> dict[int, datetime]:
+        """When the van reaches its stops, by visit id, as far as is known: up to the first that is not over."""
+        here, free, found = self.depot, None, {}
+        for stop in self.stops:
+            found[stop.visit_id] = self._way(here, free, stop)[1]
+            if stop.over_at is None:
+                break
+            here, free = stop.point, stop.over_at + PACK_UP
+        return found
+
+    def _way(self, here: Point, free: datetime | None, stop: VanStop) -> tuple[datetime, datetime]:
+        """(leaves, arrives) on the way from `here`, where it is free to go from `free` on."""
+        need = timedelta(minutes=drive_minutes(km_between(*here, *stop.point)))
+        planned = stop.opens_at - self.setup
+        leave = stop.depart_at if stop.depart_at is not None else planned - need
+        leave = leave if free is None else max(leave, free)
+        return leave, max(planned, leave + need) + stop.late
 
 
 STATES = {"depot": "depot", "home": "depot", "driving": "driving", "returning": "returning"}
