@@ -1,8 +1,8 @@
 """Fixtures of the whole suite: both databases.
 
-`engine` runs a test twice, on a SQLite file and on PostgreSQL; `sessions` makes sessions on it and `session`
-is one that has begun to write. `memory` is a SQLite database in memory, for tests of rules that do not depend
-on the database.
+`session` runs a test twice, on a SQLite file and on PostgreSQL, and rolls back at the end. Tests that commit
+take `engine` or `sessions`: a fresh database each time, again on both. `memory` is a SQLite database in
+memory, for tests of rules that do not depend on the database.
 """
 
 from __future__ import annotations
@@ -52,10 +52,24 @@ def sessions(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def shared_engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """An engine on a database that the tests share, because none of them commits."""
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres").database() as made:
+            yield made
+    else:
+        made = sqlite_file(tmp_path_factory.mktemp("shared"))
+        yield made
+        made.dispose()
+
+
 @pytest.fixture
-def session(sessions: sessionmaker[Session]) -> Iterator[Session]:
-    """A session that has begun to write; what it does is rolled back at the end."""
-    with sessions() as made:
+def session(shared_engine: Engine) -> Iterator[Session]:
+    """A session that has begun to write, on both databases; what it does is rolled back at the end."""
+    with Session(shared_engine, expire_on_commit=False) as made:
         begin_write(made)
         yield made
 
