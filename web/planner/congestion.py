@@ -20,7 +20,7 @@ from web.planner.door import blueprint, today, wanted_date, wanted_int
 
 def levels() -> list[tuple[int, str]]:
     """(level, its name) from calm to severe."""
-    return [(0, _("calm")), (1, _("light")), (2, _("busy")), (3, _("crowded")), (4, _("severe"))]
+    return [(0, _("calm")), (1, _("moderate")), (2, _("busy")), (3, _("crowded")), (4, _("severe"))]
 
 
 @blueprint.get("/congestion")

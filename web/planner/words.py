@@ -99,6 +99,9 @@ def phase(progress: Mapping[str, Any]) -> str:
         "starting": _("Preparing the week"),
         "greedy": _("Making a first plan"),
         "columns": _("Looking for better routes"),
+        "rounding": _("Putting the best routes together"),
+        "integer": _("Putting the best routes together"),
+        "improving": _("Looking for a better plan"),
         "bound": _("Proving how good a plan can be"),
         "done": _("Finishing"),
     }.get(name, _("Looking for a better plan"))
@@ -122,11 +125,11 @@ def hours(value: float) -> str:
 
 
 def signed(value: float, decimals: int = 0) -> str:
-    """A change with its sign, a true minus."""
+    """A change with its sign, a true minus, kept in order inside Arabic text by isolates (it also stands in plain text)."""
     rounded = round(value, decimals)
     if rounded == 0:
         return "0"
-    return ("+" if rounded > 0 else "−") + number(abs(rounded), decimals)
+    return "\u2066" + ("+" if rounded > 0 else "−") + number(abs(rounded), decimals) + "\u2069"
 
 
 def span(start: int, stay: int) -> str:
