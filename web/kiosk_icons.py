@@ -39,7 +39,7 @@ def group_words(group: str) -> str:
         "industry": _("Industry"),
         "internal trade": _("Trade"),
         "health office": _("Health office"),
-        "other agencies": _("Other services"),
+        "other agencies": _("Supply, pensions and other offices"),
     }
     return words.get(group, group)
 

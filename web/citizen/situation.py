@@ -118,11 +118,17 @@ def range_words(low: int | None, high: int | None) -> str:
         return ""
     if high <= 1:
         return _("less than a minute")
-    if low >= 100:
-        low_h, high_h = low // 60, -(-high // 60)
-        if low_h == high_h:
-            high_h += 1
-        return ngettext("%(low)s to %(num)s hour", "%(low)s to %(num)s hours", high_h, low=low_h)
+    if high >= 120:
+        hours = -(-high // 60)
+        if low < 15:
+            return ngettext("less than %(num)s hour", "less than %(num)s hours", hours)
+        if low < 60:
+            return ngettext(
+                "%(low)s minutes to %(num)s hour", "%(low)s minutes to %(num)s hours", hours, low=low
+            )
+        if low // 60 == hours:
+            hours += 1
+        return ngettext("%(low)s to %(num)s hour", "%(low)s to %(num)s hours", hours, low=low // 60)
     if low == high:
         return ngettext("about %(num)s minute", "about %(num)s minutes", high)
     if low == 0:
