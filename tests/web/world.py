@@ -8,7 +8,7 @@ at a desk yet.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -322,6 +322,8 @@ class Form:
     fields: dict[str, str]
     buttons: list[tuple[str, str]]
     """(name, value) of each submit button, in order."""
+    addresses: list[str] = field(default_factory=list)
+    """Where buttons with an address of their own (`formaction`) send the form."""
     text: str = ""
 
 
@@ -347,6 +349,8 @@ class _Forms(HTMLParser):
             self._open.fields[name] = a.get("value", "")
         elif tag == "button" and a.get("type", "submit") == "submit":
             self._open.buttons.append((name, a.get("value", "")))
+            if a.get("formaction"):
+                self._open.addresses.append(a["formaction"])
         elif tag == "select" and name:
             self._select = name
         elif tag == "option" and self._select:

@@ -12,7 +12,7 @@ VERSION = "1.0.0"
 PREFIX = "/api/v1"
 WORDS = (
     "Where mobile government service centers will be, waiting lines, tickets and positions. Instants carry their "
-    "offset. Errors are RFC 9457 problems with a stable `code`. Tokens are given out by the installation's administrator."
+    "offset. Errors are RFC 9457 problems with a stable `code`. Tokens are given out by whoever runs the installation."
 )
 PROBLEMS = {
     400: "The body is not JSON.",
