@@ -1,6 +1,6 @@
 """Where mobile centers will be, for somebody who stands at a point: nearest and soonest first.
 
-The order is: how far one has to go, in bands (walk, short ride, within the district, farther), then the day, then the
+The order is: how far one has to go, in bands (10, 25, 60, 120 ... km), then the day, then the
 distance. A visit in the next village on Thursday so comes before one 60 km away today, and among the visits within a
 short ride the soonest comes first. Cancelled visits stay in the list until their day is over, so that nobody waits in
 vain.
@@ -35,7 +35,7 @@ __all__ = [
     "visits_near",
 ]
 
-BANDS_KM = (0.0, 10.0, 25.0, 60.0, float("inf"))
+BANDS_KM = (0.0, 10.0, 25.0, 60.0, 120.0, 250.0, 500.0, float("inf"))
 """Edges of the distance bands, km."""
 
 
