@@ -143,7 +143,7 @@ def _profiles(counts: Floats, weight: Floats, days: Days, prior: Floats, short_k
     for which in range(prior.shape[1]):
         short = days.kind == short_kind if short_kind is not None else np.zeros(len(days.kind), bool)
         on = short if which == 1 else ~short
-        own = np.einsum("sd,sdh->sh", weight[:, on], counts[:, on, :])
+        own = np.matmul((weight * on[None, :])[:, None, :], counts)[:, 0]
         for rows in _same_hours(prior[:, which, :]):
             pooled = own[rows].sum(axis=0)
             heavy = pooled.sum()
