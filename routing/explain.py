@@ -346,11 +346,14 @@ class _Insertion:
             facts["nearest"] = nearest
         if gain <= _NEVER // 2:
             return _unserved(site, "no_room", "no center has time for it beside its pinned visits", **facts)
+        if out:
+            facts["instead_of"] = list(out)
+        swap = f" instead of {', '.join(out)}" if out else ""
         if gain > 0:
-            reason = f"{center} could still serve it on day {day} and gain {gain}: the search ended before"
+            reason = f"{center} could serve it on day {day}{swap} and gain {gain}: the search ended before"
             return _unserved(site, "left_over", reason, gain=gain, **facts)
         if not out:
             reason = f"the way costs more than it is worth: {center} would lose {-gain} on day {day}"
             return _unserved(site, "not_worth", reason, loss=-gain, **facts)
-        reason = f"{center} would lose {-gain} by visiting it on day {day} instead of {', '.join(out)}"
-        return _unserved(site, "displaced", reason, loss=-gain, instead_of=list(out), **facts)
+        reason = f"{center} would lose {-gain} by visiting it on day {day}{swap}"
+        return _unserved(site, "displaced", reason, loss=-gain, **facts)

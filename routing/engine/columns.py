@@ -9,15 +9,22 @@ import numpy as np
 
 from routing.engine.clock import Clock
 from routing.engine.fleet import Column, Fleet
+from routing.engine.insertion import knapsack_bound
 from routing.engine.integer import choose
 from routing.engine.master import Duals, Master
 from routing.engine.pricing import price
 from routing.engine.primal import Ledger, fill, pack
 
-CAPS = (60, 150, 400)  # sites that quick pricing looks at for each gap, stage by stage; exact pricing follows
+CAPS = (
+    60,
+    150,
+    400,
+    1000,
+)  # sites that quick pricing looks at for each gap, stage by stage; exact pricing follows
 SMOOTH = 0.5
 SLOW = 5e-4  # a quick stage ends when the linear program gains less than this share, three times
 MOST_COLUMNS = 40_000
+EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever quick pricing still finds
 WANT = 6
 
 
@@ -78,8 +85,10 @@ class Generation:
     def seed(self, start: list[Column]) -> list[Column]:
         """Make the first plans: the one given, and a greedy one."""
         columns: list[Column] = list(start)
-        empty = Ledger(self.fleet)
-        self.best, self.objective = [], empty.objective()
+        self.best, self.objective = [], Ledger(self.fleet).objective()
+        rough = knapsack_bound(self.fleet)
+        if rough is not None:
+            self.prove(float(rough))
         if start:
             ledger = pack(self.fleet, start)
             fill(ledger, self.clock)
@@ -117,6 +126,8 @@ class Generation:
         center: Duals | None = None
         share, before, slow = SMOOTH, -math.inf, 0
         while not clock.over(reserve):
+            if clock.seconds is not None and clock.elapsed > EXACT_AT * clock.seconds and caps[stage]:
+                stage, share, slow, center = len(caps) - 1, SMOOTH, 0, None
             duals = master.solve(None if clock.seconds is None else clock.left - reserve)
             if duals is None:
                 break
@@ -125,7 +136,9 @@ class Generation:
             if clock.iterations is not None and clock.iteration >= clock.iterations:
                 break
             clock.iteration += 1
-            tried = duals if center is None else mix(master, center, duals, share)
+            tried = (
+                duals if center is None else mix(master, center, duals, share if caps[stage] else 0.4 * share)
+            )
             exact = caps[stage] is None
             found, bound = self.price_all(tried, caps[stage])
             if not exact or center is None or (bound is not None and bound < self.raw_bound):
@@ -209,7 +222,7 @@ class Generation:
             return
         most = WANT
         while not clock.over(0.2) and not self.proven:
-            gap = (self.raw_bound if self.bound is not None else master.objective) - self.objective
+            gap = self.raw_bound - self.objective
             costs = master.reduced(duals)
             known = set(self.best)
             ranked = sorted(
