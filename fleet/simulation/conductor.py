@@ -34,12 +34,16 @@ __all__ = ["Conductor", "prime"]
 
 BUDGET_S = 0.035
 """Seconds of work in one transaction: others wait for the write lock no longer than this and its commit."""
+AT_LEAST = 12
+"""Things done in one transaction however slow the machine is: a commit costs as much as several of them."""
 TRIES = 6
 """How often a transaction that failed (locked, lost connection) is tried again in one tick."""
 TRANSITIONS_EVERY = timedelta(minutes=1)
 """Simulated time between two looks at what opens and closes."""
 WAIT_OUTSIDE = timedelta(minutes=1)
 """Who finds the doors closed looks again after this, until closing time."""
+
+_OPEN = select(Queue.id, Queue.seq).where(Queue.state != "closed")
 
 
 class Conductor:
@@ -114,7 +118,7 @@ class Conductor:
 
     def _some(self, session: Session, now: datetime) -> bool:
         """A transaction's worth of what is due; True when nothing is left."""
-        start = self._timer()
+        start, count = self._timer(), 0
         if self._day is None:
             self._load(session, now)
         self._look(session)
@@ -125,7 +129,8 @@ class Conductor:
                 self._drive(session, what, due, now)
             elif line is not None:
                 self._act(session, line, kind, what, due, now)
-            if self._timer() - start > BUDGET_S:
+            count += 1
+            if count >= AT_LEAST and self._timer() - start > BUDGET_S:
                 return False
         return True
 
@@ -151,11 +156,12 @@ class Conductor:
 
     def _look(self, session: Session) -> None:
         """Take the picture anew of lines that somebody else has changed."""
-        ids = list(self._lines)
-        stale = []
-        for queue_id, seq in session.execute(select(Queue.id, Queue.seq).where(Queue.id.in_(ids))):
-            if self._lines[queue_id].seq != seq:
-                stale.append(self._lines[queue_id])
+        seen = {queue_id: seq for queue_id, seq in session.execute(_OPEN)}
+        stale = [
+            line
+            for queue_id, line in self._lines.items()
+            if seen.get(queue_id, line.seq) != line.seq or (line.state == "closed") == (queue_id in seen)
+        ]
         if stale and self._day is not None:
             refresh(session, stale, seed=self._seed, day=self._day)
             for line in stale:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from fleet import demand, relief
 from fleet.calendar import Calendar, local_minute
 from fleet.simulation import sites
+from fleet.simulation.behaviour import Mix
 from fleet.simulation.scenario import LineFacts, Scenario, fixed_day, van_day
 from fleet.simulation.truth import site_truth
 from fleet.store import Center, Site, Visit
@@ -22,6 +23,8 @@ MOBILE_SHARE = 0.5
 """Share of a village's errands that a van can settle."""
 BESIDE_SHARE = 0.3
 """Share of a crowded center's people who go to the van in front of it while it stands there."""
+FULL = 1.1
+"""A village sends at most so many times what the van can serve: when the line is long enough, word goes round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ def scenarios(session: Session, day: date, *, seed: int, calendar: Calendar) -> 
         stay_h = (visit.closes_at - visit.opens_at).total_seconds() / 3600
         truth = site_truth(seed, site.code).factor(day)
         if site.kind == "village":
-            expected = village_people(site.population, day, stay_h) * truth
+            mean_h = Mix.of(services[queue.id]).mean_service_s / 3600
+            full = FULL * relief.BUSY_SHARE * len(desks[queue.id]) * stay_h / mean_h
+            expected = min(full, village_people(site.population, day, stay_h) * truth)
         else:
             expected = plain[site.id] * beside[site.id]
         line: LineFacts = sites.line_facts(

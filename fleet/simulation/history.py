@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -44,7 +45,7 @@ from fleet.simulation.scenario import (
 from fleet.simulation.seed import keep_seed
 from fleet.simulation.truth import site_truth
 from fleet.store import Center, Visit
-from queueing.store import Desk, DeskShift, Queue, QueueDay, QueueHour, Ticket, TicketEvent
+from queueing.store import DeskShift, Queue, QueueDay, QueueHour, Ticket, TicketEvent
 
 Progress = Callable[[str], object]
 """Is told in words how far the load is."""
@@ -121,13 +122,13 @@ def load_history(
             hours + len(rows.hours),
         )
         if sum(len(each.events) + len(each.hours) for each in waiting) >= CHUNK_EVENTS:
-            write(lambda session, part=tuple(waiting): write_rows(session, part))
+            write(partial(write_rows, results=tuple(waiting)))
             waiting.clear()
             if done * 10 // total > tenths:
                 tenths = done * 10 // total
                 tell(f"{tenths * 10}%: {tickets:,} tickets, {hours:,} measured hours")
     if waiting:
-        write(lambda session, part=tuple(waiting): write_rows(session, part))
+        write(partial(write_rows, results=tuple(waiting)))
     tell(f"{tickets:,} tickets with {events:,} events kept, {hours:,} hours measured")
     return HistoryReport(days[0], days[-1], len(jobs), visits, tickets, events, hours)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -19,9 +20,9 @@ from fleet.simulation.behaviour import Person
 from fleet.simulation.bulk import insert_rows, reserve_ids
 from fleet.simulation.day import Played, play
 from fleet.simulation.demand_today import Today, scenarios
+from fleet.simulation.history import write_rows
 from fleet.simulation.hours import hour_rows
 from fleet.simulation.past_visits import Write
-from fleet.simulation.history import write_rows
 from fleet.simulation.rows import QueueRows, add_day
 from fleet.simulation.scenario import Scenario, arrivals
 from fleet.simulation.seed import kept_seed
@@ -65,8 +66,8 @@ def prime(
     for back in range((day - week_of(day)).days, 0, -1):
         earlier = day - timedelta(days=back)
         if known.is_working_day(earlier, weekdays=MOBILE_WEEK):
-            late = write(lambda session, d=earlier: load_vans(session, d, drawn))
-            todays = write(lambda session, d=earlier: _todays(session, d, drawn, known, visits_only=True))
+            late = write(partial(load_vans, day=earlier, seed=drawn))
+            todays = write(partial(_todays, day=earlier, seed=drawn, calendar=known, visits_only=True))
             _play_all(write, todays, late, drawn, until=local_instant(earlier, 24 * 60 - 1))
     vans: dict[int, Van] = write(lambda session: load_vans(session, day, drawn))
     todays = write(lambda session: _todays(session, day, drawn, known, visits_only=False))
@@ -92,7 +93,7 @@ def _play_all(
     for start in range(0, len(todays), CHUNK):
         part = todays[start : start + CHUNK]
         played = [one for today in part if (one := _play(today, vans, seed, until)) is not None]
-        made = write(lambda session, played=tuple(played): _store(session, played, until))
+        made = write(partial(_store, played=tuple(played), until=until))
         done = Morning(
             done.tickets + made.tickets,
             done.events + made.events,
@@ -139,7 +140,7 @@ def _from(
 def _store(session: Session, played: Sequence[tuple[Today, Played]], until: datetime) -> Morning:
     """Write the rows, and leave queues, desks and visits in the state of `until`."""
     ids = [today.scenario.line.queue_id for today, _ in played]
-    seqs = dict(session.execute(select(Queue.id, Queue.seq).where(Queue.id.in_(ids))).tuples())
+    seqs = dict(session.execute(select(Queue.id, Queue.seq).where(Queue.id.in_(ids))).tuples().all())
     results, inside, visits_open = [], 0, 0
     for today, one in played:
         scenario = today.scenario
@@ -187,7 +188,7 @@ def _place_vans(session: Session, day: date, seed: int, now: datetime) -> int:
     moving = 0
     track: list[tuple[Any, ...]] = []
     vans = load_vans(session, day, seed)
-    heard = dict(session.execute(select(Center.id, Center.last_heard_at)).tuples())
+    heard = dict(session.execute(select(Center.id, Center.last_heard_at)).tuples().all())
     for van in vans.values():
         last = heard.get(van.center_id)
         if begin > now or (last is not None and last >= begin):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import insert, select
@@ -68,9 +69,10 @@ def past_stops(session: Session, days: Sequence[date], *, seed: int, calendar: C
                 big, key=lambda site: draw.random() ** (1 / max(site.population, 1) ** 0.5), reverse=True
             )
             order += near[TOWNS:]
-            site = next((s for s in order if (day, s.id) not in taken), None)
-            if site is None:
+            free = [s for s in order if (day, s.id) not in taken]
+            if not free:
                 continue
+            site = free[0]
             taken.add((day, site.id))
             minutes = drive_minutes((center.depot_lat, center.depot_lon), (site.lat, site.lon))
             found.append(
@@ -105,7 +107,7 @@ def write_stops(write: Write[Any], stops: Sequence[Stop], *, detailed_from: date
     new = [stop for stop in stops if (stop.center_id, stop.day) not in there]
     for start in range(0, len(new), CHUNK):
         part = new[start : start + CHUNK]
-        write(lambda session, part=part: _write_part(session, part, detailed_from))
+        write(partial(_write_part, stops=part, detailed_from=detailed_from))
     return len(new)
 
 

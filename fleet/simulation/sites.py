@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -12,6 +13,9 @@ from fleet.simulation.behaviour import ServiceTime
 from fleet.simulation.scenario import DeskFacts, LineFacts
 from fleet.store import Site, SiteQueue
 from queueing.store import Desk, DeskService, Queue, QueueService, Service
+
+PART = 400
+"""Ids in one IN list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +95,20 @@ def line_facts(
     )
 
 
-def services_of(session: Session, queue_ids: list[int]) -> dict[int, tuple[ServiceTime, ...]]:
-    """The services of each queue with their weights and minutes."""
+def services_of(session: Session, queue_ids: Sequence[int]) -> dict[int, tuple[ServiceTime, ...]]:
+    """The services of each queue with their weights and minutes, by code."""
+    times = {service.id: service_time(service) for service in session.scalars(select(Service))}
     found: dict[int, list[ServiceTime]] = defaultdict(list)
-    wanted = set(queue_ids)
-    rows = session.execute(
-        select(QueueService.queue_id, Service)
-        .join(Service, Service.id == QueueService.service_id)
-        .order_by(QueueService.queue_id, Service.code)
-    )
-    for queue_id, service in rows:
-        if queue_id in wanted:
-            found[queue_id].append(service_time(service))
-    return {queue_id: tuple(services) for queue_id, services in found.items()}
+    for part in _parts(queue_ids):
+        rows = session.execute(
+            select(QueueService.queue_id, QueueService.service_id).where(QueueService.queue_id.in_(part))
+        )
+        for queue_id, service_id in rows:
+            found[queue_id].append(times[service_id])
+    return {
+        queue_id: tuple(sorted(services, key=lambda service: service.code))
+        for queue_id, services in found.items()
+    }
 
 
 def service_time(service: Service) -> ServiceTime:
@@ -124,18 +129,25 @@ def mobile_services(session: Session) -> tuple[ServiceTime, ...]:
     return tuple(service_time(service) for service in rows)
 
 
-def desks_of(session: Session, queue_ids: list[int]) -> dict[int, tuple[DeskFacts, ...]]:
+def desks_of(session: Session, queue_ids: Sequence[int]) -> dict[int, tuple[DeskFacts, ...]]:
     """The desks of each queue, in the order of their ids, with the services they are limited to."""
     limited: dict[int, set[int]] = defaultdict(set)
     for desk_id, service_id in session.execute(select(DeskService.desk_id, DeskService.service_id)):
         limited[desk_id].add(service_id)
     found: dict[int, list[DeskFacts]] = defaultdict(list)
-    wanted = set(queue_ids)
-    for desk_id, queue_id in session.execute(select(Desk.id, Desk.queue_id).order_by(Desk.id)):
-        if queue_id in wanted:
+    for part in _parts(queue_ids):
+        rows = session.execute(
+            select(Desk.id, Desk.queue_id).where(Desk.queue_id.in_(part)).order_by(Desk.id)
+        )
+        for desk_id, queue_id in rows:
             services = frozenset(limited[desk_id]) if desk_id in limited else None
             found[queue_id].append(DeskFacts(desk_id, services))
     return {queue_id: tuple(desks) for queue_id, desks in found.items()}
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), PART):
+        yield ids[start : start + PART]
 
 
 def unnamed_desks(count: int) -> tuple[DeskFacts, ...]:
