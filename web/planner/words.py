@@ -28,7 +28,7 @@ def fault_code(code: str, fallback: str) -> str:
         "second_route": _("The center already has another route on this day."),
         "day_off": _("The center does not work on this day."),
         "early_departure": _("The center would have to leave before its shift begins."),
-        "early_start": _("The center cannot be there and set up by this time."),
+        "early_start": _("The center has no time for it then: it cannot be there and set up."),
         "closed": _("The place is closed on this day."),
         "outside_hours": _("The visit would not fit within the opening hours of the place."),
         "not_allowed": _("This center may not serve this place."),
