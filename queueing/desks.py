@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from queueing import lineup
-from queueing.daytime import callable_days
+from queueing.daytime import day_bounds, local_day
 from queueing.errors import Closed, Conflict
 from queueing.store import LIVE_SQL, Desk, DeskShift, Queue, Ticket, TicketEvent
 from queueing.ticket import AT_DESK, move
@@ -35,9 +35,9 @@ def pause_queue(session: Session, queue: Queue, *, actor: str, now: datetime) ->
 def close_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> Queue:
     """The day is over: who still waits is closed and flagged; who is at a desk is finished there. Desks
     without a ticket are closed. Appointments of coming days stay."""
-    days = callable_days(now, queue.zone)
+    end = day_bounds(local_day(now, queue.zone), queue.zone)[1]
     with Turn(session, queue.id, request_id=CLOSE, actor=actor, now=now) as turn:
-        tickets = session.scalars(_live(queue.id).where(Ticket.day <= days[0]))
+        tickets = session.scalars(_live(queue.id).where(Ticket.aged_from < end))
         for ticket in tickets.all():
             if ticket.state not in AT_DESK:
                 _close(turn, ticket)
@@ -115,8 +115,9 @@ def close_forgotten(session: Session, *, now: datetime, actor: str = "scheduler"
 
 def _close_old(session: Session, queue_id: int, *, actor: str, now: datetime) -> int:
     with Turn(session, queue_id, request_id=CLOSE, actor=actor, now=now) as turn:
-        oldest = callable_days(now, turn.queue.zone)[-1]
-        tickets = session.scalars(_live(queue_id).where(Ticket.day < oldest)).all()
+        # By age, not by `day`: SQLite would take the index of (queue, day, number) and read the whole
+        # history.
+        tickets = session.scalars(_live(queue_id).where(Ticket.aged_from < turn.since)).all()
         for ticket in tickets:
             _close(turn, ticket)
         return len(tickets)

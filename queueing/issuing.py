@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from queueing import lineup
-from queueing.daytime import callable_days, local_day
+from queueing.daytime import callable_days, day_bounds, local_day
 from queueing.errors import Closed, Conflict, Exhausted, Invalid
 from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
 from queueing.pace import pace_of
@@ -77,7 +77,7 @@ def issue(
         service_id = service_of(session, turn.queue.id, service_code)
         phone = clean_phone(phone)
         day = local_day(appointment_at or now, turn.queue.zone)
-        if phone is not None and (mine := _same_phone(session, turn.queue.id, day, phone)) is not None:
+        if phone is not None and (mine := _same_phone(turn, day, phone)) is not None:
             return Done(mine[0], mine[1], repeated=True)
         ticket, event = admit(
             turn,
@@ -233,9 +233,11 @@ def clean_phone(phone: str | None) -> str | None:
     return kept if 5 <= len(kept) <= PHONE_LENGTH else None
 
 
-def _same_phone(session: Session, queue_id: int, day: date, phone: str) -> tuple[Ticket, TicketEvent] | None:
-    values = {"the_queue": queue_id, "the_day": day, "the_phone": phone}
-    row = session.execute(_SAME_PHONE, values).first()
+def _same_phone(turn: Turn, day: date, phone: str) -> tuple[Ticket, TicketEvent] | None:
+    """The live ticket of a phone in this queue on a day, with the event that issued it."""
+    begin, end = day_bounds(day, turn.queue.zone)
+    values = {"the_queue": turn.queue.id, "begin": begin, "end": end, "the_phone": phone}
+    row = turn.session.execute(_SAME_PHONE, values).first()
     return None if row is None else (row[0], row[1])
 
 
@@ -266,7 +268,9 @@ _SAME_PHONE = (
     .where(
         Ticket.queue_id == bindparam("the_queue"),
         text(f"ticket.{LIVE_SQL}"),
-        Ticket.day == bindparam("the_day"),
+        # Not by `day`: the index of live tickets holds far fewer rows.
+        Ticket.aged_from >= bindparam("begin", type_=Ticket.aged_from.type),
+        Ticket.aged_from < bindparam("end", type_=Ticket.aged_from.type),
         Ticket.phone == bindparam("the_phone"),
         TicketEvent.action.in_(("issue", "book")),
     )

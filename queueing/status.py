@@ -11,12 +11,12 @@ from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from queueing import lineup
-from queueing.daytime import local_day
+from queueing.daytime import day_bounds, local_day
 from queueing.errors import NotFound
 from queueing.order import rank
 from queueing.pace import pace_of
 from queueing.store import LIVE_SQL, Desk, Queue, Service, Ticket, TicketEvent
-from queueing.ticket import AT_DESK, LIVE
+from queueing.ticket import AT_DESK
 from queueing.wait import WaitRange, estimate
 
 LAST_CALLED = 5
@@ -124,7 +124,8 @@ def line(session: Session, queue: Queue, now: datetime) -> list[LineRow]:
     """Everybody live in a queue today: at desks first, then the waiting in order, then parked, missed,
     booked."""
     begin = lineup.since(now, queue.zone)
-    values = {"the_queue": queue.id, "since": begin, "today": local_day(now, queue.zone)}
+    end = day_bounds(local_day(now, queue.zone), queue.zone)[1]
+    values = {"the_queue": queue.id, "since": begin, "end": end}
     rows = session.execute(_LINE, values).all()
     group = {"called": 0, "serving": 0, "waiting": 1, "parked": 2, "missed": 3, "booked": 4}
     in_order = sorted(rows, key=lambda row: (group[row[0].state], *_within(row[0], now)))
@@ -205,7 +206,7 @@ def people_live(session: Session, queue_ids: Sequence[int]) -> dict[int, int]:
         .where(text(f"ticket.{LIVE_SQL}"), Ticket.queue_id.in_(queue_ids))
         .group_by(Ticket.queue_id)
     )
-    return dict(counts.tuples().all())
+    return {row[0]: row[1] for row in counts}
 
 
 def queue_row(session: Session, queue_id: int) -> Any:
@@ -233,9 +234,9 @@ _LINE = (
     .where(
         text(f"ticket.{LIVE_SQL}"),
         Ticket.queue_id == bindparam("the_queue"),
-        Ticket.state.in_(LIVE),
         Ticket.aged_from >= bindparam("since", type_=Ticket.aged_from.type),
-        Ticket.day <= bindparam("today"),
+        # Not by `day`: SQLite would take the index of (queue, day, number) and read the whole history.
+        Ticket.aged_from < bindparam("end", type_=Ticket.aged_from.type),
     )
 )
 _RECENT = (
