@@ -28,6 +28,7 @@ stops."""
 
 FARTHEST_KM = 22.0
 NEAREST_KM = 2.5
+LONG_WAY_KM = 45.0
 DESERT = frozenset({"EG-MT", "EG-WAD", "EG-BA", "EG-SIN", "EG-JS"})
 UPPER = frozenset({"EG-BNS", "EG-FYM", "EG-MN", "EG-AST", "EG-SHG", "EG-KN", "EG-LX", "EG-ASN"})
 
@@ -124,9 +125,12 @@ def _neighbours(
 
 def _point(host: UnitRecord, near: Sequence[tuple[UnitRecord, float]], rng: Random) -> tuple[float, float]:
     """Somewhere on the way to a near town, with a little scatter; nearer neighbours are more likely."""
-    other, km = rng.choices(near, weights=[1 / (distance + 5) for _, distance in near])[0]
-    along = rng.uniform(min(NEAREST_KM, km / 3), min(FARTHEST_KM, km * 0.6))
-    scatter = min(2.5, 0.2 * along)
+    weights = [(3 if town.iso == host.iso else 1) / (distance + 5) for town, distance in near]
+    other, km = rng.choices(near, weights=weights)[0]
+    # Where the next town is far the way is a desert or coast road that bends: stay near.
+    farthest = FARTHEST_KM if km <= LONG_WAY_KM else FARTHEST_KM / 4
+    along = rng.uniform(min(NEAREST_KM, km / 3), min(farthest, km * 0.6))
+    scatter = min(2.0, 0.15 * along)
     part = along / km
     lat = host.lat + part * (other.lat - host.lat) + rng.gauss(0, scatter / 2) / 111.2
     lon = (
