@@ -5,6 +5,7 @@ Each step leaves a mark in the settings table, so that a run that was interrupte
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -70,6 +71,7 @@ def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
     """
     run = Preparation(app, seconds, seed, say, time.monotonic())
     run.step("database ...")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     upgrade()
     marks = _marks()
     if marks.get("ready"):
@@ -127,24 +129,12 @@ def _history(run: Preparation, first_day: date) -> None:
         run.app.extensions["writer"],
         seed=run.seed,
         until=week_of(first_day) - timedelta(days=1),
+        now=local_instant(week_of(first_day), 0),
         weeks=WEEKS,
         detailed_weeks=DETAILED_WEEKS,
-        progress=_Steps(run),
+        progress=lambda words: run.step(f"  {words}"),
     )
     _mark(history=True)
-
-
-class _Steps:
-    """Progress of a long step: a line each fifth of it."""
-
-    def __init__(self, run: Preparation) -> None:
-        self._run, self._told = run, -1
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        part = 5 * done // max(total, 1)
-        if part != self._told:
-            self._told = part
-            self._run.step(f"  {step}: {done:,} of {total:,}")
 
 
 def _week(run: Preparation, first_day: date) -> None:
@@ -159,7 +149,7 @@ def _week(run: Preparation, first_day: date) -> None:
     run.step("  " + forecast_week(week, before))
     run.step(f"planning a week for the whole fleet, {run.seconds:.0f} s of solving ...")
     plan_id = new_draft(week, seconds=run.seconds, seed=run.seed, actor="demonstration")
-    solve_now(plan_id, progress=lambda p: run.step(_progress_words(p)))
+    solve_now(plan_id, progress=_Solving(run))
     made = read().get(Plan, plan_id, populate_existing=True)
     if made is None or made.status != "draft":
         raise RuntimeError(f"the week could not be planned: {made.message if made else 'the plan is gone'}")
@@ -172,14 +162,24 @@ def _week(run: Preparation, first_day: date) -> None:
     _mark(plan=plan_id)
 
 
-def _progress_words(progress: dict[str, object]) -> str:
-    words = f"  {progress.get('phase', '')}"
-    objective, gap = progress.get("objective"), progress.get("gap")
-    if isinstance(objective, int | float):
-        words += f": {objective / 10:,.0f} person-hours after driving"
-    if isinstance(gap, int | float):
-        words += f", at most {100 * gap:.2f}% below the best possible"
-    return words
+class _Solving:
+    """The solver's progress on the terminal: a line every few seconds, not one for each of its own."""
+
+    EVERY_S = 5.0
+
+    def __init__(self, run: Preparation) -> None:
+        self._run, self._told = run, 0.0
+
+    def __call__(self, progress: dict[str, object]) -> None:
+        if time.monotonic() - self._told < self.EVERY_S and progress.get("phase") != "done":
+            return
+        self._told = time.monotonic()
+        words, objective, gap = "", progress.get("objective"), progress.get("gap")
+        if isinstance(objective, int | float):
+            words = f"  {objective / 10:,.0f} person-hours after driving"
+        if isinstance(gap, int | float):
+            words += f", proven to be at most {100 * gap:.2f}% below the best possible"
+        self._run.step(words)
 
 
 def _live_day(run: Preparation, first_day: date) -> None:
