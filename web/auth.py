@@ -80,7 +80,7 @@ def sign_in_first() -> Any:
     """Send people to the sign-in page and back; answer 401 to programs and to sections fetched by a page."""
     if request.method != "GET" or request.headers.get("X-Part"):
         abort(401)
-    return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+    return redirect(url_for("auth.login", next=request.script_root + request.full_path.rstrip("?")))
 
 
 def roles(*allowed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

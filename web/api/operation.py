@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -59,7 +58,7 @@ class Operation:
     tokens: tuple[str, ...] = ()
     """Kinds of bearer token that may do this; empty: everybody may."""
     raw_body: bool = False
-    """The view reads the body itself (devices send several shapes)."""
+    """The view reads token, parameters and body itself (devices send several shapes)."""
     errors: tuple[int, ...] = field(default=())
     """Problem statuses it can answer, beside those that every operation has."""
 
@@ -87,12 +86,13 @@ def handler(operation: Operation) -> Callable[..., ResponseReturnValue]:
 
     def serve(**path: Any) -> ResponseReturnValue:
         try:
-            if operation.tokens and not operation.raw_body:
+            if operation.raw_body:
+                return operation.view()
+            if operation.tokens:
                 g.token = bearer_token(operation.tokens)
             args, faults = _arguments(operation, path)
-            body: dict[str, Any] = {}
-            if operation.body is not None and not operation.raw_body:
-                body, more = _body(operation)
+            if operation.body is not None:
+                args["body"], more = _body(operation)
                 faults += more
             if faults:
                 raise Refused(
@@ -101,8 +101,7 @@ def handler(operation: Operation) -> Callable[..., ResponseReturnValue]:
                     "; ".join(f"{f.field} {f.detail}" for f in faults),
                     errors=[f._asdict() for f in faults],
                 )
-            call = partial(operation.view, **args)
-            return call(body) if operation.body is not None and not operation.raw_body else call()
+            return operation.view(**args)
         except Refused as refused:
             return refused.response
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 from geopy.distance import great_circle
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from fleet.errors import Invalid
@@ -127,12 +127,8 @@ def list_queues(
     )
     ids, next_cursor, distances = _page(select(union), union.c.id, near, cursor, limit)
     rows = {row.id: row for row in read().scalars(select(Queue).where(Queue.id.in_(ids)))}
-    sites = dict(
-        read()
-        .execute(select(SiteQueue.queue_id, SiteQueue.site_id).where(SiteQueue.queue_id.in_(ids)))
-        .tuples()
-        .all()
-    )
+    at_sites = select(SiteQueue.queue_id, SiteQueue.site_id).where(SiteQueue.queue_id.in_(ids))
+    sites: dict[int, int] = {row.queue_id: row.site_id for row in read().execute(at_sites)}
     visits = {row.queue_id: row for row in read().scalars(select(Visit).where(Visit.queue_id.in_(ids)))}
     places = {
         row.id: row
@@ -244,7 +240,8 @@ def _soonest(
         key = _decoded(cursor)
         paging.fits(key, int, int)
         opens_at = EPOCH + timedelta(microseconds=key[0])
-        chosen = chosen.where(tuple_(Visit.opens_at, Visit.id) > tuple_(opens_at, key[1]))
+        later = and_(Visit.opens_at == opens_at, Visit.id > key[1])
+        chosen = chosen.where(or_(Visit.opens_at > opens_at, later))
     rows = list(read().scalars(chosen))
     more = len(rows) > limit
     rows = rows[:limit]

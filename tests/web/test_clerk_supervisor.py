@@ -1,0 +1,135 @@
+"""The supervisor's page and the agency's figures over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from fleet.store import Visit
+from queueing import counter
+from queueing.store import Desk, Queue, Ticket
+from tests.web.test_clerk import give, press, states
+from web.accounts import AccessToken
+
+
+@pytest.fixture
+def busy(login: Any, world: Any, clock: Any) -> Any:
+    """A clerk's morning at Aswan: three came, one is served after 10 minutes of waiting and 4 of service."""
+    clerk = login("clerk")
+    clerk.post(f"/desk/{world.desks_a[0]}/take")
+    give(clerk, world.desks_a[0], 3)
+    clock.advance(minutes=10)
+    press(clerk, "/next")
+    press(clerk, "/start")
+    clock.advance(minutes=4)
+    press(clerk, "/finish")
+    return clerk
+
+
+def test_todays_numbers_are_those_of_the_events(busy: Any, login: Any) -> None:
+    """Three came; waits 10, 14 and 14 minutes so far: 12 whole minutes on average; service 4 minutes."""
+    page = login("supervisor").get("/en/supervisor/parts/numbers").text
+    figures = dict(
+        pair.replace("</dt><dd>", "|").split("</dd>")[0].split("|") for pair in page.split("<dt>")[1:]
+    )
+    assert figures == {
+        "Came": "3",
+        "Served": "1",
+        "Waiting now": "2",
+        "Average wait": "12 minutes",
+        "Average service": "4 minutes",
+        "Did not come": "0",
+        "Left without service": "0",
+    }
+
+
+def test_closing_with_people_waiting_asks_first_and_says_how_many(
+    busy: Any, login: Any, world: Any, db_session: Any
+) -> None:
+    chief = login("supervisor")
+    asked = press(chief, f"/queues/{world.queue_a}/close", page="/en/supervisor")
+    assert "2 people are still waiting" in asked.text
+    assert db_session.get(Queue, world.queue_a).state == "open"
+    chief.post(f"/supervisor/queues/{world.queue_a}/close", data={"confirm": "yes"})
+    db_session.rollback()
+    assert db_session.get(Queue, world.queue_a).state == "closed"
+    assert sorted(states(db_session).values()) == ["left", "left", "served"]
+
+
+def test_an_empty_queue_closes_without_a_question_and_opens_again(
+    login: Any, world: Any, db_session: Any
+) -> None:
+    chief = login("supervisor")
+    press(chief, f"/queues/{world.queue_a}/close", page="/en/supervisor")
+    assert db_session.get(Queue, world.queue_a).state == "closed"
+    press(chief, f"/queues/{world.queue_a}/open", page="/en/supervisor")
+    db_session.rollback()
+    assert db_session.get(Queue, world.queue_a).state == "open"
+
+
+def test_closing_the_vans_queue_closes_its_visit(login: Any, world: Any, db_session: Any) -> None:
+    chief = login("van_supervisor")
+    assert "El Raghama" in chief.get("/en/supervisor").text
+    press(chief, f"/queues/{world.queue_visit_a}/close", page="/en/supervisor")
+    assert db_session.get(Visit, world.visit_a).status == "closed"
+
+
+def test_a_desk_with_a_ticket_cannot_be_closed_over_the_clerks_head(
+    busy: Any, login: Any, world: Any, db_session: Any
+) -> None:
+    press(busy, "/next")
+    answer = login("supervisor").post(f"/en/supervisor/desks/{world.desks_a[0]}/close")
+    assert answer.status_code == 409
+    assert "A002 is still at this desk" in answer.text
+    assert db_session.get(Desk, world.desks_a[0]).state == "open"
+
+
+def test_the_trail_of_a_ticket_is_found_by_its_label(busy: Any, login: Any) -> None:
+    page = login("supervisor").get("/en/supervisor?label=a001").text
+    trail = page.split('class="trail"')[1].split("</ol>")[0]
+    said = [line for line in ("ticket given out", "called", "service began", "served") if line in trail]
+    assert said == ["ticket given out", "called", "service began", "served"]
+    assert "There is no ticket" in login("supervisor").get("/en/supervisor?label=Z999").text
+
+
+@pytest.mark.parametrize("kind", ["kiosk", "board"])
+def test_a_new_address_works_and_the_old_one_stops(
+    login: Any, client: Any, world: Any, db_session: Any, kind: str
+) -> None:
+    chief = login("supervisor")
+    addresses = []
+    for _ in range(2):
+        page = chief.post(f"/en/supervisor/queues/{world.queue_a}/links/{kind}", follow_redirects=True).text
+        addresses.append(page.split('class="flash flash-good links"')[1].split('href="')[1].split('"')[0])
+    assert addresses[0] != addresses[1]
+    assert client.get(addresses[0]).status_code in (403, 404)
+    assert client.get(addresses[1]).status_code == 200
+    assert addresses[1] not in chief.get("/en/supervisor").text  # shown once
+    tokens = db_session.scalars(select(AccessToken).where(AccessToken.queue_id == world.queue_a)).all()
+    assert [token.revoked_at is None for token in tokens] == [False, True]
+
+
+def test_an_agency_sees_its_own_services_by_site_and_nothing_else(
+    busy: Any, login: Any, world: Any, write: Any, clock: Any
+) -> None:
+    """The civil registry's three tickets at Aswan are counted; a building statement of the local unit is not."""
+
+    def other(session: Any) -> None:
+        queue = session.get_one(Queue, world.queue_b2)
+        counter.issue(session, queue, "BLD-01", request_id="bld", actor="x", now=clock.now())
+
+    write(other)
+    page = login("agency").get("/en/agency").text
+    today = page.split('id="today"')[1].split('id="week"')[0]
+    assert "Aswan technology center" in today and "Nasr City" not in today
+    cells = [part.split("</td>")[0] for part in today.split('<td class="num">')[1:]]
+    assert cells == ["3", "2", "1", "0"]
+
+
+def test_the_supervisors_page_is_whole_in_arabic(busy: Any, login: Any, db_session: Any) -> None:
+    page = login("supervisor").get("/supervisor").text
+    assert db_session.scalar(select(Ticket.id)) is not None
+    for english in ("Desks", "Came", "Open the queue", "Kiosk", "waiting", "Today", "Pause"):
+        assert english not in page.replace("data-", "")
