@@ -12,27 +12,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from fleet import demand, relief, rhythm
 from fleet.calendar import Calendar, DayClass, default_calendar, local_day, week_days
+from fleet.lines import HISTORY_DAYS, Queues, load_queues
 from fleet.relief import Floats
-from fleet.store import ForecastHour, Site, SiteQueue
+from fleet.store import ForecastHour
 from queueing.congestion import expected_level
-from queueing.store import Desk, QueueHour, QueueService, Service
+from queueing.store import QueueHour
 
-HISTORY_DAYS = 84
 PAYDAYS = range(24, 28)
 """Days of the month after the state pays salaries (the 24th): learned if they differ, 1.0 beforehand."""
 ORDINARY, RAMADAN, PAYDAY = 0, 1, 2
 KIND_PRIOR = (1.0, demand.RAMADAN_FACTOR, 1.0)
-SERVICE_PRIOR = 200.0
-"""Mean service times and their spread are drawn to the catalogue's as if from so many served citizens."""
-CATALOGUE_CS2 = 0.35
-"""Squared coefficient of variation of service where nothing is measured (a mix of triangular times)."""
-LEAVE_PRIOR_H = 400.0
-"""Leaving is drawn to the national rate as if from so many person-hours of waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +56,6 @@ class Backtest:
     def mase(self) -> float:
         """Error in units of the naive forecast's."""
         return self.mae / self.naive_mae if self.naive_mae else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Queues:
-    """The fixed queues in one order, with what a model of them needs. Arrays are over queues."""
-
-    ids: tuple[int, ...]
-    site_ids: tuple[int, ...]
-    open_minute: tuple[int, ...]
-    close_minute: tuple[int, ...]
-    level_prior: Floats
-    desks: Floats
-    service_h: Floats
-    cs2: Floats
-    leave_rate: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,79 +143,6 @@ def day_facts(days: Sequence[date], calendar: Calendar) -> rhythm.Days:
     return rhythm.Days.of([d.weekday() for d in days], kinds, [demand.MONTH_FACTORS[d.month] for d in days])
 
 
-def load_queues(session: Session, *, now: datetime) -> Queues:
-    """Return the queues of active fixed centers and complexes with their measured service, spread and
-    leaving."""
-    found = session.execute(
-        select(SiteQueue.queue_id, Site.id, Site.open_minute, Site.close_minute, Site.population)
-        .join(Site, Site.id == SiteQueue.site_id)
-        .where(Site.active)
-        .order_by(Site.id, SiteQueue.queue_id)
-    ).all()
-    index = {row[0]: i for i, row in enumerate(found)}
-    size = len(found)
-    lines_at: dict[int, int] = {}
-    for row in found:
-        lines_at[row[1]] = lines_at.get(row[1], 0) + 1
-    prior = np.array([demand.daily_requests(row[4]) / lines_at[row[1]] for row in found], float)
-    desks = np.ones(size)
-    for queue_id, count in session.execute(select(Desk.queue_id, func.count()).group_by(Desk.queue_id)):
-        if queue_id in index:
-            desks[index[queue_id]] = count
-    service, cs2, leave = _service(session, index, now)
-    return Queues(
-        tuple(row[0] for row in found),
-        tuple(row[1] for row in found),
-        tuple(row[2] for row in found),
-        tuple(row[3] for row in found),
-        prior.reshape(size),
-        desks,
-        service,
-        cs2,
-        leave,
-    )
-
-
-def _service(session: Session, index: dict[int, int], now: datetime) -> tuple[Floats, Floats, Floats]:
-    """Mean service hours, cs2 and rate of leaving per queue: measured, drawn to the catalogue and the
-    nation."""
-    size = len(index)
-    mean = np.full(size, 0.2)
-    mixes: dict[int, list[Service]] = {}
-    for queue_id, service in session.execute(
-        select(QueueService.queue_id, Service).join(Service, Service.id == QueueService.service_id)
-    ):
-        if queue_id in index:
-            mixes.setdefault(queue_id, []).append(service)
-    for queue_id, services in mixes.items():
-        mean[index[queue_id]] = max(demand.mean_service_minutes(services), 1.0) / 60
-    total, square, served, left, waited = (np.zeros(size) for _ in range(5))
-    q = QueueHour
-    since = local_day(now) - timedelta(days=HISTORY_DAYS)
-    for row in session.execute(
-        select(
-            q.queue_id,
-            func.sum(q.service_s),
-            func.sum(q.service_sq),
-            func.sum(q.served),
-            func.sum(q.left_waiting),
-            func.sum(q.waiting_s),
-        )
-        .where(q.day >= since, q.day < local_day(now))
-        .group_by(q.queue_id)
-    ):
-        if row[0] in index:
-            i = index[row[0]]
-            total[i], square[i], served[i], left[i], waited[i] = row[1:]
-    n = served + SERVICE_PRIOR
-    first = (total / 3600 + SERVICE_PRIOR * mean) / n
-    second = (square / 3600**2 + SERVICE_PRIOR * mean**2 * (1 + CATALOGUE_CS2)) / n
-    cs2 = np.clip(second / first**2 - 1, 0.05, 3.0)
-    waited = waited / 3600
-    national = left.sum() / waited.sum() if waited.sum() > 0 else 0.0
-    return first, cs2, (left + LEAVE_PRIOR_H * national) / (waited + LEAVE_PRIOR_H)
-
-
 def load_history(session: Session, ids: Sequence[int], *, before: date) -> History:
     """Return measured arrivals of the HISTORY_DAYS before `before`, from the first day anybody measured."""
     index = {queue_id: i for i, queue_id in enumerate(ids)}
@@ -265,11 +171,11 @@ def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime)
         arrivals = expected[:, d]
         if not arrivals.any():
             continue
-        station = relief.Station(arrivals, queues.desks, queues.service_h, queues.cs2, queues.leave_rate)
+        station = relief.Station(arrivals, queues.staffed, queues.service_h, queues.cs2, queues.leave_rate)
         waited = relief.waiting(station).by_hour
         load = arrivals * queues.service_h[:, None]
         for i, hour in np.argwhere(arrivals > 0).tolist():
-            desks = float(queues.desks[i])
+            desks = float(queues.staffed[i, hour])
             rows.append(
                 {
                     "queue_id": queues.ids[i],
@@ -277,7 +183,7 @@ def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime)
                     "hour": hour,
                     "arrivals": round(float(arrivals[i, hour]), 3),
                     "offered_load": round(float(load[i, hour]), 4),
-                    "desks": desks,
+                    "desks": round(desks, 2),
                     "level": expected_level(
                         3600 * float(waited[i, hour]) / float(arrivals[i, hour]), float(load[i, hour]), desks
                     ),

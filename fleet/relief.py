@@ -41,9 +41,9 @@ TRAVEL_SENSITIVITY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Lines, one per site: arrivals an hour by local hour (sites x 24), desks, mean service hours, its cs2,
-    and the rate an hour at which a waiting person leaves. Desks serve from `opens` on; arrivals outside
-    opening hours are zero."""
+    """Lines, one per site: arrivals an hour by local hour (sites x 24), staffed desks (one number a site, or
+    sites x 24 by local hour; fractions are means), mean desk hours a person, its cs2, and the rate an hour
+    at which a waiting person leaves."""
 
     arrivals: Floats
     desks: Floats
@@ -56,6 +56,10 @@ class Station:
         return Station(
             self.arrivals[rows], self.desks[rows], self.service_h[rows], self.cs2[rows], self.leave_rate[rows]
         )
+
+    def desks_at(self, hour: int) -> Floats:
+        """Staffed desks of every site in that local hour."""
+        return self.desks if self.desks.ndim == 1 else self.desks[:, hour]
 
     @property
     def size(self) -> int:
@@ -144,7 +148,12 @@ class _Line:
         self.busy = np.zeros_like(desks)
         self.queue = np.zeros_like(desks)
         self.free = np.ones_like(desks)
-        self._slope: tuple[Floats, Floats] | None = None
+
+    def staff(self, desks: Floats) -> None:
+        """From now on so many desks are staffed."""
+        if desks is not self.desks:
+            self.desks = desks
+            self.busy, self.queue, self.free = closure(self.m, self.v, desks)
 
     def wait_h(self) -> Floats:
         """Expected wait of someone who joins now: those ahead, and a desk's turn when all are busy."""
@@ -184,12 +193,16 @@ def waiting(station: Station) -> Waiting:
 
 
 def _waiting(station: Station) -> Waiting:
-    line = _Line(station.desks, station.service_h, station.cs2, station.leave_rate)
+    line = _Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
     by_hour = np.zeros((station.size, 24))
     start, stop = _span(station.arrivals)
     end = min(24.0, stop + DRAIN_H)
+    now = -1
     for i in range(round((end - start) / STEP_H)):
         hour = int(start + (i + 0.5) * STEP_H)
+        if hour != now:
+            now = hour
+            line.staff(station.desks_at(hour))
         by_hour[:, hour] += line.step(station.arrivals[:, hour], STEP_H)
         if hour >= stop and float(line.queue.max(initial=0.0)) < 1e-3:
             break
@@ -213,13 +226,17 @@ def relieve(station: Station, van: Van) -> Relief:
 
 
 def _relieve(station: Station, van: Van) -> Relief:
-    fixed = _Line(station.desks, station.service_h, station.cs2, station.leave_rate)
+    fixed = _Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
     mobile = _Line(van.desks, van.service_h, van.cs2, station.leave_rate)
     fixed_hours, van_hours, diverted = (np.zeros(station.size) for _ in range(3))
     start, stop = _span(station.arrivals)
     end = min(24.0, stop + DRAIN_H)
+    now = -1
     for i in range(round((end - start) / STEP_H)):
         at = start + (i + 0.5) * STEP_H
+        if int(at) != now:
+            now = int(at)
+            fixed.staff(station.desks_at(now))
         rate = station.arrivals[:, int(at)]
         there = (van.starts <= at) & (at < van.ends)
         lean = TRAVEL_SENSITIVITY * van.nearer_h + WAIT_SENSITIVITY * (fixed.wait_h() - mobile.wait_h())

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from fleet import demand, relief
 from fleet.calendar import MOBILE_WEEK, Calendar, default_calendar, week_days
-from fleet.forecast import Queues, load_queues
+from fleet.lines import Queues, load_queues
 from fleet.relief import Floats
 from fleet.store import Center, ForecastHour, Site, Visit, VisitValue
 from queueing.store import QueueService, Service
@@ -138,7 +138,7 @@ def _forecourts(
     demand_of = arrivals[picked] * works[None, :, None]  # sites x days x 24
     station = relief.Station(
         demand_of[:, 0],
-        queues.desks[picked],
+        queues.staffed[picked],
         queues.service_h[picked],
         queues.cs2[picked],
         queues.leave_rate[picked],

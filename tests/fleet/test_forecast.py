@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from fleet import demand, rhythm
 from fleet.calendar import week_days
-from fleet.forecast import KIND_PRIOR, RAMADAN, backtest, day_facts, load_queues, make_forecast
+from fleet.forecast import KIND_PRIOR, RAMADAN, backtest, day_facts, make_forecast
+from fleet.lines import load_queues
 from fleet.store import ForecastHour, SiteQueue
 from queueing.store import QueueHour
 from tests.fleet.planning_cast import CALENDAR, FRIDAY, WEEK, country
@@ -52,6 +53,8 @@ def write_history(
                         "hour": hour,
                         "arrivals": int(rng.poisson(mean)),
                         "served": 10,
+                        "called": 10,
+                        "held_s": 10 * 600.0,
                         "service_s": 10 * 600.0,
                         "service_sq": 10 * 600.0**2 * 1.5,
                     }
@@ -218,3 +221,16 @@ def test_thousands_of_queues_are_fitted_in_seconds() -> None:
     )
     fitted.predict(facts)
     assert time.process_time() - began < 3
+
+
+def test_desks_are_counted_as_they_were_staffed(session: Session) -> None:
+    """At noon only half of the desks were staffed: the forecast's load meets those; unmeasured hours stay
+    full."""
+    write_history(session, weeks=4, level=100)
+    for row in session.scalars(select(QueueHour)):
+        row.desk_s = 3600.0 if row.hour == 12 else 0.0
+    session.flush()
+    queues = load_queues(session, now=FRIDAY)
+    three = [i for i, desks in enumerate(queues.desks) if desks == 3]
+    assert three and all(queues.staffed[i, 12] < 1.6 for i in three)
+    assert all(queues.staffed[i, 10] == 3 for i in three)
