@@ -55,6 +55,10 @@
   drawer.addEventListener("change", function (event) {
     var form = event.target.closest("[data-try-form]");
     if (!form) return;
+    // Another center, day or place: the old time means nothing there, unless somebody typed it on purpose.
+    var start = form.elements.start;
+    if (event.target === start) start.dataset.typed = "1";
+    else if (event.target.name !== "stay" && !start.dataset.typed) start.value = "";
     clearTimeout(timer);
     timer = setTimeout(function () { tryForm(form); }, 120);
   });
