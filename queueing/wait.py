@@ -13,6 +13,10 @@ spreads add:
   promise.
 Ratios of waits are skewed, so the range is log-normal: W x exp(-+ 1.2816 sigma), sigma^2 = cv2 / n +
 DAY_SPREAD^2.
+
+Tried on 30,000 waits rebuilt from the snapshots of Warsaw's offices in January 2020 (paces learned on the
+days before, desks that happened to be free unknown): 85% of the waits with three or more people ahead lay in
+the range, 91% of all, 7% were longer than it. Promising too long a range by a little is the cheaper error.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from datetime import datetime
 
 Z80 = 1.2815515655446004
 """Normal quantile of 0.9: the ends of a range that holds 80%."""
-DAY_SPREAD = 0.5
+DAY_SPREAD = 0.4
+SOON = 3
+"""With fewer people than this to be taken the range begins at 0: any desk may become free this moment."""
 CV2_BOUNDS = (0.1, 2.0)
 """Up to 2 both ends of the range rise with every person ahead (d log(high) / d log(n) > 0 needs cv2 <
 2.43)."""
@@ -72,7 +78,7 @@ def estimate(
         return WaitRange(0, AT_ONCE_S, ahead, as_of)
     sigma = spread(n, cv2)
     low, high = middle * math.exp(-Z80 * sigma), middle * math.exp(Z80 * sigma)
-    return WaitRange(round(low), max(AT_ONCE_S, round(high)), ahead, as_of)
+    return WaitRange(0 if n < SOON else round(low), max(AT_ONCE_S, round(high)), ahead, as_of)
 
 
 def spread(n: int, cv2: float) -> float:

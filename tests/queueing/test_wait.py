@@ -36,6 +36,12 @@ def test_a_free_desk_and_nobody_ahead_is_at_once() -> None:
     assert (wait.low_s, wait.high_s) == (0, AT_ONCE_S)
 
 
+def test_who_is_among_the_next_may_be_called_this_moment() -> None:
+    """With one or two people to be taken the range begins at zero, with three it does not."""
+    lows = [estimate(ahead, 1, 600, as_of=MORNING).low_s for ahead in (0, 1, 2)]
+    assert lows[:2] == [0, 0] and lows[2] > 300  # type: ignore[operator]
+
+
 @given(counts, some_desks, paces, cv2s)
 def test_optimistic_is_at_most_pessimistic(ahead: int, desks: int, pace: float, cv2: float) -> None:
     """The range holds its middle."""
@@ -57,7 +63,7 @@ def test_the_range_holds_eight_of_ten_waits_of_its_own_model() -> None:
     """Drawn from the stated causes (gamma service times, log-normal days), 80% of the waits lie in the
     range."""
     draw = Random(5)
-    for ahead, desks, cv2 in ((0, 1, 0.5), (4, 2, 0.8), (30, 3, 1.2)):
+    for ahead, desks, cv2 in ((3, 1, 0.5), (6, 2, 0.8), (30, 3, 1.2)):
         wait = estimate(ahead, desks, 400, cv2=cv2, as_of=MORNING)
         inside = 0
         runs = 4000
