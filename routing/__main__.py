@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
+        began = time.monotonic()
         problem = load(options.problem)
+        if options.command == "solve" and options.seconds is not None:
+            options.seconds = max(0.1, options.seconds - (time.monotonic() - began))
         return _solve(problem, options) if options.command == "solve" else _check(problem, options)
     except (ProblemError, PlanError) as error:
         for fault in error.faults:

@@ -21,7 +21,7 @@ MOST_STOPS = 5  # routes of more stops are too many to price exactly
 
 def _closing(seconds: float, problem: Problem) -> float:
     """Return the seconds to keep for what follows the search: checking, explaining, describing."""
-    return min(0.2 * seconds, 0.3 + 0.0005 * len(problem.sites))
+    return min(0.2 * seconds, 0.4 + 0.001 * len(problem.sites))
 
 
 def solve(
@@ -47,7 +47,7 @@ def solve(
     if max((gap.stops for gap in fleet.gaps), default=0) > MOST_STOPS:
         engine = Insertion(fleet, clock, seed)
     else:
-        engine = Generation(fleet, clock, seed, log)
+        engine = Generation(fleet, clock, seed, threads, log)
     engine.run(fleet.columns(start.routes) if start else [])
     routes = tuple(describe(problem, travel, route) for route in fleet.routes(engine.best))
     plan = Plan(problem.name, routes, engine.objective, engine.bound)

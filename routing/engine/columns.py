@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from routing.engine.clock import Clock
+from routing.engine.crew import Crew, Order
 from routing.engine.fleet import Column, Fleet
 from routing.engine.insertion import knapsack_bound
 from routing.engine.integer import choose
 from routing.engine.master import Duals, Master
-from routing.engine.pricing import price
 from routing.engine.primal import Ledger, fill, pack
 
 CAPS = (
@@ -42,9 +42,14 @@ class Generation:
     """One solve by column generation. `best` and `bound` are valid at any time after `seed`."""
 
     def __init__(
-        self, fleet: Fleet, clock: Clock, seed: int, log: Callable[[str], None] | None = None
+        self,
+        fleet: Fleet,
+        clock: Clock,
+        seed: int,
+        threads: int = 1,
+        log: Callable[[str], None] | None = None,
     ) -> None:
-        self.fleet, self.clock = fleet, clock
+        self.fleet, self.clock, self.threads = fleet, clock, threads
         self.random = np.random.default_rng(seed)
         self.best: list[Column] = []
         self.objective = 0
@@ -109,11 +114,12 @@ class Generation:
             self.prove(float(self.objective))
             self.report("done")
             return
-        master = Master(self.fleet)
-        master.add(columns)
-        self.descend(master)
-        if not self.clock.over(0.3) and not self.proven:
-            self.round_up(master)
+        with Crew(self.fleet, self.clock, self.threads) as self.crew:
+            master = Master(self.fleet)
+            master.add(columns)
+            self.descend(master)
+            if not self.clock.over(0.3) and not self.proven:
+                self.round_up(master)
         self.report("done")
 
     def descend(self, master: Master) -> None:
@@ -136,9 +142,7 @@ class Generation:
             if clock.iterations is not None and clock.iteration >= clock.iterations:
                 break
             clock.iteration += 1
-            tried = (
-                duals if center is None else mix(master, center, duals, share if caps[stage] else 0.4 * share)
-            )
+            tried = duals if center is None else mix(master, center, duals, share)
             exact = caps[stage] is None
             found, bound = self.price_all(tried, caps[stage])
             if not exact or center is None or (bound is not None and bound < self.raw_bound):
@@ -158,7 +162,9 @@ class Generation:
             if exact and self.raw_bound - lp < 1e-3:
                 break
             gain, before = lp - before, lp
-            if fresh > 0 and (exact or gain > SLOW * abs(lp)):
+            if fresh > 0 and exact:
+                share = 0.4 * SMOOTH if gain > 0.2 * SLOW * abs(lp) else 0.0
+            elif fresh > 0 and gain > SLOW * abs(lp):
                 share = SMOOTH
             elif fresh > 0 and not exact and slow < 2:
                 slow += 1
@@ -174,28 +180,20 @@ class Generation:
                 master.keep(-50.0)
 
     def price_all(self, duals: Duals, cap: int | None) -> tuple[list[Column], float | None]:
-        """Price every gap; return columns that pay and, without a cap, the Lagrangian bound that the prices
-        prove.
+        """Price every gap.
+
+        Return columns that pay and, without a cap, the Lagrangian bound that the prices prove.
         """
-        found: list[Column] = []
+        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, 1e-6, WANT, cap))
+        if priced is None:
+            return [], None
+        found = [column for one in priced for _, column in one.columns]
+        if cap is not None:
+            return found, None
         total = self.fleet.constant + duals.offset
-        for g, gap in enumerate(self.fleet.gaps):
-            if self.clock.over():
-                return found, None
-            toll = float(duals.toll[gap.rule]) if gap.rule >= 0 else 0.0
-            rent = float(duals.rent[g])
-            result = price(
-                self.fleet,
-                g,
-                duals.visit[gap.day],
-                rent,
-                want=WANT + len(gap.members),
-                cap=cap,
-                toll=toll,
-            )
-            found.extend(column for _, column in result.columns)
-            total += len(gap.members) * max(0.0, rent + result.best)
-        return found, total if cap is None else None
+        for gap, rent, one in zip(self.fleet.gaps, duals.rent.tolist(), priced, strict=True):
+            total += len(gap.members) * max(0.0, rent + one.best)
+        return found, total
 
     def round_down(self, master: Master) -> None:
         """Make a plan from the linear solution: the fullest columns first, then greedy filling."""
@@ -256,14 +254,11 @@ class Generation:
     def enrich(self, master: Master, duals: Duals, most: int) -> None:
         """Add the columns within the gap, up to `most` for each gap; set `complete` when these are all."""
         depth = self.raw_bound - self.objective
-        self.complete = True
-        for g, gap in enumerate(self.fleet.gaps):
-            if self.clock.over(1.0):
-                self.complete = False
-                return
-            toll = float(duals.toll[gap.rule]) if gap.rule >= 0 else 0.0
-            result = price(
-                self.fleet, g, duals.visit[gap.day], float(duals.rent[g]), floor=-depth, want=most, toll=toll
+        self.complete = False
+        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, -depth, most, None))
+        if priced is not None:
+            self.complete = all(
+                one.whole and gap.rule < 0 for one, gap in zip(priced, self.fleet.gaps, strict=True)
             )
-            self.complete &= result.whole and gap.rule < 0
-            master.add(column for _, column in result.columns)
+            for one in priced:
+                master.add(column for _, column in one.columns)
