@@ -20,7 +20,7 @@ from fleet.calendar import Calendar, DayClass, default_calendar, local_day, week
 from fleet.lines import HISTORY_DAYS, Queues, load_queues
 from fleet.relief import Floats
 from fleet.store import ForecastHour
-from queueing.congestion import expected_level
+from queueing.congestion import level_of
 from queueing.store import QueueHour
 
 PAYDAYS = range(24, 28)
@@ -171,8 +171,10 @@ def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime)
         arrivals = expected[:, d]
         if not arrivals.any():
             continue
-        station = relief.Station(arrivals, queues.staffed, queues.service_h, queues.cs2, queues.leave_rate)
-        waited = relief.waiting(station).by_hour
+        long_share: Floats = sum(  # type: ignore[assignment]
+            weight * relief.waiting(_station(queues, arrivals * (1 + relief.DEMAND_CV * node))).long_share
+            for node, weight in relief.NODES
+        )
         load = arrivals * queues.service_h[:, None]
         for i, hour in np.argwhere(arrivals > 0).tolist():
             desks = float(queues.staffed[i, hour])
@@ -184,10 +186,17 @@ def _rows(queues: Queues, days: Sequence[date], expected: Floats, now: datetime)
                     "arrivals": round(float(arrivals[i, hour]), 3),
                     "offered_load": round(float(load[i, hour]), 4),
                     "desks": round(desks, 2),
-                    "level": expected_level(
-                        3600 * float(waited[i, hour]) / float(arrivals[i, hour]), float(load[i, hour]), desks
+                    "level": level_of(
+                        float(long_share[i, hour] * arrivals[i, hour]),
+                        float(arrivals[i, hour]),
+                        float(load[i, hour]),
+                        desks,
                     ),
                     "made_at": now,
                 }
             )
     return rows
+
+
+def _station(queues: Queues, arrivals: Floats) -> relief.Station:
+    return relief.Station(arrivals, queues.staffed, queues.service_h, queues.cs2, queues.leave_rate)

@@ -31,6 +31,12 @@ DRAIN_H = 4.0
 """After the doors close the line is served for at most so many hours; then the rest go home."""
 CHUNK = 4096
 """Sites integrated together: small enough for the processor's cache."""
+LONG_H = 0.5
+"""A long wait, hours: the half hour by which congestion levels are defined."""
+DEMAND_CV = 0.15
+"""How far a day's demand strays from its forecast (standard deviation / mean)."""
+NODES = ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
+"""Three points of Gauss and Hermite and their weights: they carry the forecast's error through a model."""
 WAIT_SENSITIVITY = 3.0
 """Logit weight of an hour's wait: 20 minutes more at one line multiply the odds of the other by e. Half of
 what people reveal for bus stops and branches lies between 15 and 30 minutes; waiting weighs 1.5 times
@@ -69,13 +75,14 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Per site: person-hours spent waiting, people who left unserved, people who arrived, and person-hours
-    waited in each local hour (sites x 24)."""
+    """Per site: person-hours spent waiting, people who left unserved, people who arrived, and by local hour
+    (sites x 24) person-hours waited and the share of arrivals who wait longer than LONG_H."""
 
     hours: Floats
     left: Floats
     arrived: Floats
     by_hour: Floats
+    long_share: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,14 @@ class _Line:
         """Expected wait of someone who joins now: those ahead, and a desk's turn when all are busy."""
         return (self.queue + 1 - self.free) / np.maximum(self.desks * self.mu, 1e-9)
 
+    def longer_than(self, hours: float) -> Floats:
+        """Probability that someone who joins now waits longer: that more stand ahead than are served or
+        leave by then."""
+        gone = (self.desks * self.mu + 0.5 * self.leave * self.queue) * hours
+        z = (self.desks + gone - self.m) / np.sqrt(np.maximum(self.v, 1e-9))
+        share: Floats = 1 - normal(np.clip(z, -12, 12))[1]
+        return share
+
     def step(self, rate: Floats, dt: float) -> Floats:
         """Advance by `dt` hours with arrivals of `rate` an hour; return the person-hours waited meanwhile."""
         dm, dv = self._rates(rate, self.v, self.busy, self.queue, self.free)
@@ -189,12 +204,13 @@ def waiting(station: Station) -> Waiting:
         np.concatenate([p.left for p in parts]) if parts else np.zeros(0),
         np.concatenate([p.arrived for p in parts]) if parts else np.zeros(0),
         np.concatenate([p.by_hour for p in parts]) if parts else np.zeros((0, 24)),
+        np.concatenate([p.long_share for p in parts]) if parts else np.zeros((0, 24)),
     )
 
 
 def _waiting(station: Station) -> Waiting:
     line = _Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
-    by_hour = np.zeros((station.size, 24))
+    by_hour, long_share = np.zeros((station.size, 24)), np.zeros((station.size, 24))
     start, stop = _span(station.arrivals)
     end = min(24.0, stop + DRAIN_H)
     now = -1
@@ -204,10 +220,11 @@ def _waiting(station: Station) -> Waiting:
             now = hour
             line.staff(station.desks_at(hour))
         by_hour[:, hour] += line.step(station.arrivals[:, hour], STEP_H)
+        long_share[:, hour] += STEP_H * line.longer_than(LONG_H)
         if hour >= stop and float(line.queue.max(initial=0.0)) < 1e-3:
             break
     hours = by_hour.sum(axis=1)
-    return Waiting(hours, hours * station.leave_rate, station.arrivals.sum(axis=1), by_hour)
+    return Waiting(hours, hours * station.leave_rate, station.arrivals.sum(axis=1), by_hour, long_share)
 
 
 def relieve(station: Station, van: Van) -> Relief:

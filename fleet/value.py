@@ -37,10 +37,6 @@ STANDARD_STAY = 240
 STARTS = (0.0, 0.6)
 """A visit may begin anywhere between opening and the last start that fits its stay: the value is the mean of
 a visit at opening and one later, as the first and second stops of a day are."""
-DEMAND_CV = 0.15
-"""How far a day's demand strays from its forecast; three points of Gauss and Hermite carry it into the
-value."""
-NODES = ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
 WORTH_A_LOOK_H = 1.0
 """A day on which a whole line waits less than this in all cannot be relieved by more: its value is left
 zero."""
@@ -151,8 +147,8 @@ def _forecourts(
         float,
     )
     waited = np.zeros(demand_of.shape[:2])
-    for deviation, weight in NODES:
-        scale = 1 + DEMAND_CV * deviation
+    for deviation, weight in relief.NODES:
+        scale = 1 + relief.DEMAND_CV * deviation
         waited += weight * _relieve_all(
             station,
             demand_of * scale,

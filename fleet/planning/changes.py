@@ -30,6 +30,8 @@ class _Outcome:
     after: list[Mark]
     target: Mark | None
     faults: tuple[Fault, ...]
+    objectives: tuple[int, int]
+    """Before and after, as the referee's code counts them."""
 
 
 def try_change(session: Session, plan: Plan, change: Change, *, now: datetime) -> Verdict:
@@ -123,11 +125,12 @@ def _work_out(
     by_id = {m.id: m for m in marks}
     old = by_id.get(change.visit_id) if change.visit_id is not None else None
     target, faults = _target(session, change, old, decoded, frame, now)
+    now_is = judge(marks, decoded)
     if faults or (target is None and change.kind != "remove"):
-        return _Outcome(marks, marks, target, tuple(faults))
+        return _Outcome(marks, marks, target, tuple(faults), (now_is.objective, now_is.objective))
     rest = [m for m in marks if old is None or m.id != old.id]
     if target is None:
-        return _Outcome(marks, rest, None, ())
+        return _Outcome(marks, rest, None, (), (now_is.objective, judge(rest, decoded).objective))
     day = [m for m in rest if m.key == target.key]
     elsewhere = [m for m in rest if m.key != target.key]
     start = change.start_minute
@@ -139,10 +142,10 @@ def _work_out(
     else:
         placed = fit(day, target, decoded.problem, decoded.travel, start=start)
     after = elsewhere + placed
-    known = set(judge(marks, decoded).faults)
-    fresh = [f for f in judge(after, decoded).faults if f not in known]
+    then, known = judge(after, decoded), set(now_is.faults)
+    fresh = tuple(_words(f, frame) for f in then.faults if f not in known)
     put = next(m for m in placed if m.id == target.id)
-    return _Outcome(marks, after, put, tuple(_words(f, frame) for f in fresh))
+    return _Outcome(marks, after, put, fresh, (now_is.objective, then.objective))
 
 
 def _target(
@@ -219,8 +222,8 @@ def _verdict(outcome: _Outcome, decoded: Decoded, frame: Frame) -> Verdict:
         drive_after=sum(s.drive_minutes for s in after.values()),
         km_before=round(sum(s.km for s in before.values()), 1),
         km_after=round(sum(s.km for s in after.values()), 1),
-        objective_before=judge(outcome.before, decoded).objective,
-        objective_after=judge(outcome.after, decoded).objective,
+        objective_before=outcome.objectives[0],
+        objective_after=outcome.objectives[1],
         placed=placement(put, frame) if put is not None else None,
         shifted=tuple(
             Shift(m.id, starts[m.id], m.start)

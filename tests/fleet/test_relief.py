@@ -68,7 +68,7 @@ def test_person_hours_agree_with_a_simulation_of_single_citizens(
 def test_a_long_steady_day_stays_below_erlang_c_but_of_its_order(desks: int, load: float) -> None:
     """Held for 20 hours, the line is 55% to 100% of Erlang's: the closure never overstates calm lines.
 
-    A Gaussian misses the long right tail of a steady queue; the changing days it is made for are tested above.
+    A Gaussian misses the long right tail of a steady queue; its real case, changing days, is above.
     """
     hours = np.zeros((1, 24))
     hours[0, :20] = load * desks * 5
@@ -83,6 +83,35 @@ def test_one_desk_by_erlang_c_is_the_load() -> None:
     assert relief.erlang_c(0.7, 1) == pytest.approx(0.7)
     assert relief.erlang_c(3.0, 2) == 1.0
     assert relief.erlang_c(4.0, 5) == pytest.approx(0.5541, abs=1e-4)
+
+
+def test_the_share_of_long_waits_agrees_with_simulation() -> None:
+    """Hour by hour, the share who wait more than half an hour is within 0.12 of 400 simulated days."""
+    arrivals = [30.0, 45, 60, 55, 40, 30, 20]
+    modelled = relief.waiting(station(arrivals, 7)).long_share[0, 8:15]
+    rng = np.random.default_rng(5)
+    late, all_of = np.zeros(7), np.zeros(7)
+    for _ in range(400):
+        free = [0.0] * 7
+        for at in sorted(8 + h + u for h, rate in enumerate(arrivals) for u in rng.random(rng.poisson(rate))):
+            begins = max(at, free[0])
+            heapq.heapreplace(free, begins + rng.gamma(2, 0.1))
+            all_of[int(at) - 8] += 1
+            late[int(at) - 8] += begins - at > relief.LONG_H
+    assert np.abs(modelled - late / all_of).max() < 0.12
+    assert modelled[0] < 0.05 < 0.5 < modelled[4]
+
+
+def test_desks_may_change_with_the_hour() -> None:
+    """A lunch hour with half the desks lengthens the line then; the same desks all day are the plain case."""
+    line = station([30, 30, 30, 30, 30], 7)
+    by_hour = np.tile(line.desks[:, None], (1, 24))
+    even = Station(line.arrivals, by_hour.copy(), line.service_h, line.cs2, line.leave_rate)
+    assert relief.waiting(even).hours == pytest.approx(relief.waiting(line).hours)
+    by_hour[0, 10] = 3.5
+    lunch = relief.waiting(Station(line.arrivals, by_hour, line.service_h, line.cs2, line.leave_rate))
+    assert lunch.by_hour[0, 10] > 3 * relief.waiting(line).by_hour[0, 10]
+    assert lunch.by_hour[0, 9] == pytest.approx(relief.waiting(line).by_hour[0, 9])
 
 
 def van(desks: float, starts: float, ends: float, share: float = 0.6) -> Van:
