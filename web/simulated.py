@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from fleet.calendar import VAN_WEEK, is_working_day
+from fleet.calendar import MOBILE_WEEK, is_working_day
 from fleet.simulation.clock import DemoClock, leap
 from fleet.simulation.conductor import Conductor
 from fleet.store import Setting
@@ -60,7 +60,7 @@ def run(app: Flask) -> None:
 
 def works(day: date) -> bool:
     """Days worth showing: vans or offices work."""
-    return is_working_day(day, weekdays=VAN_WEEK)
+    return is_working_day(day, weekdays=MOBILE_WEEK)
 
 
 def resume(session: Session, speed: float) -> DemoClock:
