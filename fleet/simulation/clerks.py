@@ -14,15 +14,12 @@ from sqlalchemy.orm import Session
 
 from fleet.simulation.live_line import LiveDesk, LiveLine, new_held
 from fleet.simulation.rows import ACTOR, CHANNEL, issue_request
-from fleet.simulation.steps import Held
+from fleet.simulation.steps import Held, next_step
 from queueing import counter, desks
 from queueing.counter import Done
 from queueing.errors import QueueingError
 from queueing.store import Ticket
 from queueing.ticket import LIVE
-
-RESUME_AGAIN = timedelta(seconds=30)
-"""Who comes back with a paper while every desk is busy is asked again after this."""
 
 Plan = Callable[[LiveLine, datetime, str, Any], None]
 
@@ -36,12 +33,15 @@ class Clerks:
         self.done = 0
         self.lost = False
 
-    def plan_spells(self, line: LiveLine) -> None:
-        """Plan when clerks sit down and get up."""
-        for spell_at in {
-            s for desk in line.desks.values() if desk.plan for spell in desk.plan.spells for s in spell
-        }:
-            self._plan(line, line.scenario.at(spell_at), "spell", None)
+    def plan_spells(self, line: LiveLine, now: datetime) -> None:
+        """Plan when clerks sit down and get up from `now` on, and that who should sit by now does."""
+        spells = [
+            spell for desk in line.desks.values() if desk.plan is not None for spell in desk.plan.spells
+        ]
+        for at in {line.scenario.at(second) for spell in spells for second in spell}:
+            if at > now:
+                self._plan(line, at, "spell", None)
+        self._plan(line, now, "spell", None)
 
     def at(self, session: Session, line: LiveLine, now: datetime) -> None:
         """From now on act on `line` at `now`."""
@@ -80,7 +80,7 @@ class Clerks:
             if held.hold_until is not None:
                 self._plan(self.line, held.hold_until + timedelta(seconds=1), "desks", None)
         elif action == "resume":
-            self._resume(held, desk)
+            pass  # back with the paper: the next free desk takes the person before anybody else (`serve`)
         elif desk is None:
             self.lost = True
         elif action == "redirect":
@@ -88,7 +88,7 @@ class Clerks:
             code = second.code if second is not None else ""
             self._verb(held, counter.transfer, desk=desk.ref, service_code=code)
             held.redirected = True
-        elif action == "finish" and self._goes_on(desk) and self.line.waiting():
+        elif action == "finish" and self._goes_on(desk) and self.line.waiting() and self._back() is None:
             self._call(desk)  # ends the present ticket in the same turn
         else:
             verb = getattr(counter, action)
@@ -117,6 +117,8 @@ class Clerks:
                 continue
             if not self._on_duty(desk):
                 self._desk(desk, "paused")
+            elif (back := self._back()) is not None:
+                self._verb(back, counter.resume, desk=desk.ref)
             elif line.waiting():
                 self._call(desk)
             if self.lost:
@@ -124,7 +126,8 @@ class Clerks:
 
     def _on_duty(self, desk: LiveDesk) -> bool:
         scenario = self.line.scenario
-        return desk.staffed(scenario.second(self.now), scenario.closes_s)
+        # A spell's end in seconds may lie a fraction of a microsecond beside its instant.
+        return desk.staffed(scenario.second(self.now) + 1e-3, scenario.closes_s)
 
     def _goes_on(self, desk: LiveDesk) -> bool:
         return desk.state == "open" and self.line.state != "closed" and self._on_duty(desk)
@@ -140,16 +143,16 @@ class Clerks:
         self.line.seq += 1
         self.done += 1
 
-    def _resume(self, held: Held, home: LiveDesk | None) -> None:
-        free = [
-            d
-            for d in self.line.desks.values()
-            if d.state == "open" and not d.human and d.ticket_id is None and self._on_duty(d)
-        ]
-        if not free:
-            self._plan(self.line, self.now + RESUME_AGAIN, "step", (held.ticket_id, held.version, "resume"))
-            return
-        self._verb(held, counter.resume, desk=(home if home in free else free[0]).ref)
+    def _back(self) -> Held | None:
+        """Who has been back with a missing paper for the longest, not counting those whom a person has parked."""
+        facts, found = self.line.scenario.line, []
+        for held in self.line.held.values():
+            home = self.line.desks.get(held.desk_id or 0)
+            if held.state == "parked" and not (home is not None and home.human):
+                step = next_step(held, cool_down_s=facts.cool_down_s, recall_limit=facts.recall_limit)
+                if step is not None and step[0] <= self.now:
+                    found.append((step[0], held.ticket_id, held))
+        return min(found)[2] if found else None
 
     def _call(self, desk: LiveDesk) -> None:
         line, before = self.line, desk.ticket_id

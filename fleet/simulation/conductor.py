@@ -121,7 +121,7 @@ class Conductor:
         start, count = self._timer(), 0
         if self._day is None:
             self._load(session, now)
-        self._look(session)
+        self._look(session, now)
         while self._heap and self._heap[0][0] <= now:
             due, _, kind, queue_id, what = heapq.heappop(self._heap)
             line = self._lines.get(queue_id)
@@ -151,10 +151,10 @@ class Conductor:
             self._push(now, "van", 0, center_id)
         for line in lines:
             self._next_arrival(line)
-            self._clerks.plan_spells(line)
-            self._replan(line)
+            self._clerks.plan_spells(line, now)
+            self._replan(line, now)
 
-    def _look(self, session: Session) -> None:
+    def _look(self, session: Session, now: datetime) -> None:
         """Take the picture anew of lines that somebody else has changed."""
         seen = {queue_id: seq for queue_id, seq in session.execute(_OPEN)}
         stale = [
@@ -165,13 +165,13 @@ class Conductor:
         if stale and self._day is not None:
             refresh(session, stale, seed=self._seed, day=self._day)
             for line in stale:
-                self._replan(line)
+                self._replan(line, now)
 
-    def _replan(self, line: LiveLine) -> None:
-        """Plan the next step of everybody in the line, and let free desks look."""
+    def _replan(self, line: LiveLine, at: datetime) -> None:
+        """Plan the next step of everybody in the line, and let free desks look at `at`."""
         for ticket_id in line.held:
             self._plan_step(line, ticket_id)
-        self._plan(line, line.floor or line.scenario.opens, "desks", None)
+        self._plan(line, at, "desks", None)
 
     def _plan(self, line: LiveLine, due: datetime, kind: str, what: Any) -> None:
         self._push(due, kind, line.queue_id, what)
@@ -213,7 +213,7 @@ class Conductor:
         clerks.serve()
         if clerks.lost:
             refresh(session, [line], seed=self._seed, day=line.scenario.day)
-            self._replan(line)
+            self._replan(line, at)
         for ticket_id in clerks.touched:
             self._plan_step(line, ticket_id)
         self.verbs += clerks.done

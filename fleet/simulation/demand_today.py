@@ -99,4 +99,4 @@ def visits_on(session: Session, day: date) -> list[tuple[Visit, Site, Center, Qu
         .where(Visit.day == day, Visit.status.in_(("announced", "open")))
         .order_by(Visit.opens_at, Visit.id)
     )
-    return [row._tuple() for row in rows]
+    return [(visit, site, center, queue) for visit, site, center, queue in rows]

@@ -140,7 +140,7 @@ def _from(
 def _store(session: Session, played: Sequence[tuple[Today, Played]], until: datetime) -> Morning:
     """Write the rows, and leave queues, desks and visits in the state of `until`."""
     ids = [today.scenario.line.queue_id for today, _ in played]
-    seqs = dict(session.execute(select(Queue.id, Queue.seq).where(Queue.id.in_(ids))).tuples().all())
+    seqs = dict(session.execute(select(Queue.id, Queue.seq).where(Queue.id.in_(ids))).all())
     results, inside, visits_open = [], 0, 0
     for today, one in played:
         scenario = today.scenario
@@ -188,7 +188,7 @@ def _place_vans(session: Session, day: date, seed: int, now: datetime) -> int:
     moving = 0
     track: list[tuple[Any, ...]] = []
     vans = load_vans(session, day, seed)
-    heard = dict(session.execute(select(Center.id, Center.last_heard_at)).tuples().all())
+    heard = dict(session.execute(select(Center.id, Center.last_heard_at)).all())
     for van in vans.values():
         last = heard.get(van.center_id)
         if begin > now or (last is not None and last >= begin):
