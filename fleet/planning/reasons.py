@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from fleet.planning.blobs import decode
+from fleet.planning.blobs import decode, unpack
 from fleet.planning.frame import Mark, load_frame, marks_of, routes_of
 from fleet.planning.ledger import judge, visits_of
 from fleet.planning.shapes import TENTHS, UnservedSite
@@ -41,22 +43,40 @@ def unserved(session: Session, plan: Plan) -> list[UnservedSite]:
 
 
 def explained(session: Session, plan: Plan) -> tuple[Unserved, ...]:
-    """Return the reasons in the exchange format's terms."""
+    """Return the reasons in the exchange format's terms: the solver's own while its plan stands unchanged."""
     marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
-    return _explained(plan.problem, tuple(replace(m, id=0) for m in marks))
+    return _explained(plan.problem, plan.solution, tuple(replace(m, id=0) for m in marks))
 
 
 @lru_cache(maxsize=4)
-def _explained(blob: bytes, marks: tuple[Mark, ...]) -> tuple[Unserved, ...]:
-    """Cached by what it depends on, and nothing else: the problem and the visits."""
-    decoded = decode(blob)
+def _explained(problem_blob: bytes, solution_blob: bytes, marks: tuple[Mark, ...]) -> tuple[Unserved, ...]:
+    """Cached by what it depends on, and nothing else: the problem, the solver's answer and the visits."""
+    decoded = decode(problem_blob)
     centers, sites = decoded.problem.center_by_id, decoded.problem.site_by_id
     known = [m for m in marks if m.center in centers and m.site in sites]
     pins = tuple(Pin(m.center, m.day, m.site, m.start, m.stay) for m in known if m.pinned)
+    answer = _unchanged(solution_blob, known, pins, decoded.raw.get("pinned", []))
+    if answer is not None:
+        return answer
     problem = replace(decoded.problem, pinned=pins, checked=True)
     routes = tuple(routes_of(known, problem, decoded.travel))
     plan = Routes(problem.name, routes, judge(known, decoded).objective)
     return explain(problem, plan, travel=decoded.travel)
+
+
+def _unchanged(
+    blob: bytes, marks: Sequence[Mark], pins: Sequence[Pin], pinned: Sequence[Mapping[str, Any]]
+) -> tuple[Unserved, ...] | None:
+    """The reasons that came with the solver's answer, when visits and pins are still those of then."""
+    if not blob:
+        return None
+    plan = Routes.from_json(unpack(blob))
+    stops = {(r.center, r.day, s.site, s.start, s.stay) for r in plan.routes for s in r.stops}
+    then = {(p["center"], p["day"], p["site"], p["start"], p["stay"]) for p in pinned}
+    same = stops == {(m.center, m.day, m.site, m.start, m.stay) for m in marks}
+    if not same or then != {(p.center, p.day, p.site, p.start, p.stay) for p in pins}:
+        return None
+    return plan.unserved or None
 
 
 def best_value(site: Site) -> int:
