@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
+
 from fleet.days import run_day_transitions
+from fleet.store import Setting
 from fleet.tracking import mark_silent
 from queueing.desks import close_forgotten
-
-from fleet.store import Setting
 from web import clock, live
 from web.db import read, write
 from web.leader import Leadership, leadership
@@ -232,6 +232,8 @@ class Scheduler:
 def start(app: Flask) -> Scheduler | None:
     """Start the scheduler of this process, unless settings say no."""
     settings = app.extensions["settings"]
+    # A beat that is still at work when the next is due is nothing to report: the next one does what is left.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     if not settings.scheduler:
         return None
     with app.app_context():

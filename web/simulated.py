@@ -23,7 +23,6 @@ from web import clock
 LOG = logging.getLogger(__name__)
 TICK_S = 0.5
 """Real seconds between ticks: half a simulated minute at the default speed."""
-HEARTBEAT = "demo_seen"
 
 
 def stored(session: Session, key: str) -> dict[str, Any] | None:
@@ -38,24 +37,21 @@ def store(session: Session, key: str, value: dict[str, Any]) -> None:
 
 
 def run(app: Flask) -> None:
-    """Tick until the parent process is gone or the demonstration ends."""
+    """Tick until the parent process is gone."""
     settings = app.extensions["settings"]
     writer = app.extensions["writer"]
     parent = os.getppid()
-    conductor = Conductor(writer, seed=7)
-    show = writer(lambda session: resume(session, settings.demo_speed))
+    conductor = Conductor(writer)
+    anchor = writer(lambda session: resume(session, settings.demo_speed))
     while os.getppid() == parent:
         started = time.monotonic()
-        now = show.at(datetime.now(UTC))
-        target = leap(now, works)
-        if target is not None:
-            conductor.tick(now)
-            show = show.leapt(datetime.now(UTC), target)
-            now = target
-        anchor = show
+        real = datetime.now(UTC)
+        now = clock.shown(anchor, real)
         conductor.tick(now)
-        writer(lambda session, now=now, anchor=anchor: _mark(session, now, anchor))  # type: ignore[misc]
-        time.sleep(max(0.05, TICK_S - (time.monotonic() - started)))
+        # A night is leapt over only after everything due before it has been played.
+        anchor = DemoClock(real, leap(now, works) or now, settings.demo_speed)
+        writer(lambda session, anchor=anchor: store(session, clock.KEY, anchor.to_dict()))  # type: ignore[misc]
+        time.sleep(max(0.02, TICK_S - (time.monotonic() - started)))
 
 
 def works(day: date) -> bool:
@@ -65,18 +61,9 @@ def works(day: date) -> bool:
 
 def resume(session: Session, speed: float) -> DemoClock:
     """Let the demonstration's time go on from where it was last seen; time stands still while nothing runs."""
-    anchor = stored(session, clock.KEY)
-    if anchor is None:
+    kept = stored(session, clock.KEY)
+    if kept is None:
         raise SystemExit("there is no demonstration to run; prepare it with: flask --app wsgi demo prepare")
-    seen = stored(session, HEARTBEAT)
-    real = datetime.now(UTC)
-    show = DemoClock.from_dict(anchor).resumed(real, datetime.fromisoformat(seen["sim"]) if seen else None)
-    show = show.with_speed(real, speed)
-    store(session, clock.KEY, show.to_dict())
-    return show
-
-
-def _mark(session: Session, now: datetime, anchor: DemoClock) -> None:
-    store(session, HEARTBEAT, {"sim": now.isoformat()})
-    if stored(session, clock.KEY) != anchor.to_dict():
-        store(session, clock.KEY, anchor.to_dict())
+    anchor = DemoClock(datetime.now(UTC), DemoClock.from_dict(kept).simulated, speed)
+    store(session, clock.KEY, anchor.to_dict())
+    return anchor
