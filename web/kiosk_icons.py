@@ -41,7 +41,7 @@ def group_words(group: str) -> str:
         "health office": _("Health office"),
         "other agencies": _("Supply, pensions and other offices"),
     }
-    return words.get(group, group)
+    return str(words.get(group, group))
 
 
 def group_icon(group: str) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from sqlalchemy.orm import Session
 from queueing import counter, desks
 from queueing.store import Desk, Queue, Ticket
 from tests.browser.conftest import Live
+from web.accounts import new_token
 
 pytestmark = pytest.mark.browser
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 AT_THE_VILLAGE = {"geolocation": {"latitude": 24.5, "longitude": 32.92}}
 
 
@@ -69,19 +72,19 @@ def test_with_location_not_yet_allowed_it_is_one_tap(open_page: Callable[..., An
 
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_the_whole_journey_without_scripts_on_the_smallest_phone(
-    open_page: Callable[..., Any], live: Live, language: str, no_sideways_scroll: Callable[[Any], None]
+    open_page: Callable[..., Any], live: Live, language: str
 ) -> None:
     """Type the village, open the visit, take a ticket, give it up; 320 pixels wide, nothing sideways."""
     serve(live)
     page = open_page("/", language=language, width=320, scripts=False)
-    no_sideways_scroll_plain(page)
+    as_wide_as_the_screen(page)
     page.locator("input[name=q]").fill("الرغامه")
     page.locator("form[role=search] button").click()
-    no_sideways_scroll_plain(page)
+    as_wide_as_the_screen(page)
     page.locator(".card h3 a").first.click()
-    no_sideways_scroll_plain(page)
+    as_wide_as_the_screen(page)
     page.locator("section a.main").click()
-    no_sideways_scroll_plain(page)
+    as_wide_as_the_screen(page)
     page.locator("select[name=service]").select_option("NID-01")
     page.locator("input[value=senior]").check()
     page.locator("input[name=phone]").fill("12")
@@ -90,13 +93,13 @@ def test_the_whole_journey_without_scripts_on_the_smallest_phone(
     page.locator("#phone").fill("")
     page.locator("form button.main").click()
     expect(page.locator(".ticket .label")).to_have_text("M003")
-    no_sideways_scroll_plain(page)
+    as_wide_as_the_screen(page)
     page.locator(".actions a").click()
     page.locator("form button.bad").click()
     expect(page.locator(".ticket.over")).to_be_visible()
 
 
-def no_sideways_scroll_plain(page: Any) -> None:
+def as_wide_as_the_screen(page: Any) -> None:
     """For pages without scripts, where nothing can be evaluated: the picture of the full page is 320 wide."""
     picture = page.screenshot(full_page=True)
     width = int.from_bytes(picture[16:20], "big")  # PNG: the header's width
@@ -171,6 +174,41 @@ def test_arabic_mirrors_english(open_page: Callable[..., Any], live: Live) -> No
         assert abs(start[0] - start[1]) <= 1 or number == 5, (number, arabic, english)
     # The button stands at the end of its row in both: its end, not its width, is the same.
     assert abs(boxes["ar"][5][0] - boxes["en"][5][1]) <= 1
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_axe_finds_nothing_on_any_public_page(
+    open_page: Callable[..., Any], live: Live, language: str
+) -> None:
+    """WCAG by axe-core, no rule switched off: every page of citizen, kiosk and board, at 320, 768 and 1366 pixels."""
+    if not AXE.exists():
+        pytest.skip(f"no axe-core: {AXE} is missing (make setup fetches it)")
+    serve(live, ahead=4)
+    call(live, times=2)
+    world, now = live.world, live.clock.now()
+    queue = world.queue_visit_a
+    kiosk, board = (
+        live.write(lambda s, k=k: new_token(s, k, now=now, queue_id=queue)) for k in ("kiosk", "board")
+    )
+    with Session(live.app.extensions["writer"].engine) as session:
+        codes = {ticket.state: ticket.code for ticket in session.scalars(select(Ticket))}
+    page = open_page("/", language=language)
+    faults = []
+    prefix = live.url + ("" if language == "ar" else f"/{language}")
+    for path in (
+        "/", "/?near=24.5,32.92", "/?q=xqzqx", f"/?gov={world.governorate_a}", f"/visits/{world.visit_a}",
+        f"/visits/{world.visit_b}", f"/centers/{world.site_b}", f"/queues/{queue}/take",
+        *(f"/tickets/{code}" for code in codes.values()), f"/tickets/{codes['waiting']}/leave", f"/kiosk/{kiosk}",
+        f"/kiosk/{kiosk}/priority?service=NID-01", f"/kiosk/{kiosk}/tickets/{codes['waiting']}", f"/board/{board}",
+    ):  # fmt: skip
+        page.goto(prefix + path)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.evaluate(AXE.read_text())
+        for width in (320, 768, 1366):
+            page.set_viewport_size({"width": width, "height": 768})
+            found = page.evaluate("axe.run().then(r => r.violations.map(v => v.id + ' ' + v.nodes[0].html))")
+            faults += [f"{path} at {width}: {fault}" for fault in found]
+    assert not faults, "\n".join(faults)
 
 
 def test_targets_are_large_enough(open_page: Callable[..., Any], live: Live) -> None:

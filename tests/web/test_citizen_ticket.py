@@ -16,6 +16,7 @@ from queueing import counter, desks
 from queueing.order import HIGH, ORDINARY, PRIORITY
 from queueing.store import Desk, Queue, Ticket, TicketEvent
 from tests.web.world import StillClock, World, form_to
+from web.citizen.limits import Limiter
 from web.citizen.phones import read_phone
 
 Write = Callable[[Callable[[Any], Any]], Any]
@@ -290,3 +291,42 @@ def test_no_personal_datum_stands_on_the_ticket_page(client: FlaskClient, world:
     """The link may be shared: the telephone number is not on it."""
     url = take(client, world.queue_a, phone="01001234567").headers["Location"]
     assert "1001234567" not in client.get(url).get_data(as_text=True)
+
+
+def test_one_address_cannot_fill_a_line(
+    client: FlaskClient, world: World, app: Flask, db_session: Session
+) -> None:
+    """After its share the page asks to wait, nothing typed is lost; another address and a repeated form still pass."""
+    fields = {"service": "NID-01", "priority": "none"}
+    for n in range(20):
+        sent = client.post(f"/queues/{world.queue_a}/take", data={**fields, "request_id": f"many-{n:04d}"})
+        assert sent.status_code == 303
+    refused = client.post(f"/en/queues/{world.queue_a}/take", data={**fields, "request_id": "many-more-1"})
+    assert refused.status_code == 429 and 'value="many-more-1"' in refused.get_data(as_text=True)
+    assert tickets(db_session) == 20
+    other = client.post(
+        f"/queues/{world.queue_a}/take", data={**fields, "request_id": "many-other-1"},
+        environ_base={"REMOTE_ADDR": "10.0.0.9"},
+    )  # fmt: skip
+    assert other.status_code == 303
+
+
+def test_a_share_comes_back_with_time() -> None:
+    """The window slides: what is older than it no longer counts."""
+    at = [0.0]
+    limiter = Limiter(most=2, window_s=60, clock=lambda: at[0])
+    for second in (0.0, 30.0):
+        at[0] = second
+        assert not limiter.full("a")
+        limiter.count("a")
+    assert limiter.full("a") and not limiter.full("b")
+    at[0] = 61.0
+    assert not limiter.full("a")
+
+
+def test_who_already_has_a_ticket_here_is_told(client: FlaskClient, world: World) -> None:
+    """Coming back to the form shows the ticket one has."""
+    code = take(client, world.queue_a).headers["Location"].rsplit("/", 1)[1]
+    again = client.get(f"/en/queues/{world.queue_a}/take").get_data(as_text=True)
+    assert "You already have a ticket here:" in again and code in again
+    assert code not in client.get(f"/en/queues/{world.queue_b}/take").get_data(as_text=True)

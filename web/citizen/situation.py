@@ -56,8 +56,8 @@ class Situation:
         if not self.open or self.high is None:
             return ""
         if self.high <= 15:
-            return _("Calm")
-        return _("Busy") if self.high <= 60 else _("Very busy")
+            return str(_("Calm"))
+        return str(_("Busy") if self.high <= 60 else _("Very busy"))
 
     def old(self, now: datetime) -> bool:
         """Whether the picture is older than people should trust without being told."""
@@ -117,23 +117,24 @@ def range_words(low: int | None, high: int | None) -> str:
     if low is None or high is None:
         return ""
     if high <= 1:
-        return _("less than a minute")
+        return str(_("less than a minute"))
     if high >= 120:
         hours = -(-high // 60)
         if low < 15:
-            return ngettext("less than %(num)s hour", "less than %(num)s hours", hours)
+            return str(ngettext("less than %(num)s hour", "less than %(num)s hours", hours))
         if low < 60:
-            return ngettext(
+            words = ngettext(
                 "%(low)s minutes to %(num)s hour", "%(low)s minutes to %(num)s hours", hours, low=low
             )
+            return str(words)
         if low // 60 == hours:
             hours += 1
-        return ngettext("%(low)s to %(num)s hour", "%(low)s to %(num)s hours", hours, low=low // 60)
+        return str(ngettext("%(low)s to %(num)s hour", "%(low)s to %(num)s hours", hours, low=low // 60))
     if low == high:
-        return ngettext("about %(num)s minute", "about %(num)s minutes", high)
+        return str(ngettext("about %(num)s minute", "about %(num)s minutes", high))
     if low == 0:
-        return ngettext("less than %(num)s minute", "less than %(num)s minutes", high)
-    return ngettext("%(low)s to %(num)s minute", "%(low)s to %(num)s minutes", high, low=low)
+        return str(ngettext("less than %(num)s minute", "less than %(num)s minutes", high))
+    return str(ngettext("%(low)s to %(num)s minute", "%(low)s to %(num)s minutes", high, low=low))
 
 
 def services_of(session: Session, queue_id: int) -> list[Service]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, render_template, request, session, url_for
+from flask import abort, current_app, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -14,9 +14,11 @@ from queueing.store import Queue
 from web import clock
 from web.app import new_request_id
 from web.citizen import blueprint
+from web.citizen.limits import Limiter
 from web.citizen.phones import read_phone
 from web.citizen.priorities import priority_of, questions
 from web.citizen.situation import place_of, services_of, situation
+from web.citizen.tickets import my_tickets
 from web.db import read, write
 from web.errors import words_for
 
@@ -48,16 +50,22 @@ def take(queue_id: int) -> Any:
         faults["phone"] = _("This does not look like a telephone number. Correct it, or leave it empty.")
     if faults:
         return _page(queue, typed, faults), 422
+    limiter: Limiter = current_app.extensions.setdefault("take_limiter", Limiter())
+    taker = (request.remote_addr, queue_id)
+    if limiter.full(taker):
+        return _page(queue, typed, {"queue": _("Too many attempts. Please wait a few minutes.")}), 429
     try:
-        code = write(lambda db: _issue(db, queue_id, typed, phone))
+        code, repeated = write(lambda db: _issue(db, queue_id, typed, phone))
     except QueueingError as error:
         queue = read().get_one(Queue, queue_id)
         return _page(queue, typed, {"queue": words_for(error.code, str(error))}), 409
+    if not repeated:
+        limiter.count(taker)
     remember(code)
     return redirect(url_for("citizen.ticket", code=code), 303)
 
 
-def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None) -> str:
+def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None) -> tuple[str, bool]:
     done = counter.issue(
         db,
         db.get_one(Queue, queue_id),
@@ -69,7 +77,7 @@ def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None)
         channel="phone",
         phone=phone,
     )
-    return done.ticket.code
+    return done.ticket.code, done.repeated
 
 
 def _page(queue: Queue, typed: dict[str, str], faults: dict[str, str]) -> str:
@@ -82,6 +90,7 @@ def _page(queue: Queue, typed: dict[str, str], faults: dict[str, str]) -> str:
         top=services[:TOP] if len(services) > TOP + 2 else [],
         services=services,
         questions=questions(),
+        mine=[ticket for ticket in my_tickets(read()) if ticket.queue_id == queue.id],
         typed=typed,
         faults=faults,
     )

@@ -28,6 +28,12 @@
       form.dataset.sent = "1";
     });
   });
-  var button = document.querySelector("[data-print]");
-  if (button) { button.hidden = false; button.addEventListener("click", function () { print(); }); }
+  // A kiosk with a printer is started once at its address with ?print=1 (and a browser that prints without asking).
+  var button = document.querySelector("[data-print]"), memory = window.sessionStorage;
+  if (new URLSearchParams(location.search).has("print")) memory.setItem("print", "1");
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { print(); });
+    if (memory.getItem("print") && memory.getItem("printed") !== location.pathname) { memory.setItem("printed", location.pathname); print(); }
+  }
 })();
