@@ -135,7 +135,10 @@ def last_runs(now: datetime) -> dict[str, datetime]:
     """Last run of every job, from the settings; a job never run counts from `now`."""
     stored = read().get(Setting, "jobs", populate_existing=True)
     value = stored.value if stored else {}
-    return {job.name: datetime.fromisoformat(value[job.name]) if job.name in value else now for job in JOBS}
+    # A last run later than now was noted before somebody set the clock back: it must not hold the job up.
+    return {
+        job.name: min(now, datetime.fromisoformat(value[job.name])) if job.name in value else now for job in JOBS
+    }
 
 
 def remember(runs: dict[str, datetime]) -> None:

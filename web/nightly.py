@@ -21,14 +21,14 @@ CHUNK = 40
 
 def measure_today(now: datetime) -> int:
     """Bring today's QueueHour rows up to date; returns how many queues were measured."""
-    return _measure(local_day(now))
+    return _measure(local_day(now), now)
 
 
-def _measure(day: date) -> int:
+def _measure(day: date, now: datetime) -> int:
     ids = list(read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id)))
     for start in range(0, len(ids), CHUNK):
         some = ids[start : start + CHUNK]
-        write(lambda session, some=some: measure_day(session, some, day))  # type: ignore[misc]
+        write(lambda session, some=some: measure_day(session, some, day, now=now))  # type: ignore[misc]
     return len(ids)
 
 
@@ -42,7 +42,7 @@ def forecast_week(week: date, now: datetime) -> str:
 def make_forecasts(now: datetime) -> str:
     """Nightly: finish yesterday's measures, then forecast this week and the next."""
     today = local_day(now)
-    _measure(today - timedelta(days=1))
+    _measure(today - timedelta(days=1), now)
     this_week = week_of(today)
     return "; ".join(forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7)))
 
