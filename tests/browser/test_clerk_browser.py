@@ -1,0 +1,267 @@
+"""A clerk's work in a real browser: by keys alone, live, on small screens, and without a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from queueing import counter, desks
+from queueing.store import Desk, Queue, Ticket, TicketEvent
+from web.accounts import new_token
+
+pytestmark = pytest.mark.browser
+CODES = ("NID-01", "BIR-01", "FAM-01", "BLD-01")
+
+
+def seat(live: Any, name: str = "clerk", desk: int = 0) -> None:
+    """Open a desk of Aswan for an account."""
+    number = live.world.desks_a[desk]
+
+    def work(session: Session) -> None:
+        desks.open_desk(
+            session, session.get_one(Desk, number), actor=name, now=live.clock.now(), operator=name
+        )
+
+    live.write(work)
+
+
+def give(live: Any, count: int = 1, **more: Any) -> list[str]:
+    """Tickets at Aswan; returns their codes."""
+
+    def work(session: Session) -> list[str]:
+        queue = session.get_one(Queue, live.world.queue_a)
+        made = [
+            counter.issue(
+                session,
+                queue,
+                CODES[n % 4],
+                request_id=f"b{next(NUMBERS)}",
+                actor="x",
+                now=live.clock.now(),
+                **more,
+            )
+            for n in range(count)
+        ]
+        return [done.ticket.code for done in made]
+
+    return list(live.write(work))
+
+
+NUMBERS = iter(range(100_000))
+
+
+def states(live: Any) -> dict[str, str]:
+    with Session(live.app.extensions["writer"].engine) as session:
+        return dict(session.execute(select(Ticket.label, Ticket.state)).all())
+
+
+def label_shown(page: Any, label: str) -> None:
+    page.wait_for_function("l => document.querySelector('.now-label')?.textContent === l", arg=label)
+
+
+def nobody_shown(page: Any) -> None:
+    page.wait_for_selector(".now-none")
+
+
+def state_shown(page: Any, state: str) -> None:
+    page.wait_for_selector(f".now-{state}")
+    page.wait_for_function("() => document.getElementById('work').getAttribute('aria-busy') !== 'true'")
+
+
+def quiet(page: Any) -> None:
+    page.wait_for_function("() => document.getElementById('work').getAttribute('aria-busy') === 'false'")
+
+
+@pytest.mark.parametrize("language", ["ar"])
+def test_a_shift_of_twenty_tickets_by_keyboard_alone(
+    live: Any, open_page: Any, sockets: None, language: str
+) -> None:
+    """Twenty people with recall, no-show, parking, transfer and undo: no mouse, and focus is never lost."""
+    seat(live)
+    give(live, 20)
+    page = open_page("/desk", user="clerk", language=language)
+    for n in range(1, 21):
+        page.keyboard.press("n")
+        label_shown(page, f"A{n:03d}")
+        quiet(page)
+        focused = page.evaluate("document.activeElement.closest('#work') && document.activeElement.tagName")
+        assert focused == "BUTTON", f"focus was lost at ticket {n}"
+        if n == 3:
+            page.keyboard.press("r")
+            page.wait_for_selector("[data-said]")
+            quiet(page)
+        if n == 5:
+            page.keyboard.press("m")
+            nobody_shown(page)
+        elif n == 7:
+            page.keyboard.press("p")
+            nobody_shown(page)
+        elif n == 9:
+            page.keyboard.press("m")
+            nobody_shown(page)
+            quiet(page)
+            page.keyboard.press("u")
+            label_shown(page, "A009")
+        elif n == 11:
+            page.keyboard.press("t")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Tab")
+            page.keyboard.type("bring the stamped form")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            nobody_shown(page)
+            quiet(page)
+        elif n == 13:
+            page.keyboard.press("s")
+            state_shown(page, "serving")
+            page.keyboard.press("f")
+            nobody_shown(page)
+            quiet(page)
+        if n == 11:
+            # Sent on within the queue, it keeps its age: it comes back first.
+            page.keyboard.press("n")
+            label_shown(page, "A011")
+            assert "bring the stamped form" in page.locator(".note").inner_text()
+            quiet(page)
+    page.keyboard.press("f")
+    nobody_shown(page)
+    found = states(live)
+    assert {label for label, state in found.items() if state != "served"} == {"A005", "A007"}
+    assert (found["A005"], found["A007"]) == ("missed", "parked")
+
+
+def test_a_call_is_on_the_board_and_on_the_phone_at_once(live: Any, open_page: Any, sockets: None) -> None:
+    """The clerk presses N; the board in the hall shows the number, and the citizen's ticket says where to go."""
+    seat(live)
+    (code,) = give(live)
+    token = live.write(
+        lambda session: new_token(session, "board", now=live.clock.now(), queue_id=live.world.queue_a)
+    )
+    board = open_page(f"/board/{token}")
+    phone = open_page(f"/tickets/{code}", language="en", width=360)
+    assert "A001" in phone.inner_text("main")
+    desk = open_page("/desk", user="clerk")
+    desk.wait_for_selector("[data-connection].tag-good")
+    desk.keyboard.press("n")
+    label_shown(desk, "A001")
+    board.wait_for_function("() => document.body.innerText.includes('A001')", timeout=5_000)
+    phone.wait_for_function("() => /desk 1/i.test(document.body.innerText)", timeout=20_000)
+
+
+def test_what_others_do_appears_without_pressing_anything(live: Any, open_page: Any, sockets: None) -> None:
+    seat(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.wait_for_selector("[data-connection].tag-good")
+    assert page.inner_text("[data-connection]") == "Connected"
+    give(live, 2)
+    page.wait_for_selector('[data-waiting="2"]')
+    assert "2 people are waiting." in page.inner_text(".current")
+    assert page.locator(".next-button").is_visible()
+
+
+def test_typed_words_outlive_a_refreshed_section(live: Any, open_page: Any, sockets: None) -> None:
+    """A note half typed stays while people arrive and the section is drawn again."""
+    seat(live)
+    give(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.wait_for_selector("[data-connection].tag-good")
+    page.keyboard.press("n")
+    label_shown(page, "A001")
+    quiet(page)
+    page.keyboard.press("t")
+    page.locator("textarea[name=note]").fill("half a sent")
+    page.locator("h1").click()  # the field is left: the section may be drawn again
+    page.evaluate("document.activeElement.blur()")
+    give(live, 3)
+    page.wait_for_selector('[data-waiting="3"]')
+    page.evaluate("window.live.refresh('*')")
+    page.wait_for_function("() => document.querySelector('.next-button').textContent.includes('call next')")
+    assert page.locator("textarea[name=note]").input_value() == "half a sent"
+    assert page.locator("details.transfer").get_attribute("open") is not None
+
+
+def test_without_a_connection_the_page_says_so_and_a_second_press_counts_once(
+    live: Any, open_page: Any, sockets: None
+) -> None:
+    seat(live)
+    give(live, 2)
+    page = open_page("/desk", user="clerk", language="en")
+    page.wait_for_selector("[data-connection].tag-good")
+    page.evaluate("window.live.socket.disconnect()")
+    page.wait_for_selector("[data-connection].tag-bad")
+    assert "Not connected since" in page.inner_text("[data-connection]")
+    lost: list[str] = []
+
+    def answer_lost(route: Any) -> None:
+        """The press arrives and is done, but its answer never comes back."""
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch().text())
+            route.abort()
+
+    page.route("**/desk/*/next", answer_lost)
+    page.keyboard.press("n")
+    page.wait_for_selector(".flash-error")
+    assert "nothing is counted twice" in page.inner_text(".flash-error")
+    page.keyboard.press("n")
+    label_shown(page, "A001")
+    with Session(live.app.extensions["writer"].engine) as session:
+        calls = session.scalars(select(TicketEvent).where(TicketEvent.action == "call")).all()
+    assert len(calls) == 1
+
+
+def test_the_keys_can_be_switched_off(live: Any, open_page: Any) -> None:
+    """Single letters must not press anything for people who speak to their computer."""
+    seat(live)
+    give(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.locator("#keys-on").uncheck()
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    assert not page.locator("kbd").first.is_visible()
+    assert states(live) == {"A001": "waiting"}
+
+
+def test_a_shift_without_scripts(live: Any, open_page: Any) -> None:
+    """Sit down, call, start, finish by plain forms."""
+    give(live)
+    page = open_page("/desk", user="clerk", language="en", scripts=False)
+    page.locator("button.desk-tile").first.click()
+    page.get_by_role("button", name="Call next").click()
+    assert page.inner_text(".now-label") == "A001"
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Finish", exact=False).last.click()
+    assert states(live) == {"A001": "served"}
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+@pytest.mark.parametrize("width", [320, 1366])
+def test_nothing_sticks_out_and_buttons_are_big_enough(
+    live: Any, open_page: Any, no_sideways_scroll: Any, language: str, width: int
+) -> None:
+    """The desk, the supervisor's page and the agency's fit their screens; every target measures 44 px."""
+    seat(live)
+    give(live, 6, priority=2)
+    live.write(
+        lambda s: counter.call_next(
+            s, s.get_one(Desk, live.world.desks_a[0]), request_id="c", actor="clerk", now=live.clock.now()
+        )
+    )
+    for path, user in (
+        ("/desk", "clerk"),
+        ("/supervisor", "supervisor"),
+        ("/agency", "agency"),
+        ("/desk", "clerk2"),
+    ):
+        page = open_page(path, user=user, language=language, width=width)
+        no_sideways_scroll(page)
+        small = page.evaluate(
+            """() => [...document.querySelectorAll('main button, main input:not([type=hidden]), main select, summary')]
+                .filter(e => e.offsetParent && e.getBoundingClientRect().height < (e.type === 'checkbox' ? 20 : 43.5))
+                .map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert small == [], path
