@@ -141,13 +141,14 @@ def on_road(session: Session, now: datetime, governorate_id: int | None = None) 
 
 def state_words(state: str) -> str:
     """What a center does now."""
-    return {
+    texts = {
         "depot": _("at its depot"),
         "driving": _("on the way"),
         "open": _("open"),
         "returning": _("on the way back"),
         "out_of_service": _("out of service"),
-    }.get(state, state)
+    }
+    return str(texts.get(state, state))
 
 
 def _state() -> dict[str, Any]:

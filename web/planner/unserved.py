@@ -87,18 +87,18 @@ def add(plan_id: int) -> Any:
     refused: list[str] = []
     if request.method == "POST":
         try:
-            verdict = _add(plan_id, change)
+            done = _add(plan_id, change)
         except FleetError as error:
             refused = [words.error(error), *refused_faults(error)]
         else:
             said = _(
                 "Added: %(place)s. Hours saved: %(change)s.",
                 place=named(site),
-                change=words.signed(verdict.delta_hours, 1),
+                change=words.signed(done.delta_hours, 1),
             )
             flash(said, "good")
             return redirect(url_for("planner.home", plan=plan_id, _anchor=f"r{center_id}"))
-    verdict = None
+    verdict: Verdict | None = None
     if center_id is not None and not refused and plan.status == "draft":
         verdict = planner.try_change(session, plan, change, now=clock.now())
     page = render_template(

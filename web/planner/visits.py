@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for

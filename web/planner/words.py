@@ -48,7 +48,7 @@ def fault_code(code: str, fallback: str) -> str:
         "center_out_of_service": _("The center is out of service."),
         "outside_week": _("This day is not in the week of the plan."),
     }
-    return texts.get(code, fallback)
+    return str(texts.get(code, fallback))
 
 
 def reason(code: str, words: str, numbers: Mapping[str, Any]) -> str:
@@ -64,36 +64,39 @@ def reason(code: str, words: str, numbers: Mapping[str, Any]) -> str:
         "no_room": _("No center has time for it beside its pinned visits."),
         "left_over": _("A center has time for it: adding it would help."),
     }
-    return texts.get(code, words)
+    return str(texts.get(code, words))
 
 
 def status(plan: Plan) -> str:
     """What a plan is, in a word."""
-    return {
+    texts = {
         "solving": _("being planned"),
         "draft": _("draft"),
         "published": _("published"),
         "superseded": _("replaced"),
         "failed": _("failed"),
-    }.get(plan.status, plan.status)
+    }
+    return str(texts.get(plan.status, plan.status))
 
 
 def failure(message: str) -> str:
     """Why a draft could not be made. Stored as `code: detail`; the detail is for support."""
     code = message.partition(":")[0].strip()
-    return {
+    texts = {
         "interrupted": _("The server was stopped while it planned. Start a new draft."),
         "too_long": _("The search did not end in time and was broken off. Start a new draft."),
         "solver_ended": _("The search broke down. Start a new draft; if it happens again, tell support."),
         "no_plan": _("The search ended without a plan. Give it more time."),
         "bad_solution": _("The plan that was found breaks a rule and was not taken over. Tell support."),
-    }.get(code, _("The draft could not be made. Start a new one; if it happens again, tell support."))
+    }
+    other = _("The draft could not be made. Start a new one; if it happens again, tell support.")
+    return str(texts.get(code, other))
 
 
 def phase(progress: Mapping[str, Any]) -> str:
     """What the search is doing."""
     name = str(progress.get("phase") or "")
-    return {
+    texts = {
         "": _("Preparing the week"),
         "waiting": _("Preparing the week"),
         "starting": _("Preparing the week"),
@@ -104,7 +107,8 @@ def phase(progress: Mapping[str, Any]) -> str:
         "improving": _("Looking for a better plan"),
         "bound": _("Proving how good a plan can be"),
         "done": _("Finishing"),
-    }.get(name, _("Looking for a better plan"))
+    }
+    return str(texts.get(name, _("Looking for a better plan")))
 
 
 def quality(objective: int | None, bound: int | None) -> str:
@@ -113,19 +117,19 @@ def quality(objective: int | None, bound: int | None) -> str:
         return ""
     share = 100 * max(0, bound - objective) / bound
     if share < 0.005:
-        return _("It is proved that no plan can save more.")
+        return str(_("It is proved that no plan can save more."))
     shown = f"{share:.2f}" if share < 1 else f"{share:.1f}"
-    return _("It is proved that no plan can be more than %(share)s%% better.", share=shown)
+    return str(_("It is proved that no plan can be more than %(share)s%% better.", share=shown))
 
 
 def hours(value: float) -> str:
     """Person-hours: `1,240 hours`."""
     whole = round(value)
-    return ngettext("%(shown)s hour", "%(shown)s hours", abs(whole), shown=number(whole))
+    return str(ngettext("%(shown)s hour", "%(shown)s hours", abs(whole), shown=number(whole)))
 
 
 def signed(value: float, decimals: int = 0) -> str:
-    """A change with its sign, a true minus, kept in order inside Arabic text by isolates (it also stands in plain text)."""
+    """A change with its sign, a true minus, kept in order inside Arabic by isolates (it stands in plain text too)."""
     rounded = round(value, decimals)
     if rounded == 0:
         return "0"
