@@ -1,7 +1,7 @@
 """Many rows into the database at once, on SQLite and PostgreSQL, with ids known beforehand.
 
-Instants in rows are whole microseconds since 1970 (`queueing.store.to_micros`), JSON values are text: what SQLite stores as
-it is; for PostgreSQL they are turned into what COPY takes.
+Instants in rows are whole microseconds since 1970 (`queueing.store.to_micros`), JSON values are text:
+what SQLite stores as it is; for PostgreSQL they are turned into what COPY takes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Row = Sequence[Any]
 
 
 def reserve_ids(session: Session, table: Table, count: int) -> range | list[int]:
-    """Ids for `count` new rows, ascending. Nobody else gets them: SQLite has one writer, PostgreSQL its sequence."""
+    """Ids for `count` new rows, ascending. Nobody else gets them: SQLite has one writer, PostgreSQL its
+    sequence."""
     if count == 0:
         return range(0)
     if session.get_bind().dialect.name == "sqlite":

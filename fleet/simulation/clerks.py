@@ -1,7 +1,8 @@
 """The hands of the simulated clerks and citizens: every move is one of the counter's verbs.
 
-Real people act at the same time. A verb that finds its ticket or desk changed refuses; then the line's picture is `lost` and
-is taken anew. A desk with an operator belongs to a person and is left alone, with its ticket.
+Real people act at the same time. A verb that finds its ticket or desk changed refuses; then the line's
+picture is `lost` and is taken anew. A desk with an operator belongs to a person and is left alone, with
+its ticket.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Plan = Callable[[LiveLine, datetime, str, Any], None]
 
 
 class Clerks:
-    """Acts on one line at a time: `at` says where and when, then the verbs, then `touched`, `done`, `lost` are read."""
+    """Acts on one line at a time: `at` says where and when, then the verbs, then `touched`, `done`, `lost`
+    are read."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -144,7 +146,8 @@ class Clerks:
         self.done += 1
 
     def _back(self) -> Held | None:
-        """Who has been back with a missing paper for the longest, not counting those whom a person has parked."""
+        """Who has been back with a missing paper for the longest, not counting those whom a person has
+        parked."""
         facts, found = self.line.scenario.line, []
         for held in self.line.held.values():
             home = self.line.desks.get(held.desk_id or 0)

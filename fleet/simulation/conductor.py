@@ -1,8 +1,10 @@
-"""Runs the simulated day through the product's own verbs, beside real people, in steps that hold the database briefly.
+"""Runs the simulated day through the product's own verbs, beside real people, in steps that hold the
+database briefly.
 
-The conductor is a function of the database: what happens next to each ticket follows from the ticket and from draws that
-depend on (seed, queue, day, serial) alone. It keeps a picture of each line in memory, checks with every transaction whether
-somebody else has moved a line on (its `seq`), and then looks again. After any failure it forgets the picture and reads anew.
+The conductor is a function of the database: what happens next to each ticket follows from the ticket and
+from draws that depend on (seed, queue, day, serial) alone. It keeps a picture of each line in memory,
+checks with every transaction whether somebody else has moved a line on (its `seq`), and then looks again.
+After any failure it forgets the picture and reads anew.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from fleet.simulation.seed import kept_seed
 from fleet.simulation.steps import next_step
 from fleet.simulation.vans import Van, load_vans, tell
 from fleet.store import Visit
+from queueing.errors import QueueingError
 from queueing.store import Queue
 
 __all__ = ["Conductor", "prime"]
@@ -47,7 +50,8 @@ _OPEN = select(Queue.id, Queue.seq).where(Queue.state != "closed")
 
 
 class Conductor:
-    """The live day. `write(fn)` runs fn(session) in one transaction and commits; `timer` measures how long work takes."""
+    """The live day. `write(fn)` runs fn(session) in one transaction and commits; `timer` measures how long
+    work takes."""
 
     def __init__(
         self,
@@ -72,11 +76,13 @@ class Conductor:
         self._clerks = Clerks(self._plan)
         self.verbs = 0
         """Changes made since the start, for reports."""
+        self.refused = 0
+        """How often the schedule's changes were refused by a rule (they are tried again a minute later)."""
 
     def tick(self, now: datetime) -> int:
-        """Do everything that is due at `now`; how many changes were made. Never goes back: an earlier `now` does nothing."""
+        """Do everything that is due at `now`; how many changes were made. Never goes back: an earlier `now`
+        does nothing."""
         before = self.verbs
-        self._safely(lambda session: self._begin(session, now))
         while not self._safely(lambda session: self._some(session, now)):
             pass
         return self.verbs - before
@@ -87,7 +93,7 @@ class Conductor:
             try:
                 return self._write(work)
             except DBAPIError:
-                self._day = None
+                self._day = self._transitions_at = None
                 if attempt == TRIES - 1:
                     raise
                 self._pause(0.02 * 2**attempt)
@@ -96,14 +102,19 @@ class Conductor:
     def _begin(self, session: Session, now: datetime) -> None:
         """What opens and closes, once a simulated minute; the picture of the day, where there is none."""
         if self._transitions_at is None or not now < self._transitions_at + TRANSITIONS_EVERY:
-            self.verbs += bool(run_day_transitions(session, now=now, calendar=self._calendar).changed)
+            try:
+                self.verbs += bool(run_day_transitions(session, now=now, calendar=self._calendar).changed)
+            except QueueingError:
+                # A desk where a person still has a ticket cannot be closed: that waits, the day goes on.
+                self.refused += 1
             self._transitions_at = now
             self._look_at_visits(session, local_day(now))
         if self._day != local_day(now):
             self._load(session, now)
 
     def _look_at_visits(self, session: Session, day: date) -> None:
-        """Follow what the planner and the schedule did: closed and cancelled visits change ways, new ones bring lines."""
+        """Follow what the planner and the schedule did: closed and cancelled visits change ways, new ones
+        bring lines."""
         if self._day != day:
             return
         if _visits(session, day) - self._visits:
@@ -119,8 +130,7 @@ class Conductor:
     def _some(self, session: Session, now: datetime) -> bool:
         """A transaction's worth of what is due; True when nothing is left."""
         start, count = self._timer(), 0
-        if self._day is None:
-            self._load(session, now)
+        self._begin(session, now)
         self._look(session, now)
         while self._heap and self._heap[0][0] <= now:
             due, _, kind, queue_id, what = heapq.heappop(self._heap)
@@ -156,7 +166,7 @@ class Conductor:
 
     def _look(self, session: Session, now: datetime) -> None:
         """Take the picture anew of lines that somebody else has changed."""
-        seen = {queue_id: seq for queue_id, seq in session.execute(_OPEN)}
+        seen = dict(session.execute(_OPEN).all())
         stale = [
             line
             for queue_id, line in self._lines.items()
@@ -197,7 +207,8 @@ class Conductor:
     def _act(
         self, session: Session, line: LiveLine, kind: str, what: Any, due: datetime, now: datetime
     ) -> None:
-        """One thing that is due. It is recorded at the instant it was due, but never before what others recorded."""
+        """One thing that is due. It is recorded at the instant it was due, but never before what others
+        recorded."""
         at = min(now, max(due, line.floor or due))
         clerks = self._clerks
         clerks.at(session, line, at)

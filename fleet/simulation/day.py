@@ -1,8 +1,10 @@
-"""One queue's day by discrete events, through the rules of `queueing.ticket` and `queueing.order`. Pure and fast.
+"""One queue's day by discrete events, through the rules of `queueing.ticket` and `queueing.order`. Pure and
+fast.
 
-Arrivals, patience, walking, recalls, no-shows, papers that are missing, lunch: every change of a ticket is a `move`, every
-choice of the next person a `Line.pop`, so that what comes out could have been clicked by clerks. Some 30 microseconds a
-ticket and event list; the whole country's day (20,000 tickets) takes about a second.
+Arrivals, patience, walking, recalls, no-shows, papers that are missing, lunch: every change of a ticket
+is a `move`, every choice of the next person a `Line.pop`, so that what comes out could have been clicked
+by clerks. Some 30 microseconds a ticket and event list; the whole country's day (20,000 tickets) takes
+about a second.
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ class _Counter:
 def play(
     scenario: Scenario, people: Sequence[tuple[float, Person]], *, until: datetime | None = None
 ) -> Played:
-    """Play the day of `scenario` with these people (seconds after opening, ascending), to its end or to `until`."""
+    """Play the day of `scenario` with these people (seconds after opening, ascending), to its end or to
+    `until`."""
     return _Day(scenario, people).run(None if until is None else scenario.second(until))
 
 

@@ -1,4 +1,5 @@
-"""How many people really come today: to fixed centers, to visits in villages, to vans beside a crowded center."""
+"""How many people really come today: to fixed centers, to visits in villages, to vans beside a crowded
+center."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ MOBILE_SHARE = 0.5
 BESIDE_SHARE = 0.3
 """Share of a crowded center's people who go to the van in front of it while it stands there."""
 FULL = 1.1
-"""A village sends at most so many times what the van can serve: when the line is long enough, word goes round."""
+"""A village sends at most so many times what the van can serve: when the line is long enough, word goes
+round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Today:
 
 
 def scenarios(session: Session, day: date, *, seed: int, calendar: Calendar) -> list[Today]:
-    """Every line that works on `day`: fixed queues less whom the visits draw away, and announced or open visits."""
+    """Every line that works on `day`: fixed queues less whom the visits draw away, and announced or open
+    visits."""
     visits = visits_on(session, day)
     beside: dict[int, float] = defaultdict(float)
     for visit, site, *_ in visits:
@@ -83,7 +86,8 @@ def scenarios(session: Session, day: date, *, seed: int, calendar: Calendar) -> 
 
 
 def village_people(population: float, day: date, stay_h: float) -> float:
-    """Expected people at a visit to a village not seen for long: the errands put off so far, and who of them comes."""
+    """Expected people at a visit to a village not seen for long: the errands put off so far, and who of them
+    comes."""
     weekly = population * demand.REQUESTS_PER_1000 / 1000 / 52 * MOBILE_SHARE
     stock = weekly * demand.MONTH_FACTORS[day.month] * relief.REGROW_WEEKS
     return stock * (1 - math.exp(-relief.COME_RATE * stay_h))

@@ -1,8 +1,9 @@
 """Eight past weeks of every queue: the last ones ticket by ticket, the older as hourly measures.
 
-Simulated by `day.play` (the clerks' own rules) in a few processes, written in bulk in chunks that hold the database's
-write lock only briefly. Every queue-day is drawn from (seed, queue, day) alone, so the result does not depend on the order
-of the work, and a load that was cut short goes on where it stopped: what has measures is left alone.
+Simulated by `day.play` (the clerks' own rules) in a few processes, written in bulk in chunks that hold
+the database's write lock only briefly. Every queue-day is drawn from (seed, queue, day) alone, so the
+result does not depend on the order of the work, and a load that was cut short goes on where it stopped:
+what has measures is left alone.
 """
 
 from __future__ import annotations
@@ -91,9 +92,10 @@ def load_history(
 ) -> HistoryReport:
     """Give every queue `weeks` weeks of history that end on the day before `until`.
 
-    `write(fn)` runs fn(session) in one transaction of its own and commits. `now` is the instant the data are to be seen
-    from: nothing later is made. Vans have past stops up to the week of `until`, which belongs to its plan. `processes=1`
-    simulates in this process (and is the only way to use a `calendar` other than the product's).
+    `write(fn)` runs fn(session) in one transaction of its own and commits. `now` is the instant the data
+    are to be seen from: nothing later is made. Vans have past stops up to the week of `until`, which
+    belongs to its plan. `processes=1` simulates in this process (and is the only way to use a `calendar`
+    other than the product's).
     """
     tell = progress or (lambda _words: None)
     known = calendar or default_calendar()

@@ -1,4 +1,5 @@
-"""A line of the live day in memory: a picture of the database, taken anew whenever somebody else has changed it."""
+"""A line of the live day in memory: a picture of the database, taken anew whenever somebody else has changed
+it."""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def make_line(today: Today, seed: int) -> LiveLine:
 
 
 def refresh(session: Session, lines: Sequence[LiveLine], *, seed: int, day: date) -> None:
-    """Take the picture of these lines anew: state, seq, desks, live tickets with what happened to them, who has come."""
+    """Take the picture of these lines anew: state, seq, desks, live tickets with what happened to them, who
+    has come."""
     by_id = {line.queue_id: line for line in lines}
     for part in _parts(sorted(by_id)):
         for queue_id, seq, state in session.execute(
@@ -167,14 +169,16 @@ def _refresh_tickets(
 
 
 def new_held(line: LiveLine, ticket: Ticket, serial: int | None, seed: int) -> Held:
-    """Remember a ticket: with its person where the simulation issued it, else with the draws of a real guest."""
+    """Remember a ticket: with its person where the simulation issued it, else with the draws of a real
+    guest."""
     if serial is not None and serial < len(line.people):
         return Held(ticket.id, line.people[serial][1], True)
     return Held(ticket.id, guest(line.scenario.mix, ticket, seed), False)
 
 
 def guest(mix: Mix, ticket: Ticket, seed: int) -> Person:
-    """How a real person's ticket goes on at a simulated desk: comes when called, is served as long as others are."""
+    """How a real person's ticket goes on at a simulated desk: comes when called, is served as long as others
+    are."""
     wanted = tuple(service for service in mix.services if service.service_id == ticket.service_id)
     draw = stream(seed, "guest", ticket.queue_id, ticket.number, ticket.day.toordinal())
     drawn = draw_person(draw, Mix.of(wanted) if wanted else mix)

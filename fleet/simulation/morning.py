@@ -1,7 +1,8 @@
-"""A day that is already under way: everything from opening to now played in bulk, and left as the verbs would have left it.
+"""A day that is already under way: everything from opening to now played in bulk, and left as the verbs
+would have left it.
 
-A demonstration that starts at ten shows full screens from its first second: people waiting, called and served, vans at their
-first stop or on the road. The conductor goes on from there with the same people.
+A demonstration that starts at ten shows full screens from its first second: people waiting, called and
+served, vans at their first stop or on the road. The conductor goes on from there with the same people.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def prime(
 ) -> Morning:
     """Play `day` up to `now`, and the visits of the days before it in its week to their end.
 
-    In chunks of their own transactions; a queue that has given out numbers on a day is left alone, so that a second call
-    changes nothing.
+    In chunks of their own transactions; a queue that has given out numbers on a day is left alone, so
+    that a second call changes nothing.
     """
     known = calendar or default_calendar()
     drawn = write(lambda session: kept_seed(session, seed))
@@ -126,7 +127,8 @@ def _opened_at(today: Today, vans: dict[int, Van]) -> datetime:
 def _from(
     scenario: Scenario, people: list[tuple[float, Person]], second: float
 ) -> tuple[Scenario, list[tuple[float, Person]]]:
-    """The same day with doors that open `second` seconds late: who came before stands at the door until then."""
+    """The same day with doors that open `second` seconds late: who came before stands at the door until
+    then."""
     if second <= 0:
         return scenario, people
     waited = sorted((max(at, second), n, person) for n, (at, person) in enumerate(people))

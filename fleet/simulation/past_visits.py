@@ -47,7 +47,8 @@ class Stop:
 
 
 def past_stops(session: Session, days: Sequence[date], *, seed: int, calendar: Calendar) -> list[Stop]:
-    """One stop per working day of each center, at one of its governorate's biggest towns; two vans never meet."""
+    """One stop per working day of each center, at one of its governorate's biggest towns; two vans never
+    meet."""
     towns: dict[int, list[Site]] = defaultdict(list)
     places = session.scalars(
         select(Site).where(Site.active, Site.kind == "fixed").order_by(Site.population.desc(), Site.code)
@@ -94,7 +95,8 @@ def past_stops(session: Session, days: Sequence[date], *, seed: int, calendar: C
 def write_stops(write: Write[Any], stops: Sequence[Stop], *, detailed_from: date) -> int:
     """Insert the stops that are not there yet as closed visits with their queues; how many were new.
 
-    Queues of stops before `detailed_from` keep no desks and no list of services: only their measures will be stored.
+    Queues of stops before `detailed_from` keep no desks and no list of services: only their measures will
+    be stored.
     """
 
     def known(session: Session) -> set[tuple[int, date]]:

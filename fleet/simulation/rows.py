@@ -1,7 +1,8 @@
-"""A played day as rows of the tables: what the counter's verbs would have left behind, ready for bulk insertion.
+"""A played day as rows of the tables: what the counter's verbs would have left behind, ready for bulk
+insertion.
 
-Rows carry places instead of ids (the n-th ticket of the batch), because ids are given only when they are written. Instants
-are whole microseconds since 1970.
+Rows carry places instead of ids (the n-th ticket of the batch), because ids are given only when they are
+written. Instants are whole microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class QueueRows:
 
 
 def add_day(rows: QueueRows, played: Played, *, undoable: bool = False) -> None:
-    """Append one played day. `undoable` keeps in each event what undo needs (not worth its space for past days)."""
+    """Append one played day. `undoable` keeps in each event what undo needs (not worth its space for past
+    days)."""
     day, line = played.scenario.day, played.scenario.line
     first = len(rows.tickets)
     place = {id(slip): first + n for n, slip in enumerate(played.slips)}
@@ -88,7 +90,8 @@ def ticket_row(queue_id: int, day: date, letter: str, slip: Slip) -> tuple[Any, 
 
 
 def issue_request(queue_id: int, day: date, serial: int) -> str:
-    """The request id under which the n-th simulated citizen of a queue's day takes a ticket, in bulk and live alike."""
+    """The request id under which the n-th simulated citizen of a queue's day takes a ticket, in bulk and
+    live alike."""
     return f"sim-{queue_id}-{day:%y%m%d}-{serial}"
 
 

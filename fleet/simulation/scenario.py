@@ -1,6 +1,8 @@
-"""What a queue's day has to offer: hours, desks with lunch, and who comes when. Pure; drawn from (seed, queue, day) alone.
+"""What a queue's day has to offer: hours, desks with lunch, and who comes when. Pure; drawn from (seed,
+queue, day) alone.
 
-The bulk past, the played morning and the live day all start from `arrivals`, so that they agree person by person.
+The bulk past, the played morning and the live day all start from `arrivals`, so that they agree person by
+person.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from fleet.simulation.behaviour import Mix, Person, ServiceTime, arrival_times, 
 from fleet.simulation.truth import site_truth, stream
 
 OVERTIME_S = 75 * 60.0
-"""After the doors close, desks go on for the people inside, but not longer than this; then the rest are sent home."""
+"""After the doors close, desks go on for the people inside, but not longer than this; then the rest are sent
+home."""
 LUNCH_S = 30 * 60.0
 LATE_MINUTES = 12.0
 """Desks open up to so many minutes after the doors (the first always opens on time)."""
@@ -49,7 +52,8 @@ class LineFacts:
     recall_limit: int
     cool_down_s: int
     population: float
-    """People for whom this queue is the one to go to (a catchment, times the share of demand that goes here)."""
+    """People for whom this queue is the one to go to (a catchment, times the share of demand that goes
+    here)."""
     open_minute: int
     close_minute: int
     desks: tuple[DeskFacts, ...]
@@ -102,7 +106,8 @@ def arrivals(scenario: Scenario, seed: int) -> list[tuple[float, Person]]:
 def fixed_day(
     line: LineFacts, day: date, *, seed: int, calendar: Calendar, relieved: float = 0.0
 ) -> Scenario | None:
-    """A fixed center's day, or None when it is closed. `relieved` is the share of its people that visits draw away."""
+    """A fixed center's day, or None when it is closed. `relieved` is the share of its people that visits
+    draw away."""
     expected = expected_requests(line.population, day, calendar=calendar)
     if expected <= 0:
         return None
@@ -115,7 +120,8 @@ def fixed_day(
 
 
 def van_day(line: LineFacts, day: date, expected: float, *, seed: int, tilt: float = 0.6) -> Scenario:
-    """A visit's day with `expected` people; who knows of it comes early (tilt), and is patient: the next visit is far."""
+    """A visit's day with `expected` people; who knows of it comes early (tilt), and is patient: the next
+    visit is far."""
     return _scenario(line, day, line.open_minute, line.close_minute, expected, seed, tilt=tilt, patience=1.8)
 
 
@@ -146,7 +152,8 @@ def _scenario(
 
 
 def profile(total: float, closes_s: float, tilt: float) -> Rates:
-    """Spread `total` people over the day by the profile of the demand model, tilted towards the morning by `tilt`."""
+    """Spread `total` people over the day by the profile of the demand model, tilted towards the morning by
+    `tilt`."""
     step = closes_s / len(DAY_PROFILE)
     middle = (len(DAY_PROFILE) - 1) / 2
     weights = [w * (1 + tilt * (middle - i) / len(DAY_PROFILE)) for i, w in enumerate(DAY_PROFILE)]
@@ -156,7 +163,8 @@ def profile(total: float, closes_s: float, tilt: float) -> Rates:
 
 
 def _desk_days(desks: tuple[DeskFacts, ...], closes_s: float, draw: Random) -> list[DeskDay]:
-    """Lunch is taken in turn from the middle of the day on, so that a place with several desks never stands still."""
+    """Lunch is taken in turn from the middle of the day on, so that a place with several desks never stands
+    still."""
     found = []
     for place, desk in enumerate(desks):
         late, absent = draw.uniform(0, LATE_MINUTES * 60), draw.random() < ABSENT

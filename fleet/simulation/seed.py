@@ -1,4 +1,5 @@
-"""The seed of the simulated country, kept with the data: the live day goes on in the country whose past was loaded."""
+"""The seed of the simulated country, kept with the data: the live day goes on in the country whose past was
+loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Reads from the database what a simulation must know of the queues: plain facts, so that processes can share the work."""
+"""Reads from the database what a simulation must know of the queues: plain facts, so that processes can
+share the work."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class FixedLine:
 def fixed_lines(session: Session) -> list[FixedLine]:
     """Every queue of an active fixed center or complex that has desks and services, by queue id.
 
-    Where a site has several queues (one per agency) its people are shared out by the popularity of their services.
+    Where a site has several queues (one per agency) its people are shared out by the popularity of their
+    services.
     """
     rows = session.execute(
         select(Site, Queue)

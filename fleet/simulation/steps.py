@@ -1,7 +1,7 @@
 """What happens next to one ticket of the live day, and when. Pure.
 
-Everything follows from the ticket as it stands in the database and from the person's draws. A conductor that starts again
-in the middle of a day therefore goes on exactly as the one before it would have.
+Everything follows from the ticket as it stands in the database and from the person's draws. A conductor
+that starts again in the middle of a day therefore goes on exactly as the one before it would have.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from fleet.simulation.day import RECALL_AFTER_S
 
 @dataclass(slots=True)
 class Held:
-    """A live ticket as the conductor knows it. `missed`, `parked` and `redirected` say what happened to it before."""
+    """A live ticket as the conductor knows it. `missed`, `parked` and `redirected` say what happened to it
+    before."""
 
     ticket_id: int
     person: Person
@@ -51,7 +52,8 @@ class Held:
 
 
 def next_step(held: Held, *, cool_down_s: int, recall_limit: int) -> tuple[datetime, str] | None:
-    """(instant, action) of the ticket's next step that nobody else decides, or None: call next decides for who waits."""
+    """(instant, action) of the ticket's next step that nobody else decides, or None: call next decides for
+    who waits."""
     person = held.person
     if held.state == "waiting" and held.issued_at is not None:
         if held.missed or held.redirected or not held.simulated:

@@ -1,9 +1,10 @@
 """What really drives demand in the simulated country: known to the simulation alone. Pure, seeded.
 
-A forecast that could read this would be checked against itself, so nothing outside this package may import
-it (a test holds that) and nothing of it is stored. Everything follows from (seed, key, day): history and live day continue each other.
-Shapes and sizes: months differ by 40% at one center (Port Said, 2025), population alone errs by 40-60%,
-salaries are paid on the 24th, one-off campaigns bring days of double demand.
+A forecast that could read this would be checked against itself, so nothing outside this package may
+import it (a test holds that) and nothing of it is stored. Everything follows from (seed, key, day):
+history and live day continue each other. Shapes and sizes: months differ by 40% at one center (Port Said,
+2025), population alone errs by 40-60%, salaries are paid on the 24th, one-off campaigns bring days of
+double demand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The vans of the live day: from the depot to their stops and back, told by positions as a tracking device would."""
+"""The vans of the live day: from the depot to their stops and back, told by positions as a tracking device
+would."""
 
 from __future__ import annotations
 
@@ -108,7 +109,8 @@ STATES = {"depot": "depot", "home": "depot", "driving": "driving", "returning": 
 
 
 def load_vans(session: Session, day: date, seed: int) -> dict[int, Van]:
-    """The vans with visits on `day`, by center id, as the database has them now. Cancelled visits are not driven to."""
+    """The vans with visits on `day`, by center id, as the database has them now. Cancelled visits are not
+    driven to."""
     rows = session.execute(
         select(Visit, Site.lat, Site.lon, Center)
         .join(Site, Site.id == Visit.site_id)

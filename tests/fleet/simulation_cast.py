@@ -41,7 +41,8 @@ def writer(engine: Engine) -> Any:
 def make_country(
     session: Session, *, day: date = DAY, population: int = 260_000, visit: bool = True
 ) -> Country:
-    """Two fixed centers of different size with 3 and 2 desks, and a van that visits a village from 10:00 to 12:00."""
+    """Two fixed centers of different size with 3 and 2 desks, and a van that visits a village from 10:00 to
+    12:00."""
     catalogue.ensure_services(session)
     governorate = Governorate(
         iso="EG-XX", name_ar="محافظة", name_en="Test", capital_ar="عاصمة", capital_en="Capital", lat=30.0, lon=31.0,

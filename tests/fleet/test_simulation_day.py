@@ -152,7 +152,8 @@ def test_a_day_played_up_to_an_instant_is_the_beginning_of_the_whole_day(seed: i
 def test_the_live_day_expects_of_every_open_ticket_what_the_played_day_does_next(
     seed: int, minute: int
 ) -> None:
-    """`steps.next_step` (live) and `day.play` (bulk) are two tellings of one behaviour: same action, same second."""
+    """`steps.next_step` (live) and `day.play` (bulk) are two tellings of one behaviour: same action, same
+    second."""
     scenario = plain_scenario(rates=((0.0, 4 * HOUR, 25.0),), desks=3, closes_s=4 * HOUR)
     people = arrivals(scenario, seed)
     until = scenario.at(minute * 60.0)

@@ -176,7 +176,8 @@ def test_a_queues_days_do_not_depend_on_each_other(memory: Session) -> None:
 def test_the_nations_volume_is_the_published_one_and_some_centers_are_clearly_crowded(
     memory: Session,
 ) -> None:
-    """52.7 requests per 1,000 people a year over 248 days (Sharqia, 2025); 90% completed; long waits at some, not most."""
+    """52.7 requests per 1,000 people a year over 248 days (Sharqia, 2025); 90% completed; long waits at
+    some, not most."""
     network.build(memory, seed=1, now=datetime(2026, 11, 1, tzinfo=UTC))
     lines = sites.fixed_lines(memory)
     people = sum(fixed.line.population for fixed in lines)
@@ -202,7 +203,8 @@ def test_the_nations_volume_is_the_published_one_and_some_centers_are_clearly_cr
 
 
 def test_the_past_can_be_learned_from_sites_keep_their_level(memory: Session) -> None:
-    """A site that was busier than its population says stays so: else no forecast could do better than the prior."""
+    """A site that was busier than its population says stays so: else no forecast could do better than the
+    prior."""
     network.build(memory, seed=1, now=datetime(2026, 11, 1, tzinfo=UTC))
     calendar = default_calendar()
     ratios: list[tuple[float, float]] = []
