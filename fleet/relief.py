@@ -145,7 +145,7 @@ def closure(m: Floats, v: Floats, desks: Floats) -> tuple[Floats, Floats, Floats
     return np.clip(m - queue, 0.0, desks), queue, free
 
 
-class _Line:
+class Line:
     """The moving state of one station's lines, with Heun's step."""
 
     def __init__(self, desks: Floats, service_h: Floats, cs2: Floats, leave: Floats) -> None:
@@ -209,7 +209,7 @@ def waiting(station: Station) -> Waiting:
 
 
 def _waiting(station: Station) -> Waiting:
-    line = _Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
+    line = Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
     by_hour, long_share = np.zeros((station.size, 24)), np.zeros((station.size, 24))
     start, stop = _span(station.arrivals)
     end = min(24.0, stop + DRAIN_H)
@@ -243,8 +243,8 @@ def relieve(station: Station, van: Van) -> Relief:
 
 
 def _relieve(station: Station, van: Van) -> Relief:
-    fixed = _Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
-    mobile = _Line(van.desks, van.service_h, van.cs2, station.leave_rate)
+    fixed = Line(station.desks_at(0), station.service_h, station.cs2, station.leave_rate)
+    mobile = Line(van.desks, van.service_h, van.cs2, station.leave_rate)
     fixed_hours, van_hours, diverted = (np.zeros(station.size) for _ in range(3))
     start, stop = _span(station.arrivals)
     end = min(24.0, stop + DRAIN_H)
@@ -286,49 +286,3 @@ def erlang_c(load: float, desks: int) -> float:
     for k in range(1, desks + 1):
         blocked = load * blocked / (k + load * blocked)
     return blocked / (1 - load / desks * (1 - blocked))
-
-
-COME_RATE = 0.45
-"""Rate an hour at which those who mean to use a village visit come, while it stands there: half within 92
-minutes, five sixths within four hours. An announced visit is met early; most who want it are there before
-noon."""
-BUSY_SHARE = 0.85
-"""Share of its desk time a van can really serve in (set-up between citizens, breaks, prayer)."""
-
-
-def served(stock: Floats, desks: Floats, service_h: Floats, stay_h: Floats) -> Floats:
-    """Return the people a village visit serves: min(capacity x stay, N (1 - exp(-k stay))), capacity an
-    hour."""
-    capacity = BUSY_SHARE * desks / service_h
-    people: Floats = np.minimum(capacity * stay_h, stock * (1 - np.exp(-COME_RATE * stay_h)))
-    return people
-
-
-def village_wait(stock: Floats, desks: Floats, service_h: Floats, cs2: Floats, stay_h: Floats) -> Floats:
-    """Return the person-hours waited at the van of a village visit that meets an empty line.
-
-    Turns of an announced visit are taken by phone or at the door and spread over the stay, so people come
-    evenly; when more want to come than can be served, tickets end at what the stay can serve.
-    """
-    rate = served(stock, desks, service_h, stay_h) / np.maximum(stay_h, 1e-9)
-    line = _Line(desks, service_h, cs2, np.zeros_like(desks))
-    total = np.zeros_like(rate)
-    for i in range(round((float(stay_h.max(initial=0.0)) + 1.0) / STEP_H)):
-        total += line.step(np.where((i + 0.5) * STEP_H < stay_h, rate, 0.0), STEP_H)
-    return total
-
-
-REGROW_WEEKS = 8.0
-"""Mean number of weeks an errand is put off before the villager makes the trip to the fixed center after
-all: what a visit can find is what gathered meanwhile."""
-
-
-def stock_now(weekly: Floats, weeks_since: Floats, left_over: Floats) -> Floats:
-    """Return the errands waiting in a village: S' = weekly - S / REGROW_WEEKS since the last visit left
-    `left_over`.
-
-    Never visited is weeks_since = inf: weekly x REGROW_WEEKS.
-    """
-    fade = np.exp(-weeks_since / REGROW_WEEKS)
-    stock: Floats = weekly * REGROW_WEEKS * (1 - fade) + left_over * fade
-    return stock

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet import relief
+from fleet import relief, stock
 from fleet.relief import Station, Van
 
 
@@ -192,21 +192,21 @@ def test_sites_do_not_influence_each_other() -> None:
 
 
 @given(
-    stock=st.floats(0, 2000),
+    errands=st.floats(0, 2000),
     desks=st.integers(1, 6),
     stays=st.tuples(st.floats(0.5, 6), st.floats(0.5, 6), st.floats(0.5, 6)),
 )
 def test_a_longer_stay_serves_more_but_never_more_than_there_is(
-    stock: float, desks: int, stays: tuple[float, float, float]
+    errands: float, desks: int, stays: tuple[float, float, float]
 ) -> None:
     """Served people grow with the stay, ever more slowly, and stay under the stock and under the capacity."""
     a, b, c = (
-        float(relief.served(np.array([stock]), np.array([desks * 1.0]), np.array([0.2]), np.array([s]))[0])
+        float(stock.served(np.array([errands]), np.array([desks * 1.0]), np.array([0.2]), np.array([s]))[0])
         for s in (min(stays), sum(stays) / 3, max(stays))
     )
     assert 0 <= a <= b + 1e-9 <= c + 2e-9
-    assert c <= stock + 1e-9
-    assert c <= relief.BUSY_SHARE * desks / 0.2 * max(stays) + 1e-9
+    assert c <= errands + 1e-9
+    assert c <= stock.BUSY_SHARE * desks / 0.2 * max(stays) + 1e-9
     low, mid, high = min(stays), sum(stays) / 3, max(stays)
     if high - low > 0.1:  # concave: the middle lies on or above the chord
         assert b >= a + (c - a) * (mid - low) / (high - low) - 1e-6
@@ -215,20 +215,20 @@ def test_a_longer_stay_serves_more_but_never_more_than_there_is(
 def test_a_village_fills_again_after_a_visit() -> None:
     """Straight after a visit only the rest is there; it grows weekly; never visited is the full stock."""
     weekly, rest = np.array([10.0]), np.array([5.0])
-    stocks = [relief.stock_now(weekly, np.array([w]), rest)[0] for w in (0.0, 1.0, 4.0, np.inf)]
+    stocks = [stock.stock_now(weekly, np.array([w]), rest)[0] for w in (0.0, 1.0, 4.0, np.inf)]
     assert stocks[0] == 5.0
     assert stocks == sorted(stocks)
-    assert stocks[-1] == pytest.approx(10 * relief.REGROW_WEEKS)
+    assert stocks[-1] == pytest.approx(10 * stock.REGROW_WEEKS)
 
 
 def test_villagers_wait_at_a_small_van_more_than_at_a_large_one() -> None:
     """The same 120 errands met by two desks and by five: the large van's line is shorter, and neither is
     free."""
     one = np.ones(1)
-    small = relief.village_wait(one * 120, one * 2, one * 0.2, one * 0.5, one * 5)
-    large = relief.village_wait(one * 120, one * 5, one * 0.2, one * 0.5, one * 5)
+    small = stock.village_wait(one * 120, one * 2, one * 0.2, one * 0.5, one * 5)
+    large = stock.village_wait(one * 120, one * 5, one * 0.2, one * 0.5, one * 5)
     per_head = [
-        w[0] / relief.served(one * 120, one * d, one * 0.2, one * 5)[0] for w, d in ((small, 2), (large, 5))
+        w[0] / stock.served(one * 120, one * d, one * 0.2, one * 5)[0] for w, d in ((small, 2), (large, 5))
     ]
     assert per_head[0] > per_head[1] > 0
 
