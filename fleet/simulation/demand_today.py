@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet import demand, relief
+from fleet import demand
 from fleet.calendar import Calendar, local_minute
 from fleet.simulation import sites
 from fleet.simulation.behaviour import Mix
@@ -24,6 +24,10 @@ MOBILE_SHARE = 0.5
 """Share of a village's errands that a van can settle."""
 BESIDE_SHARE = 0.3
 """Share of a crowded center's people who go to the van in front of it while it stands there."""
+COME_RATE, PUT_OFF_WEEKS, BUSY_SHARE = 0.5, 7.5, 0.85
+"""How it really is in the simulated villages: the rate an hour at which those who want a visit come, for how
+many weeks errands are put off, and the share of its time a van's desk can serve. The planner's model has its
+own, slightly other figures: a model that knew these would be checked against itself."""
 FULL = 1.1
 """A village sends at most so many times what the van can serve: when the line is long enough, word goes
 round."""
@@ -69,7 +73,7 @@ def scenarios(session: Session, day: date, *, seed: int, calendar: Calendar) -> 
         truth = site_truth(seed, site.code).factor(day)
         if site.kind == "village":
             mean_h = Mix.of(services[queue.id]).mean_service_s / 3600
-            full = FULL * relief.BUSY_SHARE * len(desks[queue.id]) * stay_h / mean_h
+            full = FULL * BUSY_SHARE * len(desks[queue.id]) * stay_h / mean_h
             expected = min(full, village_people(site.population, day, stay_h) * truth)
         else:
             expected = plain[site.id] * beside[site.id]
@@ -89,8 +93,8 @@ def village_people(population: float, day: date, stay_h: float) -> float:
     """Expected people at a visit to a village not seen for long: the errands put off so far, and who of them
     comes."""
     weekly = population * demand.REQUESTS_PER_1000 / 1000 / 52 * MOBILE_SHARE
-    stock = weekly * demand.MONTH_FACTORS[day.month] * relief.REGROW_WEEKS
-    return stock * (1 - math.exp(-relief.COME_RATE * stay_h))
+    stock = weekly * demand.MONTH_FACTORS[day.month] * PUT_OFF_WEEKS
+    return stock * (1 - math.exp(-COME_RATE * stay_h))
 
 
 def visits_on(session: Session, day: date) -> list[tuple[Visit, Site, Center, Queue]]:
