@@ -229,11 +229,10 @@ class Generation:
                 if cost >= -gap and master.columns[i] not in known
             )
             columns = list(dict.fromkeys(self.best)) + [master.columns[i] for _, i in ranked[:MOST_COLUMNS]]
-            seconds = None if clock.seconds is None else clock.left
             if self.log:
                 self.log(f"{clock.elapsed:6.2f} integer: {len(columns)} columns, gap {gap:.0f}")
-            nodes = 100 if seconds is None else None
-            chosen = choose(self.fleet, master.rows, columns, self.best, clock, seconds=seconds, nodes=nodes)
+            nodes = 100 if clock.seconds is None else None
+            chosen = choose(self.fleet, master.rows, columns, self.best, clock, nodes=nodes)
             if chosen is not None:
                 ledger = pack(self.fleet, chosen[0])
                 fill(ledger, clock)

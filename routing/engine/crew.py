@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 
 from routing.engine.clock import Clock
@@ -30,6 +32,11 @@ class Order:
     floor: float
     want: int
     cap: int | None
+
+
+def _past(moment: float) -> bool:
+    """Say whether `moment` on the monotonic clock, which forked processes share, is over."""
+    return time.monotonic() > moment
 
 
 class Crew:
@@ -75,14 +82,15 @@ class Crew:
                 order, until = pipe.recv()
                 done = {}
                 for g in range(share, len(self.fleet.gaps), of):
-                    if time.monotonic() > until:
+                    try:
+                        done[g] = self._price(g, order, partial(_past, until))
+                    except TimeoutError:
                         break
-                    done[g] = self._price(g, order)
                 pipe.send(done)
             except (EOFError, OSError):
                 return
 
-    def _price(self, g: int, order: Order) -> Priced:
+    def _price(self, g: int, order: Order, halt: Callable[[], bool]) -> Priced:
         gap = self.fleet.gaps[g]
         toll = float(order.toll[gap.rule]) if gap.rule >= 0 else 0.0
         return price(
@@ -94,6 +102,7 @@ class Crew:
             want=order.want + len(gap.members),
             cap=order.cap,
             toll=toll,
+            halt=halt,
         )
 
     def price_all(self, order: Order) -> list[Priced] | None:
@@ -106,7 +115,10 @@ class Crew:
             for g in range(0, len(self.fleet.gaps), len(self._pipes) + 1):
                 if self.clock.over():
                     break
-                done[g] = self._price(g, order)
+                try:
+                    done[g] = self._price(g, order, self.clock.over)
+                except TimeoutError:
+                    break
             for pipe in self._pipes:
                 while not pipe.poll(0.05):
                     if self.clock.stopped or self.clock.left < -0.2:

@@ -20,10 +20,9 @@ def choose(
     start: Sequence[Column],
     clock: Clock,
     *,
-    seconds: float | None,
     nodes: int | None = None,
 ) -> tuple[list[Column], bool] | None:
-    """Return the best plan found within `seconds` (or `nodes`), and whether it is proven best of these
+    """Return the best plan found in the time that is left (or `nodes`), and whether it is proven best of these
     columns.
 
     None when no plan was found. `start` is a plan to begin from; its columns must be among `columns`. The
@@ -55,6 +54,7 @@ def choose(
         for row, weight in rows.of(column).items():
             other[row].set_coefficient(variable, weight)
         hint.variable_values[variable] = float(used.get(column, 0))
+    seconds = None if clock.seconds is None else clock.left
     parameters = mathopt.SolveParameters(
         time_limit=None if seconds is None else timedelta(seconds=max(0.1, seconds)),
         node_limit=nodes,

@@ -8,6 +8,7 @@ None the result is exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +55,11 @@ def price(
     want: int = 10,
     cap: int | None = None,
     toll: float = 0.0,
+    halt: Callable[[], bool] | None = None,
 ) -> Priced:
     """Return the best columns of gap `number` whose reduced cost exceeds `floor`.
+
+    Raises TimeoutError as soon as `halt` says so.
 
     `prices` [sites]: what a visit on the gap's day costs; `toll`: price of a minute driven; `cap`: look at
     that many promising sites only.
@@ -72,6 +76,7 @@ def price(
     if not len(act):
         return Priced([], floor)
     board = _Board(fleet, gap, act, prize[act], cost_in[act], cost_out[act], toll)
+    board.halt = halt
     found = board.search(base, floor, want)
     if not found:
         return Priced([], floor)
@@ -164,6 +169,7 @@ class _Board:
             here = np.where(self.stay == stay, prize, NEVER).max(axis=1)
             self.tops.append(np.maximum(self.tops[-1], here))
         self.cut = False
+        self.halt: Callable[[], bool] | None = None
         self._hopes: dict[tuple[int, int], Floats] = {}
         self.earliest = self._bucket(np.arange(len(act)), leave)
 
@@ -270,6 +276,8 @@ class _Board:
                 some = alive[bucket == b]
                 onward = self.tops[b] + after
                 for begin in range(0, len(some), rows):
+                    if self.halt is not None and self.halt():
+                        raise TimeoutError
                     self._grow(labels, some[begin : begin + rows], onward, after, floor, parts)
         if not parts:
             return _Labels(
