@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from queueing import counter
+from queueing import counter, desks
 from queueing.counter import Done
-from queueing.engine import transaction
+from queueing.engine import begin_write, transaction
 from queueing.errors import QueueingError
 from queueing.rebuild import check
 from queueing.store import Desk, Outbox, Queue, Ticket, TicketEvent
@@ -190,6 +190,37 @@ def test_transfers_in_both_directions_at_once_do_not_deadlock(sessions: Sessions
         answers = at_once([send(a, other.queue), send(b, place.queue)])
         assert all(isinstance(answer, Done) and answer.went_on for answer in answers)
     sound(sessions)
+
+
+def test_what_a_session_has_loaded_before_is_read_anew_within_the_turn(sessions: Sessions) -> None:
+    """A session that still holds the ticket as waiting cannot let it leave after another desk has called
+    it."""
+    place, ticket = set_up(sessions, lambda place: place.issue())
+    with sessions() as session:
+        begin_write(session)
+        mine = session.get_one(Ticket, ticket.id)
+        session.commit()
+        caller(sessions, place.desks[0], "other")()
+        begin_write(session)
+        assert mine.state == "waiting", "the stale object this test needs"
+        with pytest.raises(QueueingError) as caught:
+            counter.leave(session, mine, request_id="mine", actor="citizen", now=MORNING)
+        assert caught.value.code == "already_called"
+
+
+def test_a_desk_loaded_as_open_cannot_call_once_it_was_closed(sessions: Sessions) -> None:
+    """The desk is read anew within the turn, too."""
+    place, _ = set_up(sessions, lambda place: place.issue())
+    with sessions() as session:
+        begin_write(session)
+        desk = session.get_one(Desk, place.desks[1].id)
+        session.commit()
+        transaction(sessions, lambda s: desks.close_desk(s, place.desks[1], actor="x", now=MORNING))
+        begin_write(session)
+        assert desk.state == "open", "the stale object this test needs"
+        with pytest.raises(QueueingError) as caught:
+            counter.call_next(session, desk, request_id="closed", actor="x", now=MORNING)
+        assert caught.value.code == "desk_closed"
 
 
 def test_one_request_id_at_two_queues_at_once_is_one_ticket(sessions: Sessions) -> None:
