@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, g, request
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -119,8 +119,7 @@ def _templates(app: Flask) -> None:
         return {"now": clock.now(), "demo": app.extensions["settings"].demo}
 
     @app.before_request
-    def permanent() -> None:
-        session.permanent = True
+    def speak() -> None:
         g.language = request.environ.get("product.language", "ar")
 
 

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select
@@ -193,6 +193,7 @@ def login() -> Any:
         if check_password(account, request.form.get("password", "")):
             assert account is not None
             throttle.succeeded(key)
+            session.permanent = True
             login_user(account)
             return redirect(target or url_for(HOME[account.role]))
         throttle.failed(key)
