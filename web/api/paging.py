@@ -46,6 +46,6 @@ def answer(items: list[dict[str, Any]], next_cursor: str | None) -> ResponseRetu
     """A page: {items, next} with a Link header to the next one."""
     response = jsonify(items=items, next=next_cursor)
     if next_cursor is not None:
-        args = {**request.args.to_dict(), "cursor": next_cursor}
+        args: dict[str, Any] = {**request.args.to_dict(), "cursor": next_cursor}
         response.headers["Link"] = f'<{url_for(request.endpoint or "", **args)}>; rel="next"'
     return response

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 from geopy.distance import great_circle
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from fleet.errors import Invalid
@@ -181,6 +181,7 @@ def list_visits(
         if not found:
             return paging.answer([], None)
         near = (found[0].lat, found[0].lon)
+    rows: list[tuple[Visit, float | None]]
     if near is not None:
         page = visits_near(
             read(),
@@ -324,7 +325,7 @@ def _named(q: str | None) -> list[ColumnElement[bool]]:
 
 
 def _page(
-    chosen: Select[Any], id_column: Any, near: LatLon | None, cursor: list[Any] | None, limit: int
+    chosen: Any, id_column: Any, near: LatLon | None, cursor: list[Any] | None, limit: int
 ) -> tuple[list[int], str | None, Callable[[int], dict[str, float]]]:
     """Ids of one page of rows (id, lat, lon): by id, or by distance when `near` is given; and its distances."""
     paging.fits(cursor, *((int,) if near is None else (float, int)))

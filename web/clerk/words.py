@@ -24,18 +24,19 @@ from web.i18n import minutes_text
 @blueprint.app_template_filter("priority_words")
 def priority_words(number: int) -> str:
     """A priority class in words; empty for the ordinary."""
-    return {
+    words: dict[int, str] = {
         PRIORITY: _("Priority: 65 or older, pregnant, or with an infant"),
         HIGH: _("Priority: disability"),
         HIGHEST: _("Urgent: decided by staff"),
         APPOINTMENT: _("Appointment"),
-    }.get(number, "")
+    }
+    return words.get(number, "")
 
 
 @blueprint.app_template_filter("act_words")
 def act_words(action: str) -> str:
     """An event of a ticket, as a word for a list."""
-    return {
+    words: dict[str, str] = {
         "issue": _("ticket given out"),
         "book": _("appointment booked"),
         "arrive": _("arrived for the appointment"),
@@ -54,13 +55,14 @@ def act_words(action: str) -> str:
         "cancel": _("cancelled"),
         "undo": _("last step taken back"),
         "close": _("closed at the end of the day"),
-    }.get(action, action)
+    }
+    return words.get(action, action)
 
 
 @blueprint.app_template_filter("state_words")
 def state_words(state: str) -> str:
     """A ticket's, queue's or desk's state."""
-    return {
+    words: dict[str, str] = {
         "booked": _("booked"),
         "waiting": _("waiting"),
         "called": _("called"),
@@ -75,7 +77,8 @@ def state_words(state: str) -> str:
         "paused": _("paused"),
         "closed": _("closed"),
         "announced": _("announced"),
-    }.get(state, state)
+    }
+    return words.get(state, state)
 
 
 @blueprint.app_template_filter("seconds_words")
@@ -87,8 +90,10 @@ def seconds_words(seconds: float) -> str:
 def wait(made: WaitRange) -> str:
     """A promised wait: `About 5 to 12 minutes.`"""
     low, high = (made.low_s or 0) // 60, -(-(made.high_s or 0) // 60)
-    return ngettext(
-        "The wait is %(low)s to %(num)s minute.", "The wait is %(low)s to %(num)s minutes.", high, low=low
+    return str(
+        ngettext(
+            "The wait is %(low)s to %(num)s minute.", "The wait is %(low)s to %(num)s minutes.", high, low=low
+        )
     )
 
 
