@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, render_template, request
@@ -79,8 +79,3 @@ def figures(plan: Plan | None) -> dict[str, Any] | None:
         "quality": words.quality(plan.objective, plan.bound),
         "revision": plan.revision,
     }
-
-
-def week_label(week: date) -> tuple[date, date]:
-    """First and last day of a week."""
-    return week, week + timedelta(days=6)
