@@ -24,6 +24,7 @@ from fleet.calendar import is_working_day, local_instant, week_of
 from fleet.planner import publish
 from fleet.simulation.clock import DemoClock
 from fleet.store import ForecastHour, Plan, Setting, Site, SiteQueue
+from queueing.pace import learn
 from queueing.store import Desk, Queue
 from web import clock
 from web.accounts import Account, add_account, check_password, new_token, set_password
@@ -134,6 +135,7 @@ def _history(run: Preparation, first_day: date) -> None:
         detailed_weeks=DETAILED_WEEKS,
         progress=lambda words: run.step(f"  {words}"),
     )
+    write(lambda session: learn(session, list(session.scalars(sa.select(Queue.id))), before=week_of(first_day)))
     _mark(history=True)
 
 

@@ -1,11 +1,7 @@
-"""Every screen in both languages and at three widths: it opens, mirrors, fits, and breaks no rule of accessibility.
-
-With PICTURES=<folder> in the environment the screens are also saved there; `docs/pictures` was made so.
-"""
+"""Every screen in both languages and at three widths: it opens, mirrors, fits, and breaks no rule of accessibility."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +15,6 @@ from web.accounts import new_token
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (320, 768, 1366)
-PICTURES = os.environ.get("PICTURES")
 SCREENS: tuple[tuple[str, str, str | None], ...] = (
     ("home", "/", None),
     ("results", "/?near=24.09,32.90", None),
@@ -86,8 +81,6 @@ def test_screen(
         page.set_viewport_size({"width": width, "height": 768 if width > 500 else 640})
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"scrolls sideways at {width} px: {wide} px"
-        if PICTURES:
-            page.screenshot(path=f"{PICTURES}/{name}-{language}-{width}.png")
         if AXE.exists() and width != WIDTHS[1]:
             if not page.evaluate("'axe' in window"):
                 page.evaluate(AXE.read_text(encoding="utf-8"))
