@@ -92,12 +92,19 @@ def typo_fit(typed: str, key: str) -> bool:
         if edits(typed, name, allowed) <= allowed:
             return True
         words = name.split(" ")
-        if len(words) > 1 and " " not in typed and any(edits(typed, w, allowed) <= allowed for w in words if len(w) > 3):
+        long_words = [w for w in words if len(w) > 3]
+        if (
+            len(words) > 1
+            and " " not in typed
+            and any(edits(typed, w, allowed) <= allowed for w in long_words)
+        ):
             return True
     return False
 
 
-_KIND_WORDS = re.compile(r"^(?:(?:مركز ومدينة|مدينة ومركز|مركز|قسم|مدينة|حي)\s+(?:(?:أول|ثان|ثالث|رابع)\s+)?)")
+_KIND_WORDS = re.compile(
+    r"^(?:(?:مركز ومدينة|مدينة ومركز|مركز|قسم|مدينة|حي)\s+(?:(?:أول|ثان|ثالث|رابع)\s+)?)"
+)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -120,7 +127,17 @@ def _all_areas(session: Session, governorate_id: int | None, kinds: Sequence[str
         for g in session.scalars(select(Governorate)):
             if governorate_id in (None, g.id):
                 yield Place(
-                    "governorate", g.id, g.name_ar, g.name_en, g.id, g.name_ar, g.name_en, g.lat, g.lon, g.population, 0
+                    "governorate",
+                    g.id,
+                    g.name_ar,
+                    g.name_en,
+                    g.id,
+                    g.name_ar,
+                    g.name_en,
+                    g.lat,
+                    g.lon,
+                    g.population,
+                    0,
                 )
     if "unit" in kinds:
         query = select(LocalUnit, Governorate).join(Governorate, Governorate.id == LocalUnit.governorate_id)
@@ -157,7 +174,11 @@ def _misspelt(session: Session, typed: str, governorate_id: int | None, kinds: S
 
 
 def _site_rows(
-    session: Session, condition: object, governorate_id: int | None, kinds: Sequence[str], most: int = MOST_ROWS
+    session: Session,
+    condition: object,
+    governorate_id: int | None,
+    kinds: Sequence[str],
+    most: int = MOST_ROWS,
 ) -> list[tuple[Place, str]]:
     wanted = [kind for kind in kinds if kind not in ("governorate", "unit")]
     if not wanted:

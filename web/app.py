@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, g, request
+from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -49,6 +50,8 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
         MAX_CONTENT_LENGTH=1_000_000,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=30),
         JSON_SORT_KEYS=False,
+        COMPRESS_ALGORITHM=["gzip"],
+        COMPRESS_LEVEL=5,
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
@@ -56,6 +59,7 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)
+    Compress(app)
     with app.app_context():
         engine = db.engine
     relay = live.Relay(engine, live.socketio)

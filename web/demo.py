@@ -68,7 +68,8 @@ class _Eve:
 def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
     """Bring the demonstration up: schema, network, history, forecast, published week, accounts, a day under way.
 
-    `seconds` is the solving time of the week, `seed` draws everything that is drawn. Steps done before are not repeated.
+    `seconds` is the solving time of the week, `seed` draws everything that is drawn. Steps that were done before
+    are not repeated.
     """
     run = Preparation(app, seconds, seed, say, time.monotonic())
     run.step("database ...")
@@ -135,7 +136,9 @@ def _history(run: Preparation, first_day: date) -> None:
         detailed_weeks=DETAILED_WEEKS,
         progress=lambda words: run.step(f"  {words}"),
     )
-    write(lambda session: learn(session, list(session.scalars(sa.select(Queue.id))), before=week_of(first_day)))
+    write(
+        lambda session: learn(session, list(session.scalars(sa.select(Queue.id))), before=week_of(first_day))
+    )
     _mark(history=True)
 
 
@@ -159,7 +162,9 @@ def _week(run: Preparation, first_day: date) -> None:
         f"  {made.hours_saved or 0:,.0f} person-hours saved in the week; the biggest towns in turn would save "
         f"{made.baseline_hours or 0:,.0f}"
     )
-    report = write(lambda session: publish(session, session.get_one(Plan, plan_id), actor="demonstration", now=before))
+    report = write(
+        lambda session: publish(session, session.get_one(Plan, plan_id), actor="demonstration", now=before)
+    )
     run.step(f"published: {len(report.created)} visits, each with its queue")
     _mark(plan=plan_id)
 
@@ -247,7 +252,7 @@ def _accounts(run: Preparation) -> None:
 
 
 def _site_for_clerk() -> Site:
-    """A lively place to try the clerk's screen: the fixed center with the heaviest forecast per desk, three desks or more."""
+    """A lively place to try the clerk's screen: a fixed center with three desks or more and the heaviest forecast."""
     marks = _marks()
     if "site" in marks:
         return read().get_one(Site, int(str(marks["site"])))

@@ -90,7 +90,7 @@ def words_for(code: str, fallback: str) -> str:
         "ticket_not_found": _("We do not know this ticket."),
         "queue_not_found": _("We do not know this queue."),
     }
-    return texts.get(code, fallback)
+    return str(texts.get(code, fallback))
 
 
 def page(status: int, code: str, words: str) -> tuple[str, int]:

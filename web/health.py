@@ -41,14 +41,12 @@ def metrics() -> Response:
         Gauge(name, words, registry=registry).set(value)
 
     session = read()
-    states: dict[str, int] = {
-        state: count
-        for state, count in session.execute(
-            sa.select(Ticket.state, sa.func.count())
-            .where(Ticket.state.in_(("booked", "waiting", "called", "serving", "parked", "missed")))
-            .group_by(Ticket.state)
-        )
-    }
+    rows = session.execute(
+        sa.select(Ticket.state, sa.func.count())
+        .where(Ticket.state.in_(("booked", "waiting", "called", "serving", "parked", "missed")))
+        .group_by(Ticket.state)
+    )
+    states = {row[0]: row[1] for row in rows}
     by_state = Gauge("tickets_live", "tickets that are not finished, by state", ["state"], registry=registry)
     for state in ("booked", "waiting", "called", "serving", "parked", "missed"):
         by_state.labels(state).set(states.get(state, 0))

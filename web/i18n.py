@@ -56,7 +56,7 @@ def load_catalogue(language: str) -> support.Translations:
         compiled.seek(0)
         part = support.Translations(compiled, domain="messages")
         # The first merge must bring the plural rule along, not only the texts.
-        merged = part if not merged._catalog else merged.merge(part)  # type: ignore[attr-defined]
+        merged = part if not merged._catalog else merged.merge(part)
     return merged
 
 
@@ -73,13 +73,13 @@ def language() -> str:
     """Language of the page: `ar` or `en`."""
     if has_request_context():
         forced = getattr(g, "language", None)
-        return forced or request.environ.get("product.language", "ar")
+        return str(forced or request.environ.get("product.language", "ar"))
     return "ar"
 
 
 def direction() -> str:
     """Writing direction of the page, for `dir`."""
-    return Locale.parse(LANGUAGES[language()]).text_direction
+    return str(Locale.parse(LANGUAGES[language()]).text_direction)
 
 
 def named(thing: Any, field: str = "name") -> str:
@@ -130,15 +130,15 @@ def short_date(day: date) -> str:
 
 def weekday(day: date) -> str:
     """Name of the weekday in the page's language."""
-    return dates.format_date(day, "EEEE", locale=LANGUAGES[language()])
+    return str(dates.format_date(day, "EEEE", locale=LANGUAGES[language()]))
 
 
 def relative_day(day: date, today: date) -> str:
     """Today, Tomorrow, else the long date."""
     if day == today:
-        return gettext("Today")
+        return str(gettext("Today"))
     if day == today + timedelta(days=1):
-        return gettext("Tomorrow")
+        return str(gettext("Tomorrow"))
     return long_date(day)
 
 
@@ -147,15 +147,15 @@ def minutes_text(minutes: float) -> str:
     whole = max(0, round(minutes))
     if whole >= 120:
         hours = round(whole / 60)
-        return ngettext("%(num)s hour", "%(num)s hours", hours)
-    return ngettext("%(num)s minute", "%(num)s minutes", whole)
+        return str(ngettext("%(num)s hour", "%(num)s hours", hours))
+    return str(ngettext("%(num)s minute", "%(num)s minutes", whole))
 
 
 def distance_text(km: float) -> str:
     """A distance for people: metres below one kilometre."""
     if km < 1:
-        return gettext("%(m)s m", m=max(50, round(km * 20) * 50))
-    return gettext("%(km)s km", km=f"{km:.1f}" if km < 10 else f"{km:.0f}")
+        return str(gettext("%(m)s m", m=max(50, round(km * 20) * 50)))
+    return str(gettext("%(km)s km", km=f"{km:.1f}" if km < 10 else f"{km:.0f}"))
 
 
 def other_language_url() -> str:

@@ -25,7 +25,7 @@ from fleet.days import run_day_transitions
 from fleet.store import Setting
 from fleet.tracking import mark_silent
 from queueing.desks import close_forgotten
-from web import clock, live
+from web import clock, live, solving
 from web.db import read, write
 from web.leader import Leadership, leadership
 
@@ -99,6 +99,13 @@ def weekly_draft(now: datetime) -> object:
     return draft_next_week(now)
 
 
+def demo_publish(now: datetime) -> object:
+    """In the demonstration, publish next week's draft where no planner has."""
+    from web.nightly import publish_next_week
+
+    return publish_next_week(now)
+
+
 JOBS: tuple[Job, ...] = (
     Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
     Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
@@ -116,6 +123,24 @@ JOBS: tuple[Job, ...] = (
 )
 
 
+DEMO_JOBS = (
+    *JOBS,
+    Job(
+        "demo_publish",
+        "publish next week's draft (demonstration)",
+        cron(day_of_week="fri", hour=12),
+        demo_publish,
+        child=True,
+    ),
+)
+"""The demonstration goes on from week to week also while nobody looks; an installation never publishes by itself."""
+
+
+def jobs_of(app: Flask) -> tuple[Job, ...]:
+    """The table that holds for this installation."""
+    return DEMO_JOBS if app.extensions["settings"].demo_speed else JOBS
+
+
 def next_run(job: Job, last: datetime) -> datetime | None:
     """When `job` is due after its last run at `last`."""
     return job.trigger.get_next_fire_time(None, last + timedelta(microseconds=1))  # type: ignore[no-any-return]
@@ -131,13 +156,14 @@ def due(jobs: tuple[Job, ...], last_runs: dict[str, datetime], now: datetime) ->
     return chosen
 
 
-def last_runs(now: datetime) -> dict[str, datetime]:
-    """Last run of every job, from the settings; a job never run counts from `now`."""
+def last_runs(jobs: tuple[Job, ...], now: datetime) -> dict[str, datetime]:
+    """Last run of each of `jobs`, from the settings; a job never run counts from `now`."""
     stored = read().get(Setting, "jobs", populate_existing=True)
     value = stored.value if stored else {}
     # A last run later than now was noted before somebody set the clock back: it must not hold the job up.
     return {
-        job.name: min(now, datetime.fromisoformat(value[job.name])) if job.name in value else now for job in JOBS
+        job.name: min(now, datetime.fromisoformat(value[job.name])) if job.name in value else now
+        for job in jobs
     }
 
 
@@ -154,9 +180,9 @@ def remember(runs: dict[str, datetime]) -> None:
 class Scheduler:
     """Beats once a second and runs what is due, in the leader only."""
 
-    def __init__(self, app: Flask, lock: Leadership, jobs: tuple[Job, ...] = JOBS) -> None:
+    def __init__(self, app: Flask, lock: Leadership, jobs: tuple[Job, ...] | None = None) -> None:
         self.app = app
-        self.jobs = jobs
+        self.jobs = jobs_of(app) if jobs is None else jobs
         self._lock = lock
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._runs: dict[str, datetime] | None = None
@@ -195,8 +221,9 @@ class Scheduler:
 
     def _round(self, now: datetime) -> list[str]:
         if self._runs is None:
-            self._runs = last_runs(now)
+            self._runs = last_runs(self.jobs, now)
             remember(self._runs)
+            solving.fail_orphans()
         started = []
         for job in due(self.jobs, self._runs, now):
             if job.child and (child := self._children.get(job.name)) is not None and child.poll() is None:

@@ -1,7 +1,8 @@
 """Live screens over Socket.IO, namespace /live: rooms, the relay of committed changes, resync.
 
-A screen sends `watch` {queue | center | plan} and gets `state` at once, then `changed` {queue, seq, part, ...} after each
-commit. `seq` rises by one per topic; a client that misses one sends `resync` {queue, after}. Nothing else in the product emits.
+A screen sends `watch` {queue | center | plan} and gets `state` at once, then `changed` {queue, seq, part, ...}
+after each commit. `seq` rises by one per topic; a client that misses one sends `resync` {queue, after}. Nothing else
+in the product emits.
 
 The relay reads the outbox table, so that changes committed by other processes (the simulated day, the command line)
 reach the screens just as those of this process do.
@@ -18,10 +19,10 @@ import sqlalchemy as sa
 from flask import Flask
 from flask_login import current_user
 from flask_socketio import Namespace, SocketIO, emit, join_room, leave_room
-from queueing.status import public_status
 from sqlalchemy.orm import Session
 
 from fleet.store import Center, Plan
+from queueing.status import public_status
 from queueing.store import Outbox, Queue
 from web import clock
 from web.db import read
@@ -173,9 +174,11 @@ def topic_state(session: Session, topic: str) -> dict[str, Any] | None:
     if kind == "queue":
         queue = session.get(Queue, number, populate_existing=True)
         return {"queue": number, **queue_state(session, queue)} if queue else None
-    thing: Center | Plan | None = session.get(
-        Center if kind == "center" else Plan, number, populate_existing=True
-    )  # type: ignore[arg-type]
+    thing: Center | Plan | None
+    if kind == "center":
+        thing = session.get(Center, number, populate_existing=True)
+    else:
+        thing = session.get(Plan, number, populate_existing=True)
     if thing is None:
         return None
     extra = (
@@ -200,9 +203,8 @@ def queue_state(session: Session, queue: Queue) -> dict[str, Any]:
 
 def prune(session: Session, *, now: Any, keep_hours: int = 2) -> int:
     """Delete outbox rows that no reconnecting screen will ask for; returns how many."""
-    return session.execute(
-        sa.delete(Outbox).where(Outbox.created_at < now - timedelta(hours=keep_hours))
-    ).rowcount  # type: ignore[attr-defined,no-any-return]
+    gone = session.execute(sa.delete(Outbox).where(Outbox.created_at < now - timedelta(hours=keep_hours)))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def init_app(app: Flask) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from fleet.calendar import local_day, week_of
 from fleet.forecast import make_forecast
+from fleet.planner import publish
 from fleet.store import Plan
 from fleet.value import visit_values
 from queueing.measure import measure_day
@@ -21,14 +22,16 @@ CHUNK = 40
 
 def measure_today(now: datetime) -> int:
     """Bring today's QueueHour rows up to date; returns how many queues were measured."""
-    return _measure(local_day(now), now)
+    return _measure(local_day(now), now, learn=False)
 
 
-def _measure(day: date, now: datetime) -> int:
-    ids = list(read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id)))
+def _measure(day: date, now: datetime, *, learn: bool) -> int:
+    ids = list(
+        read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id))
+    )
     for start in range(0, len(ids), CHUNK):
         some = ids[start : start + CHUNK]
-        write(lambda session, some=some: measure_day(session, some, day, now=now))  # type: ignore[misc]
+        write(lambda session, some=some: measure_day(session, some, day, now=now, learn=learn))  # type: ignore[misc]
     return len(ids)
 
 
@@ -42,7 +45,7 @@ def forecast_week(week: date, now: datetime) -> str:
 def make_forecasts(now: datetime) -> str:
     """Nightly: finish yesterday's measures, then forecast this week and the next."""
     today = local_day(now)
-    _measure(today - timedelta(days=1), now)
+    _measure(today - timedelta(days=1), now, learn=True)
     this_week = week_of(today)
     return "; ".join(forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7)))
 
@@ -62,3 +65,17 @@ def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
     solve_now(plan_id)
     made = read().get(Plan, plan_id, populate_existing=True)
     return f"plan {plan_id} for the week of {week}: {made.status if made else 'gone'}"
+
+
+def publish_next_week(now: datetime) -> str:
+    """In the demonstration alone, where no planner may be looking: publish the coming week's newest draft."""
+    week = week_of(local_day(now) + timedelta(days=1))
+    if read().scalar(sa.select(Plan.id).where(Plan.week == week, Plan.status == "published")) is not None:
+        return f"the week of {week} is published already"
+    draft = read().scalar(
+        sa.select(Plan.id).where(Plan.week == week, Plan.status == "draft").order_by(Plan.id.desc()).limit(1)
+    )
+    if draft is None:
+        return f"the week of {week} has no draft"
+    write(lambda session: publish(session, session.get_one(Plan, draft), actor="demonstration", now=now))
+    return f"plan {draft} published for the week of {week}"

@@ -1,7 +1,7 @@
 """How gunicorn serves the product: `gunicorn -c python:web.serve wsgi:app`.
 
-Embedded default: one process, threads, SQLite. With PostgreSQL and Redis: WORKERS processes, each its own Socket.IO server,
-held together by Redis (websocket only, so no sticky sessions are needed).
+Embedded default: one process, threads, SQLite. With PostgreSQL and Redis: WORKERS processes, each its own Socket.IO
+server, held together by Redis (websocket only, so no sticky sessions are needed).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def run(app: Flask) -> None:
         conductor.tick(now)
         # A night is leapt over only after everything due before it has been played.
         anchor = DemoClock(real, leap(now, works) or now, settings.demo_speed)
-        writer(lambda session, anchor=anchor: store(session, clock.KEY, anchor.to_dict()))  # type: ignore[misc]
+        writer(lambda session, anchor=anchor: store(session, clock.KEY, anchor.to_dict()))
         time.sleep(max(0.02, TICK_S - (time.monotonic() - started)))
 
 

@@ -66,7 +66,7 @@ def main(password: str, kiosk_url: str, board_url: str, folder: Path, everything
             if queue:
                 phone.goto(f"{root}/queues/{queue.group(1)}/take")
                 shoot(phone, "take")
-                phone.locator("input[type=radio]").first.check()
+                phone.locator("main select").first.select_option(index=1)
                 phone.locator("main form button").last.click()
                 phone.wait_for_load_state()
                 shoot(phone, "ticket")

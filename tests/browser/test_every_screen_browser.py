@@ -15,6 +15,8 @@ from web.accounts import new_token
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (320, 768, 1366)
+RUN_AXE = """axe.run(document).then(found =>
+  found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).join(' | ')))"""
 SCREENS: tuple[tuple[str, str, str | None], ...] = (
     ("home", "/", None),
     ("results", "/?near=24.09,32.90", None),
@@ -84,7 +86,5 @@ def test_screen(
         if AXE.exists() and width != WIDTHS[1]:
             if not page.evaluate("'axe' in window"):
                 page.evaluate(AXE.read_text(encoding="utf-8"))
-            faults = page.evaluate(
-                "axe.run(document).then(found => found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).join(' | ')))"
-            )
+            faults = page.evaluate(RUN_AXE)
             assert faults == [], f"at {width} px"

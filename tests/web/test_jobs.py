@@ -52,7 +52,7 @@ def test_a_job_in_the_hour_that_does_not_exist_still_runs_once() -> None:
 
 
 def test_a_job_in_the_hour_that_comes_twice_runs_once_a_day() -> None:
-    """23:50 happens twice on 29 October 2026: the closing of forgotten tickets has one run that night and one the next."""
+    """23:50 happens twice on 29 October 2026: forgotten tickets are closed that night and the next."""
     closing = job(hour=23, minute=50)
     runs = []
     last = cairo(2026, 10, 28, 23, 50)
@@ -99,13 +99,11 @@ def two_schedulers(app: Flask, tmp_path: Path) -> tuple[Scheduler, Scheduler, li
 
 
 def test_of_two_schedulers_one_runs_each_job(
-    monkeypatch: pytest.MonkeyPatch,
     two_schedulers: tuple[Scheduler, Scheduler, list[datetime]],
     clock: StillClock,
 ) -> None:
     """Both beat every second for three minutes: the job runs three times, not six; then the other takes over."""
     first, second, ran = two_schedulers
-    monkeypatch.setattr(jobs, "JOBS", first.jobs)
     first.beat()
     second.beat()
     for _second in range(180):
@@ -139,7 +137,13 @@ def test_a_failing_job_does_not_stop_the_others(app: Flask, tmp_path: Path, cloc
 
 def test_every_job_of_the_table_has_a_next_run() -> None:
     """The table is well formed: names are unique and each trigger fires."""
-    names = [job.name for job in jobs.JOBS]
+    names = [job.name for job in jobs.DEMO_JOBS]
     assert len(names) == len(set(names))
-    for entry in jobs.JOBS:
+    for entry in jobs.DEMO_JOBS:
         assert next_run(entry, datetime(2026, 11, 22, tzinfo=UTC)) is not None
+
+
+def test_only_the_demonstration_publishes_by_itself(app: Flask) -> None:
+    """An installation's own table holds no job that publishes: nothing is published by accident."""
+    assert not app.extensions["settings"].demo_speed
+    assert all("publish" not in entry.name for entry in jobs.jobs_of(app))

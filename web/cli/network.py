@@ -29,8 +29,12 @@ def build(seed: int, as_json: bool) -> None:
 
 
 @network.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Also where tickets exist: places they stand at are kept, switched off.")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--replace", is_flag=True, help="Also where tickets exist: places they stand at are kept, switched off."
+)
 @json_option
 @plain_errors
 def import_files(files: tuple[Path, ...], replace: bool, as_json: bool) -> None:

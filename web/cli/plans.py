@@ -92,7 +92,9 @@ def plan_facts(made: Plan) -> dict[str, Any]:
 def publish(number: int, as_json: bool) -> None:
     """Announce a draft's visits to citizens."""
     now = clock.now()
-    report = write(lambda session: publish_plan(session, _plan(session, number), actor="command line", now=now))
+    report = write(
+        lambda session: publish_plan(session, _plan(session, number), actor="command line", now=now)
+    )
     made = {
         "id": number,
         "created": len(report.created),
@@ -111,7 +113,9 @@ def publish(number: int, as_json: bool) -> None:
 
 @plan.command("export")
 @click.argument("number", metavar="ID", type=int)
-@click.option("--problem", type=click.Path(dir_okay=False, path_type=Path), help="Default: plan-ID.problem.json")
+@click.option(
+    "--problem", type=click.Path(dir_okay=False, path_type=Path), help="Default: plan-ID.problem.json"
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: plan-ID.plan.json")
 @json_option
 @plain_errors

@@ -78,9 +78,10 @@ def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) 
         raise click.ClickException(f"there is no {table.__tablename__} {number}")
     key = {"kiosk": "queue_id", "board": "queue_id", "desk": "desk_id", "device": "center_id"}[kind]
     now = clock.now()
-    text = write(lambda session: new_token(session, kind, now=now, **{key: number}))
-    made = {"kind": kind, key: number, "token": text, "path": f"{path}{text}" if path else None}
-    say(made, made["path"] or text, as_json)
+    owner: Any = {key: number}
+    text = write(lambda session: new_token(session, kind, now=now, **owner))
+    address = f"{path}{text}" if path else None
+    say({"kind": kind, key: number, "token": text, "path": address}, address or text, as_json)
 
 
 @token.command("kiosk")

@@ -17,9 +17,9 @@ demo = AppGroup("demo", help="The demonstration that `make run` shows.")
 @jobs.command("list")
 def list_jobs() -> None:
     """What runs when (Cairo time)."""
-    from web.jobs import JOBS
+    from web.jobs import jobs_of
 
-    for job in JOBS:
+    for job in jobs_of(current_app._get_current_object()):  # type: ignore[attr-defined]
         click.echo(f"{job.name:14} {job.trigger}  {job.words}")
 
 
@@ -28,9 +28,10 @@ def list_jobs() -> None:
 @plain_errors
 def run_job(name: str) -> None:
     """Run one job now."""
-    from web.jobs import JOBS
+    from web.jobs import jobs_of
 
-    chosen = next((job for job in JOBS if job.name == name), None)
+    table = jobs_of(current_app._get_current_object())  # type: ignore[attr-defined]
+    chosen = next((job for job in table if job.name == name), None)
     if chosen is None:
         raise click.ClickException(f"there is no job {name!r}; see: flask jobs list")
     click.echo(f"{name}: {chosen.run(clock.now())}")
