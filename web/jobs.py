@@ -199,7 +199,8 @@ class Scheduler:
 
     def stop(self) -> None:
         """End the beat, the children and the leadership."""
-        self._background.shutdown(wait=False)
+        if self._background.running:
+            self._background.shutdown(wait=False)
         for child in self._children.values():
             if child.poll() is None:
                 child.terminate()

@@ -56,12 +56,19 @@
     found = found || work.querySelector('[data-focus="start"]') || work.querySelector('[data-focus="next"]') || work.querySelector("button");
     if (found) found.focus({ preventScroll: true });
   }
+  // A press whose answer was lost may have been done. A section that was rendered before it can still arrive and bring a
+  // fresh request id: the same press again must go out with the old one, or somebody is called and never seen.
+  var lost = null;
+  function seen() { var now = work.querySelector("[data-ticket]"); return now ? now.dataset.ticket : ""; }
+  function meaning(to, body) { var copy = new URLSearchParams(body); copy.delete("request_id"); copy.delete("csrf_token"); return to + " " + copy; }
   function send(form, button) {
     if (sending) return;
     var to = (button && button.getAttribute("formaction")) || form.getAttribute("action");
     var body = new URLSearchParams(new FormData(form)), verb = form.dataset.verb;
     if (button && button.name) body.append(button.name, button.value);
-    var wanted = button && button.dataset.focus;
+    var wanted = button && button.dataset.focus, at = seen();
+    if (lost && lost.at === at && lost.meaning === meaning(to, body)) body = lost.body;
+    lost = null;
     busy(true);
     fetch(to, { method: "POST", body: body, headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
       if (answer.status === 401) { busy(false); complain(work.dataset.signin); return null; }
@@ -79,7 +86,7 @@
       if (fresh) document.querySelectorAll('.walkin [name="request_id"]').forEach(function (field) { field.value = fresh.dataset.fresh; });
       restore(); tick();
       if (result.ok || verb !== "issue") focusAgain(verb === "issue" ? "next" : wanted);
-    }).catch(function () { busy(false); complain(work.dataset.lost); if (button) button.focus(); });
+    }).catch(function () { lost = { at: at, body: body, meaning: meaning(to, body) }; busy(false); complain(work.dataset.lost); if (button) button.focus(); });
   }
   document.addEventListener("submit", function (event) {
     var form = event.target, button = event.submitter;
