@@ -67,22 +67,46 @@ class History:
     seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """A week's forecast: rows of ForecastHour (to be stored by `keep_forecast`) and what to tell of it."""
+
+    rows: list[dict[str, object]]
+    report: ForecastReport
+
+
 def make_forecast(
     session: Session, week_start: date, *, now: datetime, calendar: Calendar | None = None
 ) -> ForecastReport:
     """Forecast the week of `week_start` from all complete days before `now`; replaces what was forecast for
     it."""
+    forecast = compute_forecast(session, week_start, now=now, calendar=calendar)
+    keep_forecast(session, forecast)
+    return forecast.report
+
+
+def keep_forecast(session: Session, forecast: Forecast) -> None:
+    """Store a computed forecast in place of what was forecast for its week."""
+    week = forecast.report.week
+    session.execute(
+        delete(ForecastHour).where(ForecastHour.day >= week, ForecastHour.day <= week + timedelta(days=6))
+    )
+    for i in range(0, len(forecast.rows), 5000):
+        session.execute(insert(ForecastHour), forecast.rows[i : i + 5000])
+
+
+def compute_forecast(
+    session: Session, week_start: date, *, now: datetime, calendar: Calendar | None = None
+) -> Forecast:
+    """As `make_forecast`, without writing: for callers that must not hold the write lock for seconds."""
     calendar = calendar or default_calendar()
     queues = load_queues(session, now=now)
     history = load_history(session, queues.ids, before=min(local_day(now), week_start))
     days = week_days(week_start)
     expected = predict(queues, history, days, calendar)
     rows = _rows(queues, days, expected, now)
-    session.execute(delete(ForecastHour).where(ForecastHour.day >= days[0], ForecastHour.day <= days[-1]))
-    for i in range(0, len(rows), 5000):
-        session.execute(insert(ForecastHour), rows[i : i + 5000])
     cold = int((~history.seen.any(axis=1)).sum()) if history.days else len(queues.ids)
-    return ForecastReport(days[0], len(queues.ids), len(rows), cold, len(history.days))
+    return Forecast(rows, ForecastReport(days[0], len(queues.ids), len(rows), cold, len(history.days)))
 
 
 def backtest(

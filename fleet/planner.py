@@ -13,6 +13,9 @@ from fleet.planning.drafts import (
     create_draft,
     duplicate_as_draft,
     fail_draft,
+    fill_draft,
+    prepare_draft,
+    reserve_draft,
     solver_command,
 )
 from fleet.planning.export import export
@@ -48,8 +51,11 @@ __all__ = [
     "duplicate_as_draft",
     "export",
     "fail_draft",
+    "fill_draft",
     "pin",
+    "prepare_draft",
     "publish",
+    "reserve_draft",
     "solver_command",
     "totals",
     "try_change",

@@ -71,14 +71,14 @@ class Values:
 def visit_values(session: Session, week: date, *, now: datetime, calendar: Calendar | None = None) -> Values:
     """Value every active site in the week of `week` and keep the standard stay's values as VisitValue."""
     values = compute_values(session, week, now=now, calendar=calendar)
-    _keep(session, values, now)
+    keep_values(session, values, now=now)
     return values
 
 
 def compute_values(
     session: Session, week: date, *, now: datetime, calendar: Calendar | None = None
 ) -> Values:
-    """As `visit_values`, without writing."""
+    """As `visit_values`, without writing: for callers that must not hold the write lock for seconds."""
     calendar = calendar or default_calendar()
     days = tuple(week_days(week))
     sites = list(session.scalars(select(Site).where(Site.active).order_by(Site.id)))
@@ -159,7 +159,8 @@ def mobile_share(session: Session) -> float:
     return float(mobile or 0.0) / float(total) if total else 0.0
 
 
-def _keep(session: Session, values: Values, now: datetime) -> None:
+def keep_values(session: Session, values: Values, *, now: datetime) -> None:
+    """Store the standard stay's values of a week in place of those that were there."""
     session.execute(
         delete(VisitValue).where(VisitValue.day >= values.days[0], VisitValue.day <= values.days[-1])
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
+from flask import current_app
+from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
-from fleet.forecast import make_forecast
+from fleet.forecast import compute_forecast, keep_forecast
 from fleet.planner import publish
 from fleet.store import Plan
-from fleet.value import visit_values
+from fleet.value import compute_values, keep_values
 from queueing.measure import measure_day
 from queueing.store import QueueDay
 from web.db import read, write
@@ -37,9 +39,14 @@ def _measure(day: date, now: datetime, *, learn: bool) -> int:
 
 def forecast_week(week: date, now: datetime) -> str:
     """Forecast the week that starts on the Saturday `week` and value a visit at every candidate."""
-    report = write(lambda session: make_forecast(session, week, now=now))
-    write(lambda session: visit_values(session, week, now=now))
-    return str(report)
+    # Seconds of arithmetic, read from one snapshot; only the results are written, in moments.
+    with Session(current_app.extensions["writer"].engine) as session:
+        forecast = compute_forecast(session, week, now=now)
+    write(lambda session: keep_forecast(session, forecast))
+    with Session(current_app.extensions["writer"].engine) as session:
+        values = compute_values(session, week, now=now)
+    write(lambda session: keep_values(session, values, now=now))
+    return str(forecast.report)
 
 
 def make_forecasts(now: datetime) -> str:

@@ -66,10 +66,10 @@ _runs_lock = threading.Lock()
 
 
 def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None) -> int:
-    """Create a draft to be solved and return its id; `from_plan_id` is the plan whose pins are kept.
+    """Reserve a draft to be solved and return its id; `from_plan_id` is the plan whose pins are kept.
 
-    Raises FleetError `solve_running` while another plan is being solved, `solve_seconds` for a limit out of range, and
-    what `create_draft` raises.
+    Takes moments: what the plan answers is built by `solve_now`. Raises FleetError `solve_running` while another plan
+    is being solved, `solve_seconds` for a limit out of range, and what `reserve_draft` raises.
     """
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise Invalid(
@@ -82,10 +82,10 @@ def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id
         source = session.get(Plan, from_plan_id) if from_plan_id is not None else None
         if from_plan_id is not None and source is None:
             raise NotFound("plan_not_found", f"there is no plan {from_plan_id}")
-        plan = planner.create_draft(
+        plan = planner.reserve_draft(
             session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=source
         )
-        plan.progress = {"phase": "waiting", **_mark()}
+        plan.progress = {"phase": "waiting", "from_plan": from_plan_id, **_mark()}
         session.flush()
         return plan.id
 
@@ -219,15 +219,21 @@ def _mark() -> dict[str, Any]:
 
 
 def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> None:
+    now = clock.now()
+    # Seconds of arithmetic for a country: from a snapshot, without the write lock that clerks need.
     with Session(current_app.extensions["writer"].engine) as session:
         plan = session.get(Plan, plan_id)
         if plan is None:
             raise NotFound("plan_not_found", f"there is no plan {plan_id}")
-        problem, start, seconds, seed = plan.problem, plan.solution, plan.seconds, plan.seed
+        source_id = plan.progress.get("from_plan")
+        source = session.get(Plan, source_id) if source_id is not None else None
+        prepared = planner.prepare_draft(session, plan.week, now=now, from_plan=source)
+        seconds, seed = plan.seconds, plan.seed
+    write(lambda session: planner.fill_draft(session, _still_solving(session, plan_id), prepared))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "problem.json.gz").write_bytes(problem)
-    if start:
-        (folder / "start.json.gz").write_bytes(start)
+    (folder / "problem.json.gz").write_bytes(prepared.problem)
+    if prepared.start:
+        (folder / "start.json.gz").write_bytes(prepared.start)
     with (folder / "errors.txt").open("w+") as errors:
         run.child = _spawn(folder, seconds, seed, errors)
         code = _watch(plan_id, run, run.child, seconds, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,16 @@ from routing.problem import Problem
 from routing.solution import Plan as Routes
 
 
-def create_draft(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a draft answers: its problem, the solver's start (both gzipped JSON), and what must be told."""
+
+    problem: bytes
+    start: bytes
+    message: str
+
+
+def reserve_draft(
     session: Session,
     week: date,
     *,
@@ -36,7 +46,7 @@ def create_draft(
     now: datetime,
     from_plan: Plan | None = None,
 ) -> Plan:
-    """Return a new plan (status solving) that holds its problem.
+    """Return a new plan (status solving) whose problem `prepare_draft` and `fill_draft` will bring.
 
     Kept as they stand: visits pinned in `from_plan`, and the published visits of days that have begun. Pins
     that no rule would allow any more (a van out of service, a place closed) are left out and named in the
@@ -48,9 +58,6 @@ def create_draft(
         raise Invalid("other_week", "The plan to start from is of another week.", plan=from_plan.id)
     if all(frozen(day, now) for day in week_days(week)):
         raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
-    kept, dropped = _pins(session, week, from_plan, now)
-    problem = build_problem(session, week, now=now, pins=kept)
-    kept, faulty = _sound(session, problem, kept, week)
     plan = Plan(
         week=week,
         status="solving",
@@ -58,13 +65,47 @@ def create_draft(
         created_by=actor,
         seed=seed,
         seconds=seconds,
-        problem=pack(problem),
-        solution=pack(export(session, from_plan)[1]) if from_plan is not None else b"",
         progress={},
-        message=_dropped_words(session, dropped + faulty),
     )
     session.add(plan)
     session.flush()
+    return plan
+
+
+def prepare_draft(session: Session, week: date, *, now: datetime, from_plan: Plan | None = None) -> Prepared:
+    """Build what a reserved draft of the week that starts on `week` will answer. Reads only, and takes seconds for
+    a country: call it outside of any write transaction."""
+    kept, dropped = _pins(session, week, from_plan, now)
+    problem = build_problem(session, week, now=now, pins=kept)
+    kept, faulty = _sound(session, problem, kept, week)
+    return Prepared(
+        problem=pack(problem),
+        start=pack(export(session, from_plan)[1]) if from_plan is not None else b"",
+        message=_dropped_words(session, dropped + faulty),
+    )
+
+
+def fill_draft(session: Session, plan: Plan, prepared: Prepared) -> None:
+    """Give a reserved draft its problem. Raises Conflict `not_solving` when it was given up meanwhile."""
+    if plan.status != "solving":
+        raise Conflict("not_solving", "This plan does not wait for a solution.", plan=plan.id)
+    plan.problem, plan.solution, plan.message = prepared.problem, prepared.start, prepared.message
+    session.flush()
+
+
+def create_draft(
+    session: Session,
+    week: date,
+    *,
+    seconds: float,
+    seed: int,
+    actor: str,
+    now: datetime,
+    from_plan: Plan | None = None,
+) -> Plan:
+    """Reserve, prepare and fill a draft in one go: for small networks and for tests."""
+    plan = reserve_draft(session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=from_plan)
+    fill_draft(session, plan, prepare_draft(session, plan.week, now=now, from_plan=from_plan))
     return plan
 
 

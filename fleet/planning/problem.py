@@ -15,7 +15,7 @@ from fleet.planning import coverage
 from fleet.planning.frame import frozen
 from fleet.planning.shapes import TENTHS
 from fleet.store import Center, PlanVisit, Site
-from fleet.value import STANDARD_STAY, Values, visit_values
+from fleet.value import STANDARD_STAY, Values, compute_values
 
 UNIT = "0.1 person-hours"
 MOST_SITES = 1500
@@ -50,12 +50,12 @@ def build_problem(
     Friday.
 
     `pins` are visits that every plan must hold. Days that cannot be changed any more take nothing but their
-    pins. Forecasts must have been made (`fleet.forecast.make_forecast`); the visit values are refreshed here.
+    pins. Forecasts must have been made (`fleet.forecast.make_forecast`); nothing is written.
     """
     calendar = calendar or default_calendar()
     week = week_of(week)
     days = week_days(week)
-    values = visit_values(session, week, now=now, calendar=calendar)
+    values = compute_values(session, week, now=now, calendar=calendar)
     row_of = {site_id: i for i, site_id in enumerate(values.site_ids)}
     pinned_at: dict[int, list[PlanVisit]] = {}
     for pin in pins:
