@@ -47,7 +47,7 @@ def measure_day(
     written = 0
     for begin in range(0, len(queue_ids), CHUNK):
         ids = list(queue_ids[begin : begin + CHUNK])
-        rows = as_columns(_measures(session, ids, day, now))
+        rows = as_columns(measures_of_day(session, ids, day, now))
         touched = {row["queue_id"] for row in rows}
         if rows:
             session.execute(delete(QueueHour).where(QueueHour.queue_id.in_(touched), QueueHour.day == day))
@@ -81,7 +81,7 @@ def measure_changed(session: Session, *, since: datetime, now: datetime) -> int:
 
 def differences(session: Session, queue_ids: Sequence[int], day: date, *, now: datetime) -> list[str]:
     """Where stored hours and events disagree, one line each; empty when statistics equal events."""
-    expected = _measures(session, queue_ids, day, now)
+    expected = measures_of_day(session, queue_ids, day, now)
     stored = {
         (row.queue_id, row.day, row.hour): row
         for row in session.scalars(
@@ -100,7 +100,11 @@ def differences(session: Session, queue_ids: Sequence[int], day: date, *, now: d
     return found
 
 
-def _measures(session: Session, queue_ids: Sequence[int], day: date, now: datetime) -> dict[Key, HourMeasure]:
+def measures_of_day(
+    session: Session, queue_ids: Sequence[int], day: date, now: datetime
+) -> dict[Key, HourMeasure]:
+    """The hours of `day` of these queues by (queue, day, hour), computed from their events up to `now`; nothing
+    is stored."""
     zones: dict[str, list[int]] = {}
     for queue_id, zone in session.execute(select(Queue.id, Queue.zone).where(Queue.id.in_(queue_ids))):
         zones.setdefault(zone, []).append(queue_id)

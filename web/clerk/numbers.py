@@ -10,9 +10,10 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from fleet.store import Site, SiteQueue, Visit
-from queueing.daytime import day_bounds, local_day
-from queueing.hours import EventRow, HourMeasure, ShiftRow, measures_from_rows
-from queueing.store import DeskShift, Service, Ticket, TicketEvent
+from queueing.daytime import local_day
+from queueing.hours import HourMeasure
+from queueing.measure import measures_of_day
+from queueing.store import Service, Ticket
 from web.clerk.scope import ZONE
 
 
@@ -32,28 +33,7 @@ class DayNumbers:
 def day_numbers(session: Session, queue_ids: Sequence[int], *, now: datetime) -> DayNumbers:
     """Today's numbers of some queues, to the second, from their events (as `queueing.measure` counts them)."""
     day = local_day(now, ZONE)
-    begin, end = day_bounds(day, ZONE)
-    events = session.execute(
-        select(
-            TicketEvent.queue_id,
-            TicketEvent.ticket_id,
-            TicketEvent.action,
-            TicketEvent.state_from,
-            TicketEvent.state_to,
-            TicketEvent.happened_at,
-        )
-        .join(Ticket, Ticket.id == TicketEvent.ticket_id)
-        .where(Ticket.queue_id.in_(queue_ids), Ticket.day == day)
-        .order_by(TicketEvent.id)
-    )
-    shifts = session.execute(
-        select(DeskShift.queue_id, DeskShift.opened_at, DeskShift.closed_at).where(
-            DeskShift.queue_id.in_(queue_ids), DeskShift.opened_at >= begin, DeskShift.opened_at < end
-        )
-    )
-    hours = measures_from_rows(
-        (EventRow(*row) for row in events), (ShiftRow(*row) for row in shifts), zone=ZONE, until=now
-    )
+    hours = measures_of_day(session, queue_ids, day, now)
     total = HourMeasure()
     for measure in hours.values():
         for name in HourMeasure.COLUMNS:
