@@ -55,7 +55,9 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    if hops := settings.trusted_proxies:
+        # Only then: whoever reaches us directly could write any address and host into these headers.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)

@@ -31,6 +31,8 @@ class Settings:
     scheduler: bool = True
     secure_cookies: bool = False
     solver_threads: int = 2
+    trusted_proxies: int = 0
+    """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
 
     @property
     def sqlite(self) -> bool:
@@ -78,6 +80,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     port = int(number("PORT", 8000, 1, 65535))
     speed = number("DEMO_SPEED", 60, 0, 3600)
     threads = int(number("SOLVER_THREADS", 2, 1, 64))
+    proxies = int(number("TRUSTED_PROXIES", 0, 0, 9))
     demo = flag("DEMO", False)
     secure = flag("SECURE_COOKIES", False)
     scheduler = flag("SCHEDULER", True)
@@ -96,6 +99,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         scheduler=scheduler,
         secure_cookies=secure,
         solver_threads=threads,
+        trusted_proxies=proxies,
     )
 
 

@@ -54,3 +54,11 @@ def test_speed_counts_only_in_the_demonstration(tmp_path: Path) -> None:
     """DEMO_SPEED outside the demonstration does not bend time."""
     assert from_environment({"DATA_DIR": str(tmp_path), "DEMO_SPEED": "60"}).demo_speed == 0
     assert from_environment({"DATA_DIR": str(tmp_path), "DEMO_SPEED": "30", "DEMO": "1"}).demo_speed == 30
+
+
+def test_the_number_of_trusted_proxies_is_none_unless_said(tmp_path: Path) -> None:
+    """Without TRUSTED_PROXIES nobody's X-Forwarded-For is believed."""
+    assert from_environment({"DATA_DIR": str(tmp_path)}).trusted_proxies == 0
+    assert from_environment({"DATA_DIR": str(tmp_path), "TRUSTED_PROXIES": "2"}).trusted_proxies == 2
+    with pytest.raises(SettingsError, match="TRUSTED_PROXIES"):
+        from_environment({"DATA_DIR": str(tmp_path), "TRUSTED_PROXIES": "-1"})
