@@ -121,7 +121,17 @@ def _check(problem: Problem, options: argparse.Namespace) -> int:
     return 0
 
 
+def keep_stdout() -> None:
+    """Keep standard output to ourselves. The solvers' C++ code prints lines of its own there, between ours that a
+    program reads as JSON; from here on they go to standard error."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(own, "w", buffering=1, encoding="utf-8")
+
+
 if __name__ == "__main__":
+    keep_stdout()
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

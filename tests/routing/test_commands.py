@@ -100,3 +100,14 @@ def test_a_stop_signal_writes_the_best_plan_within_seconds_and_exits_0(number: i
     assert time.monotonic() - began < 8, "about two seconds on an idle machine"
     assert json.loads(out.read_text())["objective"] >= first["objective"]
     assert run("check", path, out).returncode == 0
+
+
+def test_what_the_solvers_print_themselves_does_not_mix_with_our_lines() -> None:
+    """C++ code that writes to descriptor 1 is heard on standard error; our own lines stay on standard output."""
+    program = (
+        "import os; from routing.__main__ import keep_stdout; keep_stdout(); "
+        "os.write(1, b'noise of a solver\\n'); print('{}')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "{}\n"
+    assert done.stderr == "noise of a solver\n"
