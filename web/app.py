@@ -13,6 +13,7 @@ from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from fleet.store import Setting
 from web import auth, cli, clock, errors, i18n, live
@@ -25,6 +26,13 @@ CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
+
+
+class IdConverter(IntegerConverter):
+    """`<int:...>` in addresses: what no id can be (above 2**31 - 1) is a page that is not there."""
+
+    def __init__(self, map: Any, **options: Any) -> None:
+        super().__init__(map, **{"max": 2**31 - 1, **options})
 
 
 def create_app(settings: Settings | None = None, *, time_source: Any = None) -> Flask:
@@ -53,6 +61,7 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
         COMPRESS_ALGORITHM=["gzip"],
         COMPRESS_LEVEL=5,
     )
+    app.url_map.converters["int"] = IdConverter
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
     if hops := settings.trusted_proxies:

@@ -27,8 +27,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.store import Site, SiteQueue, Visit
-from queueing.store import Desk, Queue, Ticket
-from web.accounts import AccessToken, Account, check_password, find_token
+from queueing.store import Desk, Queue
+from web.accounts import Account, check_password
 from web.db import read
 
 P = ParamSpec("P")
@@ -49,6 +49,9 @@ HOME = {
 class Throttle:
     """Slows guessing down: after `free` wrong passwords for a name from an address, each try costs a doubling wait."""
 
+    REMEMBERED = 10_000
+    """Names and addresses kept; the one that failed longest ago is forgotten first."""
+
     def __init__(
         self, free: int = 5, longest_s: float = 300.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -65,10 +68,11 @@ class Throttle:
     def failed(self, key: tuple[str, str]) -> None:
         """Count a wrong password."""
         with self._lock:
-            count = self._failures.get(key, (0, 0.0))[0] + 1
-            if len(self._failures) > 10_000:
-                self._failures.clear()
-            self._failures[key] = (count, self._clock() + min(self._longest, 2.0 ** (count - self._free)))
+            count = self._failures.pop(key, (0, 0.0))[0] + 1
+            while len(self._failures) >= self.REMEMBERED:
+                self._failures.pop(next(iter(self._failures)))
+            wait = min(self._longest, 2.0 ** min(count - self._free, 60))
+            self._failures[key] = (count, self._clock() + wait)
 
     def succeeded(self, key: tuple[str, str]) -> None:
         """Forget the failures of `key`."""
@@ -151,15 +155,6 @@ def require_desk(desk_id: int) -> Desk:
     return desk
 
 
-def require_ticket(code: str) -> Ticket:
-    """The ticket, when it stands in a queue of the signed-in clerk."""
-    ticket = read().scalar(select(Ticket).where(Ticket.code == code))
-    if ticket is None:
-        abort(404)
-    require_queue(ticket.queue_id)
-    return ticket
-
-
 def own_queues(session: Session, account: Account) -> list[Queue]:
     """Queues of the account's site, or of its center's visits of any day, newest first."""
     if account.site_id is not None:
@@ -177,29 +172,18 @@ def own_queues(session: Session, account: Account) -> list[Queue]:
     return list(session.scalars(chosen))
 
 
-def bearer(*kinds: str) -> AccessToken:
-    """The token of this API request. 401 without a valid one, 403 for one of another kind."""
-    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        abort(401, "send a token: Authorization: Bearer ...")
-    token = find_token(read(), text.strip(), ("kiosk", "board", "desk", "device"))
-    if token is None:
-        abort(401, "this token is not known or was taken back")
-    if token.kind not in kinds:
-        abort(403, f"this needs a token of kind {' or '.join(kinds)}, yours is {token.kind}")
-    return token
-
-
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> Any:
     """Sign in with name and password."""
     throttle: Throttle = current_app.extensions["login_throttle"]
     target = safe_next(request.values.get("next", ""))
     if request.method == "POST":
-        name = request.form.get("name", "").strip()
+        name = request.form.get("name", "").strip()[:80]
         key = (name.lower(), request.remote_addr or "")
         if throttle.blocked(key):
             abort(429)
+        # Counted before it is looked at: a hundred tries sent at once are not a hundred tries for free.
+        throttle.failed(key)
         account = read().scalar(select(Account).where(Account.name == name))
         if check_password(account, request.form.get("password", "")):
             assert account is not None
@@ -207,7 +191,6 @@ def login() -> Any:
             session.permanent = True
             login_user(account)
             return redirect(target or url_for(HOME[account.role]))
-        throttle.failed(key)
         flash(_("The name or the password is wrong."), "error")
         return render_template("shared/login.html", name=name, target=target), 401
     if current_user.is_authenticated and not target:
@@ -224,8 +207,14 @@ def logout() -> Any:
 
 def safe_next(target: str) -> str:
     """`target` when it is a path of this site, else nothing: no open redirects."""
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")):
+    # Browsers drop tabs and line ends and take \\ for /: what holds any of them is no path that we made.
+    if any(ord(letter) <= 32 or letter == "\\" for letter in target):
+        return ""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return ""
+    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
         return ""
     return target
 

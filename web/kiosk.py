@@ -46,7 +46,7 @@ def start(token: str) -> Any:
     if not status.open:
         return render_template("kiosk/closed.html", **page, opens=_opens(read(), queue))
     group, shown = request.args.get("group", ""), request.args.get("page", "")
-    number = int(shown) if shown.isdigit() and len(shown) < 4 else 1
+    number = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 4 else 1
     if group:
         tiles = [_service_tile(token, s) for s in services if s.group_code == group]
         return _tiles(page, tiles, number, group=group, title=group_words(group))

@@ -131,7 +131,7 @@ class Live(Namespace):  # type: ignore[misc]
         """Send what a client missed after sequence number `after`, or the whole state when it is too long ago."""
         topic = allowed_topic(data)
         after = data.get("after") if isinstance(data, dict) else None
-        if topic is None or not isinstance(after, int):
+        if topic is None or not is_number(after):
             emit("refused", {"code": "not_allowed"})
             return
         rows = (
@@ -154,13 +154,18 @@ class Live(Namespace):  # type: ignore[misc]
                 emit("changed", message(topic, row.seq, row.part, row.data))
 
 
+def is_number(value: Any) -> bool:
+    """Whether a client sent a whole number that a database can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
+
 def allowed_topic(data: Any) -> str | None:
     """The room named by {queue|center|plan: id} when this client may hear it, else None."""
     if not isinstance(data, dict):
         return None
     for kind in ("queue", "center", "plan"):
         number = data.get(kind)
-        if isinstance(number, int) and not isinstance(number, bool):
+        if is_number(number):
             if kind == "queue" or (current_user.is_authenticated and current_user.role == "planner"):
                 return f"{kind}:{number}"
             return None

@@ -38,7 +38,16 @@ def test_after_signing_in_one_goes_where_one_wanted(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\t\\evil.example",
+        "//[",
+        "javascript:x",
+    ],
 )
 def test_the_way_on_never_leads_to_another_site(target: str) -> None:
     assert safe_next(target) == ""
@@ -63,6 +72,34 @@ def test_the_wait_doubles_and_ends() -> None:
     assert throttle.blocked(("x", "a"))
     now[0] = 4.1
     assert not throttle.blocked(("x", "a"))
+
+
+def test_a_guesser_with_many_names_is_not_forgotten_and_patience_never_breaks_the_clock() -> None:
+    """Wrong tries for ten thousand other names push out the oldest only; a thousand tries for one are still counted."""
+    throttle = Throttle(free=2, clock=lambda: 0.0)
+    for _ in range(1_100):
+        throttle.failed(("x", "a"))
+    for n in range(Throttle.REMEMBERED - 1):
+        throttle.failed((str(n), "a"))
+    assert throttle.blocked(("x", "a"))
+    throttle.failed(("one more", "a"))
+    assert not throttle.blocked(("x", "a"))
+
+
+def test_tries_sent_at_once_are_counted_before_any_is_looked_at(
+    app: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one password is being checked, the next try for that name already has to wait."""
+    throttle = app.extensions["login_throttle"] = Throttle(free=1)
+    waits = []
+
+    def check(_account: Any, _password: str) -> bool:
+        waits.append(throttle.blocked(("clerk", "127.0.0.1")))
+        return False
+
+    monkeypatch.setattr("web.auth.check_password", check)
+    client.post("/login", data={"name": "clerk", "password": "wrong wrong"})
+    assert waits == [True]
 
 
 def test_a_new_password_or_a_switched_off_account_ends_its_sessions(login: Any, write: Any) -> None:

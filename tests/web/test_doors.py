@@ -1,11 +1,10 @@
-"""What strangers send: addresses they claim, numbers and texts no form of ours makes. Refused, never an error of ours."""
+"""What strangers send: addresses they claim, numbers and texts that no form of ours makes. Refused, never our error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask, request
@@ -13,9 +12,22 @@ from flask.testing import FlaskClient
 
 from tests.web import world as cast
 from tests.web.world import PASSWORD
+from web.accounts import new_token
 from web.app import create_app
 
 HUGE = "9" * 25
+Bearer = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def bearer(write: Callable[..., str]) -> Bearer:
+    """`bearer("kiosk", queue_id=1)` -> the headers of a program with such a token."""
+
+    def made(kind: str, **owner: int) -> dict[str, str]:
+        now = cast.StillClock().now()
+        return {"Authorization": "Bearer " + write(lambda s: new_token(s, kind, now=now, **owner))}
+
+    return made
 
 
 @pytest.fixture
@@ -54,3 +66,74 @@ def test_a_claimed_host_does_not_reach_the_links_of_a_page(client: FlaskClient) 
     text = client.get("/feeds/visits/1.ics", headers={"X-Forwarded-Host": "evil.example"}).text
     assert "BEGIN:VEVENT" in text
     assert "evil.example" not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"/visits/{HUGE}", 404),
+        (f"/queues/{HUGE}/take", 404),
+        (f"/feeds/sites/{HUGE}.ics", 404),
+        (f"/api/v1/queues/{HUGE}", 404),
+        (f"/api/v1/sites?governorate={HUGE}", 422),
+        ("/api/v1/sites?governorate=%C2%B2", 422),
+        ("/api/v1/sites?cursor=WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMF0", 422),
+        ("/login?next=//[", 200),
+    ],
+)
+def test_made_up_numbers_in_an_address_are_refused(strict: FlaskClient, address: str, status: int) -> None:
+    """A number that no database holds, or a digit that is none, is a page that is not there: never a 500."""
+    assert strict.get(address).status_code == status
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("page", ["/planner?week=", "/planner/congestion?day=", "/planner/sites/1?day="])
+def test_days_at_the_ends_of_the_calendar_are_refused(strict: FlaskClient, page: str, day: str) -> None:
+    """The week before the first day there is cannot be shown: 400, not an error of ours."""
+    cast.sign_in(strict, "planner")
+    assert strict.get(page + day).status_code == 400
+
+
+def test_texts_that_are_no_text_are_refused_by_the_api(
+    strict: FlaskClient, world: cast.World, bearer: Bearer
+) -> None:
+    """Half a surrogate pair or a NUL cannot be stored: 422 that names the field."""
+    headers = bearer("kiosk", queue_id=world.queue_a)
+    for text in ("\\ud800", "\\u0000"):
+        body = '{"service": "' + text + '", "request_id": "r-1"}'
+        answer = strict.post(
+            f"/api/v1/queues/{world.queue_a}/tickets",
+            data=body,
+            content_type="application/json",
+            headers=headers,
+        )
+        assert answer.status_code == 422
+        assert answer.json is not None
+        assert answer.json["errors"][0]["field"] == "service"
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [
+        {"lat": 10**400, "lon": 31.2},
+        {"lat": 30.1, "lon": 31.2, "timestamp": "0001-01-01T00:00:00+14:00"},
+    ],
+)
+def test_positions_beyond_all_numbers_are_refused(
+    strict: FlaskClient, world: cast.World, bearer: Bearer, fix: dict[str, object]
+) -> None:
+    """A degree or an instant that no computer holds is a wrong field, not an error of ours."""
+    headers = bearer("device", center_id=world.center_a)
+    assert strict.post("/api/v1/positions", json=fix, headers=headers).status_code == 422
+
+
+def test_a_desk_of_no_possible_number_is_refused(
+    strict: FlaskClient, world: cast.World, bearer: Bearer
+) -> None:
+    """The numbers in a body have bounds, as those in addresses have."""
+    answer = strict.post(
+        "/api/v1/tickets/x/start",
+        json={"request_id": "r", "desk": 10**30},
+        headers=bearer("desk", desk_id=world.desks_a[0]),
+    )
+    assert answer.status_code == 422

@@ -225,7 +225,18 @@ def test_a_planner_hears_a_center_move(app: Any, watch: Any, login: Any, write: 
 
 
 @pytest.mark.parametrize(
-    "asked", [None, "queue", [], {}, {"queue": "1"}, {"queue": True}, {"queue": 99999}, {"site": 1}]
+    "asked",
+    [
+        None,
+        "queue",
+        [],
+        {},
+        {"queue": "1"},
+        {"queue": True},
+        {"queue": 99999},
+        {"queue": 10**30},
+        {"site": 1},
+    ],
 )
 def test_nonsense_is_refused_without_harm(watch: Any, asked: Any, world: Any) -> None:
     socket = watch(asked)

@@ -45,7 +45,8 @@ REQUEST_ID: Schema = {
     "description": "Made by the client, new for each act; the same one again is the same act, never a second.",
 }
 NOTE: Schema = {"type": "string", "maxLength": 400}
-DESK: Schema = {"type": "integer", "description": "The desk of the token; may be left out."}
+ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+DESK: Schema = {**ID, "description": "The desk of the token; may be left out."}
 EXAMPLE_ID = "5f0c1f0e-7a1d"
 CODE = Param("ticket", TEXT, "The ticket's unguessable code.", "path", True, example="q8n1fV3xTt0aYbZk")
 
@@ -293,7 +294,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _verb("requeue", "Back to the line with place and age kept"),
     _verb(
         "transfer", "Send on to another service, or to another queue of the same site",
-        {"service": TEXT, "queue": {"type": "integer"}, "note": NOTE},
+        {"service": TEXT, "queue": ID, "note": NOTE},
         {"service": "FAM-01", "note": "needs a family record"},
     ),
     _verb("undo", "Take back the last thing this desk did with the ticket"),

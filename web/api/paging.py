@@ -35,11 +35,15 @@ def decode(text: str) -> list[Any]:
 def fits(key: list[Any] | None, *kinds: type) -> None:
     """Make sure that a cursor comes from a list sorted like this one. Raises Refused when it does not."""
     if key is not None and (
-        len(key) != len(kinds)
-        or not all(isinstance(v, (int, float) if k is float else k) for v, k in zip(key, kinds, strict=True))
+        len(key) != len(kinds) or not all(_is(v, k) for v, k in zip(key, kinds, strict=True))
     ):
         fault = {"field": "cursor", "detail": NOT_OURS}
         raise Refused(422, "invalid_request", f"cursor {NOT_OURS}", errors=[fault])
+
+
+def _is(value: Any, kind: type) -> bool:
+    # Within what a database holds, so that a made-up cursor is refused here.
+    return isinstance(value, (int, float) if kind is float else kind) and abs(value) < 2**62
 
 
 def answer(items: list[dict[str, Any]], next_cursor: str | None) -> ResponseReturnValue:

@@ -280,7 +280,7 @@ def _governorate_id(wanted: str | None) -> int | None:
     """The governorate named by its ISO code (EG-ASN or ASN), its id, or its name in either language; None: no wish."""
     if not wanted:
         return None
-    if wanted.isdigit():
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
         match: ColumnElement[bool] = Governorate.id == int(wanted)
     else:
         code = wanted.upper()

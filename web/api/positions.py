@@ -162,9 +162,9 @@ def moment(value: Any) -> datetime:
         if number is not None:
             return datetime.fromtimestamp(number / 1000 if number > 100_000_000_000 else number, UTC)
         made = datetime.fromisoformat(str(value))
+        return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError("must be seconds since 1970 or an ISO 8601 time") from None
-    return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
 
 
 def _finite(value: Any) -> float | None:
@@ -172,7 +172,7 @@ def _finite(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -81,6 +81,8 @@ def _name(value: Any) -> str:
 
 
 def _text(schema: Schema, value: str, field: str) -> list[Fault]:
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return [Fault(field, "has characters that are no text")]
     if len(value) < schema.get("minLength", 0):
         return [
             Fault(

@@ -134,7 +134,7 @@ def act_on_ticket(desk_id: int, verb: str) -> Any:
     def run(session: Session) -> Done:
         at, ticket = _sitting(session, here.id), session.get_one(Ticket, mine.id)
         if verb == "undo":
-            shown = int(event) if event.isdigit() else None
+            shown = int(event) if _is_id(event) else None
             return counter.undo(session, ticket, desk=at, event_id=shown, **common)
         if verb == "park":
             return counter.park(session, ticket, desk=at, note=note, **common)
@@ -203,10 +203,14 @@ def _sitting(session: Session, desk_id: int) -> Desk:
     return here
 
 
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def _target(session: Session, here: Desk, target: str) -> tuple[Queue | None, str]:
     """The queue and service chosen for a transfer, written `<queue id>:<service code>`."""
     number, _colon, service = target.partition(":")
-    if not number.isdigit() or not service:
+    if not _is_id(number) or not service:
         raise Invalid("transfer_target", "choose where the ticket goes")
     if int(number) == here.queue_id:
         return None, service

@@ -29,6 +29,10 @@ def planners_only() -> Any:
     return None
 
 
+YEARS = range(2000, 2200)
+"""Years that a page is shown for; beyond them a calendar has no week before or after."""
+
+
 def actor() -> str:
     """Who does it, for the records."""
     return str(current_user.name)
@@ -45,9 +49,12 @@ def wanted_date(name: str, default: date) -> date:
     if not text:
         return default
     try:
-        return date.fromisoformat(text)
+        wanted = date.fromisoformat(text)
     except ValueError:
         abort(400)
+    if wanted.year not in YEARS:
+        abort(400)
+    return wanted
 
 
 def wanted_week() -> date:
