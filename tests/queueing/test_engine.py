@@ -166,3 +166,11 @@ def test_instants_come_back_in_utc_to_the_microsecond(session: Session) -> None:
     session.add(Outbox(topic="t", seq=2, part="p", data={}, created_at=datetime(2026, 1, 1)))  # noqa: DTZ001
     with pytest.raises(Exception, match="naive"):
         session.flush()
+
+
+def test_an_error_of_the_database_never_repeats_what_was_to_be_stored(tmp_path: Path) -> None:
+    """Error messages go to logs, and a ticket's telephone number must not."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("INSERT INTO nowhere VALUES (:phone)"), {"phone": "+201001234567"})
+    assert "201001234567" not in str(caught.value)
