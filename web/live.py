@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 from flask import Flask
@@ -154,7 +154,7 @@ class Live(Namespace):  # type: ignore[misc]
                 emit("changed", message(topic, row.seq, row.part, row.data))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int]:
     """Whether a client sent a whole number that a database can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 

@@ -43,7 +43,7 @@ def fits(key: list[Any] | None, *kinds: type) -> None:
 
 def _is(value: Any, kind: type) -> bool:
     # Within what a database holds, so that a made-up cursor is refused here.
-    return isinstance(value, (int, float) if kind is float else kind) and abs(value) < 2**62
+    return isinstance(value, (int, float) if kind is float else int) and abs(value) < 2**62
 
 
 def answer(items: list[dict[str, Any]], next_cursor: str | None) -> ResponseReturnValue:
