@@ -20,13 +20,14 @@ from fleet.planning.drafts import (
 )
 from fleet.planning.export import export
 from fleet.planning.problem import build_problem
-from fleet.planning.publish import cancel_visit, publish
+from fleet.planning.publish import cancel_visit, preview, publish
 from fleet.planning.reasons import unserved
 from fleet.planning.shapes import (
     Change,
     Comparison,
     Fault,
     Placement,
+    PublishPreview,
     PublishReport,
     Totals,
     UnservedSite,
@@ -38,6 +39,7 @@ __all__ = [
     "Comparison",
     "Fault",
     "Placement",
+    "PublishPreview",
     "PublishReport",
     "Totals",
     "UnservedSite",
@@ -54,6 +56,7 @@ __all__ = [
     "fill_draft",
     "pin",
     "prepare_draft",
+    "preview",
     "publish",
     "reserve_draft",
     "solver_command",

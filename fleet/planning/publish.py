@@ -7,9 +7,10 @@ plan; a changed hour is told as a change. What has begun is never altered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_instant, week_days
@@ -18,7 +19,7 @@ from fleet.network.queues import QueueSpec, make_queues
 from fleet.planning.blobs import decode
 from fleet.planning.frame import load_frame, marks_of
 from fleet.planning.ledger import judge, tell, visits_of
-from fleet.planning.shapes import PublishReport
+from fleet.planning.shapes import PublishPreview, PublishReport
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from queueing import counter
 from queueing.events import announce
@@ -58,6 +59,30 @@ def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> Publi
     return report
 
 
+def preview(session: Session, plan: Plan, *, now: datetime) -> PublishPreview:
+    """Say what `publish` would do now, from reading alone. Raises as `publish` does."""
+    if plan.status != "draft":
+        raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
+    rows = visits_of(session, plan)
+    _refuse_infeasible(session, plan, rows)
+    found = _sort_out(session, plan, rows, now)
+    return PublishPreview(
+        created=len(found.fresh),
+        kept=len(found.stays),
+        changed=len(found.moves),
+        cancelled=len(found.gone),
+        left_alone=len(found.left_alone),
+        tickets_closed=_live(session, [visit.queue_id for visit in found.gone]),
+        tickets_changed=_live(session, [visit.queue_id for visit, _row in found.moves]),
+    )
+
+
+def _live(session: Session, queue_ids: Sequence[int]) -> int:
+    """How many people hold a ticket that is not over in these queues."""
+    wanted = select(func.count()).where(Ticket.queue_id.in_(queue_ids), Ticket.state.in_(LIVE))
+    return session.scalar(wanted) or 0
+
+
 def cancel_visit(
     session: Session, visit: Visit, reason_ar: str, reason_en: str, *, actor: str, now: datetime
 ) -> int:
@@ -89,9 +114,18 @@ def _refuse_infeasible(session: Session, plan: Plan, rows: Sequence[PlanVisit]) 
         )
 
 
-def _announce_all(
-    session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime
-) -> PublishReport:
+@dataclass(frozen=True)
+class _Sorted:
+    """The plan's rows beside what is announced; nothing of it is done yet."""
+
+    fresh: list[PlanVisit]
+    stays: list[tuple[Visit, PlanVisit]]
+    moves: list[tuple[Visit, PlanVisit]]
+    gone: list[Visit]
+    left_alone: list[int]
+
+
+def _sort_out(session: Session, plan: Plan, rows: Sequence[PlanVisit], now: datetime) -> _Sorted:
     days = week_days(plan.week)
     known: dict[Key, Visit] = {}
     for visit in session.scalars(
@@ -100,41 +134,47 @@ def _announce_all(
         .order_by(Visit.id)
     ):
         known[visit.center_id, visit.site_id, visit.day] = visit
-    departs = departures(session, plan, rows)
-    kept: list[int] = []
-    changed: list[int] = []
-    left_alone: list[int] = []
-    fresh: list[PlanVisit] = []
-    touched: set[int] = set()
+    found = _Sorted([], [], [], [], [])
     for row in rows:
-        found = known.pop((row.center_id, row.site_id, row.day), None)
-        if found is None:
+        visit_there = known.pop((row.center_id, row.site_id, row.day), None)
+        if visit_there is None:
             if local_instant(row.day, row.start_minute + row.stay_minutes) > now:
-                fresh.append(row)
-        elif _begun(found, now):
-            left_alone.append(found.id)
-        elif _move(found, row, departs[row.id], now):
-            changed.append(found.id)
-            touched.add(found.center_id)
-            found.plan_id, found.hours_saved = plan.id, row.hours_saved
+                found.fresh.append(row)
+        elif _begun(visit_there, now):
+            found.left_alone.append(visit_there.id)
         else:
-            kept.append(found.id)
-            found.plan_id, found.hours_saved = plan.id, row.hours_saved
-            found.depart_at = departs[row.id]
-    cancelled: list[int] = []
-    closed = 0
+            same = (visit_there.opens_at, visit_there.closes_at) == _hours(row)
+            (found.stays if same else found.moves).append((visit_there, row))
     for gone in known.values():
         if _begun(gone, now):
-            left_alone.append(gone.id)
-            continue
-        closed += _cancel(session, gone, REPLANNED_AR, REPLANNED_EN, actor, now)
-        cancelled.append(gone.id)
-        touched.add(gone.center_id)
-    created = _create(session, plan, fresh, departs)
-    touched |= {row.center_id for row in fresh}
+            found.left_alone.append(gone.id)
+        else:
+            found.gone.append(gone)
+    return found
+
+
+def _announce_all(
+    session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime
+) -> PublishReport:
+    found = _sort_out(session, plan, rows, now)
+    departs = departures(session, plan, rows)
+    for visit, row in (*found.stays, *found.moves):
+        visit.plan_id, visit.hours_saved, visit.depart_at = plan.id, row.hours_saved, departs[row.id]
+    for visit, row in found.moves:
+        _move(visit, row, now)
+    closed = sum(_cancel(session, gone, REPLANNED_AR, REPLANNED_EN, actor, now) for gone in found.gone)
+    created = _create(session, plan, found.fresh, departs)
+    touched = {visit.center_id for visit, _row in found.moves}
+    touched |= {gone.center_id for gone in found.gone} | {row.center_id for row in found.fresh}
     _tell_centers(session, touched, now)
     return PublishReport(
-        plan.id, tuple(created), tuple(kept), tuple(changed), tuple(cancelled), tuple(left_alone), closed
+        plan.id,
+        tuple(created),
+        tuple(visit.id for visit, _row in found.stays),
+        tuple(visit.id for visit, _row in found.moves),
+        tuple(gone.id for gone in found.gone),
+        tuple(found.left_alone),
+        closed,
     )
 
 
@@ -160,16 +200,19 @@ def _begun(visit: Visit, now: datetime) -> bool:
     return visit.status in ("open", "closed") or visit.opens_at <= now
 
 
-def _move(visit: Visit, row: PlanVisit, depart: datetime, now: datetime) -> bool:
-    """Give the visit the row's hours; returns whether citizens must hear of it."""
-    opens = local_instant(row.day, row.start_minute)
-    closes = local_instant(row.day, row.start_minute + row.stay_minutes)
-    if (visit.opens_at, visit.closes_at) == (opens, closes):
-        return False
+def _hours(row: PlanVisit) -> tuple[datetime, datetime]:
+    return (
+        local_instant(row.day, row.start_minute),
+        local_instant(row.day, row.start_minute + row.stay_minutes),
+    )
+
+
+def _move(visit: Visit, row: PlanVisit, now: datetime) -> None:
+    """Give the visit the row's hours, and let citizens hear of it."""
+    opens, closes = _hours(row)
     if visit.opens_at != opens:
         visit.previous_opens_at = visit.opens_at
-    visit.opens_at, visit.closes_at, visit.depart_at, visit.changed_at = opens, closes, depart, now
-    return True
+    visit.opens_at, visit.closes_at, visit.changed_at = opens, closes, now
 
 
 def _create(

@@ -170,6 +170,22 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishPreview:
+    """What publishing would do: visits by what becomes of them, and people who hold a ticket that it touches."""
+
+    created: int
+    kept: int
+    changed: int
+    cancelled: int
+    left_alone: int
+    """Visits that have begun or are over."""
+    tickets_closed: int
+    """Tickets of visits that would be cancelled."""
+    tickets_changed: int
+    """Tickets of visits whose time or center would change."""
+
+
+@dataclass(frozen=True, slots=True)
 class PublishReport:
     """What publishing did, as visit ids; `tickets_closed` counts tickets of cancelled visits."""
 

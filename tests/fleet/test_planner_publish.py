@@ -30,8 +30,16 @@ def session() -> Iterator[Session]:
 
 
 def publish(session: Session, plan: Plan, now: datetime = FRIDAY) -> planner.PublishReport:
-    """Publish as the planner."""
-    return planner.publish(session, plan, actor="planner", now=now)
+    """Publish as the planner, and hold the report against what the preview said just before."""
+    if plan.status == "published":
+        return planner.publish(session, plan, actor="planner", now=now)
+    would = planner.preview(session, plan, now=now)
+    assert not session.dirty and not session.new, "a preview only reads"
+    report = planner.publish(session, plan, actor="planner", now=now)
+    said = (would.created, would.kept, would.changed, would.cancelled, would.left_alone, would.tickets_closed)
+    parts = (report.created, report.kept, report.changed, report.cancelled, report.left_alone)
+    assert said == (*map(len, parts), report.tickets_closed)
+    return report
 
 
 def draft(session: Session) -> Plan:
@@ -143,6 +151,7 @@ def test_a_shifted_visit_keeps_its_queue_and_tickets_and_tells_the_change(sessio
     opened, queue_id = visit.opens_at, visit.queue_id
     ticket = remote_ticket(session, visit)
     copy = edited(session, plan, Change("move", visit_id=row.id, start_minute=row.start_minute + 30))
+    assert planner.preview(session, copy, now=LATER).tickets_changed == 1
     report = publish(session, copy, LATER)
     assert report.changed == (visit.id,) and not report.cancelled
     assert visit.queue_id == queue_id and visit.status == "announced"

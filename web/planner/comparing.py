@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 from fleet import planner
 from fleet.errors import FleetError
 from fleet.planner import Placement, PublishReport
-from fleet.store import Center, Governorate, Plan, Site, Visit
+from fleet.store import Center, Governorate, Plan, Site
 from web import clock
 from web.db import read, write
 from web.i18n import named, weekday
 from web.planner import words
-from web.planner.announced import live_tickets
 from web.planner.door import actor, blueprint, the_plan
 
 
@@ -61,17 +60,17 @@ def compare(plan_id: int) -> Any:
 
 @blueprint.get("/plans/<int:plan_id>/publish")
 def confirm(plan_id: int) -> Any:
-    """Say in words what publishing would do, by doing it and taking it back."""
+    """Say in words what publishing would do."""
     plan = the_plan(plan_id)
     if plan.status == "published":
         return redirect(url_for("planner.home", plan=plan_id))
     try:
-        report, tickets = rehearse(plan_id)
+        would = planner.preview(read(), plan, now=clock.now())
     except FleetError as error:
         flash(words.error(error), "error")
         return redirect(url_for("planner.home", plan=plan_id))
     return render_template(
-        "planner/publish.html", plan=plan, words=words, report=report, tickets=tickets,
+        "planner/publish.html", plan=plan, words=words, would=would,
         last_day=plan.week + timedelta(days=6),
     )  # fmt: skip
 
@@ -98,36 +97,6 @@ def publish(plan_id: int) -> Any:
     else:
         flash(_("The plan is published. Citizens see it now."), "good")
     return redirect(url_for("planner.home", plan=plan_id))
-
-
-class _Rehearsed(Exception):
-    """Carries the report out of a transaction that must not stand."""
-
-    def __init__(self, report: PublishReport, changed: int) -> None:
-        super().__init__()
-        self.report, self.changed = report, changed
-
-
-def rehearse(plan_id: int) -> tuple[PublishReport, int]:
-    """What `publish` would report, and how many people hold tickets of visits whose time or center would change.
-
-    The one truth about publishing is `publish` itself: it runs in a transaction that is rolled back.
-    """
-    name, now = actor(), clock.now()
-
-    def work(session: Session) -> None:
-        plan = session.get(Plan, plan_id)
-        if plan is None:
-            abort(404)
-        report = planner.publish(session, plan, actor=name, now=now)
-        queues = list(session.scalars(select(Visit.queue_id).where(Visit.id.in_(report.changed))))
-        raise _Rehearsed(report, live_tickets(session, queues))
-
-    try:
-        write(work)
-    except _Rehearsed as done:
-        return done.report, done.changed
-    raise AssertionError("unreachable")
 
 
 def _place(placed: Placement, codes: dict[int, str]) -> tuple[str, str, str]:
