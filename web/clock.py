@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
 
 from fleet.simulation.clock import DemoClock
 
@@ -49,8 +51,10 @@ class SimulatedClock:
         """The simulated instant, UTC; the real one while no demonstration has been started."""
         if self._read_at is None or time.monotonic() - self._read_at > READ_S:
             self._read_at = time.monotonic()
-            stored = self._load()
-            self._anchor = DemoClock.from_dict(stored) if stored else None
+            # While the database does not answer, the last anchor holds: the page that says so needs a time, too.
+            with suppress(SQLAlchemyError):
+                stored = self._load()
+                self._anchor = DemoClock.from_dict(stored) if stored else None
         real = datetime.now(UTC)
         return shown(self._anchor, real) if self._anchor else real
 

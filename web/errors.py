@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext as _
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from fleet.errors import FleetError
@@ -118,7 +119,10 @@ def init_app(app: Flask) -> None:
         )
 
     @app.errorhandler(OperationalError)
-    def database(error: OperationalError) -> Any:
+    @app.errorhandler(TimeoutError)
+    def database(error: SQLAlchemyError) -> Any:
+        # The page that says so must not ask the database who is signed in.
+        g._login_user = AnonymousUserMixin()
         app.logger.error("database: %s", error)
         if wants_json():
             return problem(503, "database_unavailable", "the database does not answer; nothing was changed")
@@ -127,6 +131,13 @@ def init_app(app: Flask) -> None:
             "database_unavailable",
             _("Our records cannot be reached just now. Nothing was lost. Please try again in a minute."),
         )
+
+    @app.errorhandler(DataError)
+    def not_storable(error: DataError) -> Any:
+        # A NUL in a text, a number beyond its column: PostgreSQL says so where SQLite takes it.
+        if wants_json():
+            return problem(422, "invalid_request", "a value is none that can be stored")
+        return page(422, "invalid_request", _("The request was not complete. Go back and try again."))
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Any:
