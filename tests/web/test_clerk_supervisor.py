@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -133,3 +134,24 @@ def test_the_supervisors_page_is_whole_in_arabic(busy: Any, login: Any, db_sessi
     assert db_session.scalar(select(Ticket.id)) is not None
     for english in ("Desks", "Came", "Open the queue", "Kiosk", "waiting", "Today", "Pause"):
         assert english not in page.replace("data-", "")
+
+
+@pytest.mark.parametrize("spoilt", ["cancelled", "tomorrow's"])
+def test_a_queue_that_is_not_todays_cannot_be_opened(
+    login: Any, world: Any, write: Any, db_session: Any, spoilt: str
+) -> None:
+    """A supervisor of a mobile center opens today's visit; never a cancelled one's queue, nor tomorrow's visit."""
+
+    def change(session: Any) -> None:
+        visit = session.get_one(Visit, world.visit_a)
+        visit.status = "cancelled" if spoilt == "cancelled" else "announced"
+        if spoilt != "cancelled":
+            visit.day += timedelta(days=1)
+        visit.queue.state = "closed"
+
+    write(change)
+    client = login("van_supervisor")
+    assert client.post(f"/supervisor/queues/{world.queue_visit_a}/open").status_code == 409
+    db_session.expire_all()
+    assert db_session.get_one(Queue, world.queue_visit_a).state == "closed"
+    assert db_session.get_one(Visit, world.visit_a).status != "open"

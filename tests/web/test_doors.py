@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
+from sqlalchemy.exc import DataError, OperationalError
 
+from fleet.simulation.clock import DemoClock
 from tests.web import world as cast
 from tests.web.world import PASSWORD
 from web.accounts import new_token
 from web.app import create_app
+from web.clock import SimulatedClock
 
 HUGE = "9" * 25
 Bearer = Callable[..., dict[str, str]]
@@ -137,3 +142,67 @@ def test_a_desk_of_no_possible_number_is_refused(
         headers=bearer("desk", desk_id=world.desks_a[0]),
     )
     assert answer.status_code == 422
+
+
+def test_a_kiosk_does_not_give_the_priority_that_staff_decide_on(
+    strict: FlaskClient, world: cast.World, bearer: Bearer
+) -> None:
+    """Priority 3 is for a desk's program; from a kiosk it is refused and nothing is given out."""
+    address = f"/api/v1/queues/{world.queue_a}/tickets"
+    body = {"service": "NID-01", "request_id": "urgent", "priority": 3}
+    refused = strict.post(address, json=body, headers=bearer("kiosk", queue_id=world.queue_a))
+    assert (refused.status_code, (refused.json or {})["code"]) == (403, "priority_of_staff")
+    given = strict.post(address, json=body, headers=bearer("desk", desk_id=world.desks_a[0]))
+    assert given.status_code == 201
+
+
+def test_without_a_database_people_signed_in_read_a_sentence(
+    app: Flask, strict: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page that says so must not need the database itself, not even for the name in its head."""
+    cast.sign_in(strict, "clerk")
+
+    def gone(*_a: object, **_k: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    monkeypatch.setattr("sqlalchemy.orm.Session.execute", gone)
+    monkeypatch.setattr("sqlalchemy.orm.Session.get", gone)
+    monkeypatch.setattr("sqlalchemy.orm.Session.scalars", gone)
+    monkeypatch.setattr("sqlalchemy.orm.Session.scalar", gone)
+    answer = strict.get("/en/desk")
+    assert answer.status_code == 503
+    assert "Our records cannot be reached" in answer.text
+    assert "connection refused" not in answer.text
+
+
+def test_the_demonstrations_clock_stands_while_the_database_is_away() -> None:
+    """Its anchor cannot be read: the last one holds, for as long as its patience."""
+    answers: list[object] = [
+        DemoClock(datetime.now(UTC), datetime(2026, 11, 22, 8, tzinfo=UTC), 60.0).to_dict()
+    ]
+
+    def load() -> Any:
+        if not answers:
+            raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+        return answers.pop()
+
+    demo = SimulatedClock(load)
+    first = demo.now()
+    demo._read_at = None
+    assert first <= demo.now() < first + timedelta(minutes=10)
+
+
+def test_what_the_database_cannot_store_is_the_senders_fault(
+    strict: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses a NUL in a text: 422, for programs and for people, and nothing of its words."""
+
+    def refuses(*_a: object, **_k: object) -> None:
+        raise DataError("SELECT 1", {}, Exception("NUL in text"))
+
+    monkeypatch.setattr("web.api.tickets._ticket", refuses)
+    monkeypatch.setattr("web.citizen.tickets._ticket", refuses)
+    for address in ("/api/v1/tickets/x", "/tickets/x"):
+        answer = strict.get(address)
+        assert answer.status_code == 422
+        assert "NUL" not in answer.text

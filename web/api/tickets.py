@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from queueing import counter
 from queueing.counter import Done
 from queueing.errors import NotFound
+from queueing.order import HIGHEST
 from queueing.status import public_status, ticket_status
 from queueing.store import Desk, Queue, Service, Ticket
 from web import clock
@@ -61,6 +62,8 @@ def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
         raise NotFound("queue_not_found", f"there is no queue {id}", queue=id)
     if allowed != id:
         raise Refused(403, "other_queue", "this token is for another queue", queue=allowed)
+    if channel == "kiosk" and body.get("priority", 0) == HIGHEST:
+        raise Refused(403, "priority_of_staff", "only staff decide on the highest priority")
     typed = body.get("phone") or ""
     phone = read_phone(typed) if typed else None
     now = clock.now()

@@ -16,7 +16,7 @@ from fleet.days import close_visit, open_visit
 from fleet.store import Visit
 from queueing import desks
 from queueing.daytime import callable_days
-from queueing.errors import QueueingError
+from queueing.errors import Conflict, QueueingError
 from queueing.status import public_status
 from queueing.store import Desk, Queue, Ticket, TicketEvent
 from web import clock
@@ -72,6 +72,9 @@ def change_queue(queue_id: int, act: str) -> Any:
 
     def run(db: Session) -> None:
         here = db.get_one(Queue, queue_id)
+        if act == "open" and here not in todays_queues(db, current_user, now):
+            # A mobile center has a queue for each visit: one that was cancelled, or is another day's, stays shut.
+            raise Conflict("not_todays_queue", "this queue is not one of today's", queue=queue_id)
         visit = db.scalar(select(Visit).where(Visit.queue_id == queue_id))
         if act == "pause":
             desks.pause_queue(db, here, actor=name, now=now)
