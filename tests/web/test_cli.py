@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,3 +164,41 @@ def test_the_jobs_are_listed(app: Flask) -> None:
     assert listed.exit_code == 0
     assert "weekly_draft" in listed.output
     assert run(app, "jobs", "run", "nothing").exit_code != 0
+
+
+def test_files_that_cannot_be_written_and_ids_that_cannot_be_are_a_sentence(
+    planned_app: Flask, tmp_path: Path
+) -> None:
+    """Exit code above 0 and words, never a traceback."""
+    for words in (
+        ("plan", "export", "1", "--problem", str(tmp_path / "no" / "folder.json")),
+        ("plan", "publish", "9" * 25),
+        ("token", "kiosk", "--queue", "9" * 25),
+    ):
+        result = run(planned_app, *words)
+        assert result.exit_code > 0
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert "Error: " in result.output
+
+
+def test_without_a_schema_a_command_says_how_to_make_it(tmp_path: Path) -> None:
+    """An empty database is a sentence, not a traceback."""
+    made = create_app(cast.settings_for(tmp_path, "empty.db"), time_source=cast.StillClock())
+    result = run(made, "plan", "publish", "1")
+    made.extensions["writer"].engine.dispose()
+    assert result.exit_code == 1
+    assert "db upgrade" in result.output
+
+
+def test_reset_deletes_only_a_folder_of_this_product(tmp_path: Path) -> None:
+    """A mistyped DATA_DIR costs nobody their files; a real data folder goes."""
+    script = Path(__file__).parents[2] / ".ci" / "reset"
+    other, own = tmp_path / "photos", tmp_path / "var"
+    for folder, name in ((other, "cat.jpg"), (own, "secret_key")):
+        folder.mkdir()
+        (folder / name).write_text("x")
+    yes = {**os.environ, "YES": "1"}
+    assert subprocess.run([script, other], env=yes, capture_output=True).returncode == 1
+    assert (other / "cat.jpg").exists()
+    assert subprocess.run([script, own], env=yes, capture_output=True).returncode == 0
+    assert not own.exists()

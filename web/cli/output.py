@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import click
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from fleet.errors import FleetError
 from queueing.errors import QueueingError
@@ -18,6 +19,8 @@ from web.settings import SettingsError
 P = ParamSpec("P")
 R = TypeVar("R")
 
+ID = click.IntRange(1, 2**31 - 1)
+"""An id on the command line: what no id can be is refused in a sentence."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 
 
@@ -35,5 +38,10 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (FleetError, QueueingError, RoutingError, AccountError, SettingsError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:  # a file that cannot be read or written
+            raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from error
+        except (OperationalError, ProgrammingError) as error:
+            said = f"the database does not answer or has no schema (flask db upgrade makes it): {error.orig}"
+            raise click.ClickException(said) from error
 
     return guarded

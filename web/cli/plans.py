@@ -16,7 +16,7 @@ from fleet.planner import export as export_plan
 from fleet.planner import publish as publish_plan
 from fleet.store import Plan
 from web import clock
-from web.cli.output import json_option, plain_errors, say
+from web.cli.output import ID, json_option, plain_errors, say
 from web.db import read, write
 
 plan = AppGroup("plan", help="Weeks for the whole fleet.")
@@ -86,7 +86,7 @@ def plan_facts(made: Plan) -> dict[str, Any]:
 
 
 @plan.command("publish")
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=ID)
 @json_option
 @plain_errors
 def publish(number: int, as_json: bool) -> None:
@@ -112,7 +112,7 @@ def publish(number: int, as_json: bool) -> None:
 
 
 @plan.command("export")
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=ID)
 @click.option(
     "--problem", type=click.Path(dir_okay=False, path_type=Path), help="Default: plan-ID.problem.json"
 )

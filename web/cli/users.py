@@ -13,7 +13,7 @@ from fleet.store import Center, Site
 from queueing.store import Desk, Queue
 from web import clock
 from web.accounts import ROLES, add_account, new_token
-from web.cli.output import json_option, plain_errors, say
+from web.cli.output import ID, json_option, plain_errors, say
 from web.db import read, write
 
 user = AppGroup("user", help="Accounts of staff.")
@@ -85,7 +85,7 @@ def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) 
 
 
 @token.command("kiosk")
-@click.option("--queue", "number", type=int, required=True, help="Id of the queue it issues tickets for.")
+@click.option("--queue", "number", type=ID, required=True, help="Id of the queue it issues tickets for.")
 @json_option
 @plain_errors
 def kiosk(number: int, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def kiosk(number: int, as_json: bool) -> None:
 
 
 @token.command("board")
-@click.option("--queue", "number", type=int, required=True, help="Id of the queue it shows.")
+@click.option("--queue", "number", type=ID, required=True, help="Id of the queue it shows.")
 @json_option
 @plain_errors
 def board(number: int, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def board(number: int, as_json: bool) -> None:
 
 
 @token.command("desk")
-@click.option("--desk", "number", type=int, required=True, help="Id of the desk.")
+@click.option("--desk", "number", type=ID, required=True, help="Id of the desk.")
 @json_option
 @plain_errors
 def desk(number: int, as_json: bool) -> None:
@@ -112,7 +112,7 @@ def desk(number: int, as_json: bool) -> None:
 
 
 @token.command("device")
-@click.option("--center", "number", type=int, required=True, help="Id of the mobile center it travels with.")
+@click.option("--center", "number", type=ID, required=True, help="Id of the mobile center it travels with.")
 @json_option
 @plain_errors
 def device(number: int, as_json: bool) -> None:
