@@ -18,7 +18,7 @@ from queueing.ticket import AT_DESK, move
 from queueing.turn import Turn, fresh_desk
 
 CLOSE = "close"
-"""Request id of a closing: `close:<ticket id>`, because a ticket is closed at most once."""
+"""Request id of a closing: `close#:<ticket id>`, because a ticket is closed at most once; with a # (see OwnRequest)."""
 
 
 def open_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> Queue:
@@ -135,7 +135,7 @@ def _live(queue_id: int) -> Select[Ticket]:
 def _close(turn: Turn, ticket: Ticket) -> None:
     at = ticket.desk_id if ticket.state in AT_DESK else None
     change = move(ticket, "close", now=turn.now)
-    turn.record(ticket, change, desk_id=at, suffix=f":{ticket.id}", data={"flag": "forgotten"})
+    turn.record(ticket, change, desk_id=at, suffix=f"#:{ticket.id}", data={"flag": "forgotten"})
 
 
 def _set_queue(session: Session, queue: Queue, state: str, actor: str, now: datetime) -> Queue:

@@ -27,6 +27,12 @@ SECOND = "#2"
 """Ending of the request id of a verb's second event (the finish within call next, the issue within a
 transfer)."""
 
+
+class OwnRequest(str):
+    """A request id that the product itself makes, which may hold a `#`. No client's may: nobody can take the id of
+    a closing or a cancellation beforehand, and so prevent it."""
+
+
 _Q = cast(Table, Queue.__table__)
 _MINE = _Q.c.id == bindparam("the_queue")
 _TAKE = update(_Q).where(_MINE).values(seq=_Q.c.seq + 1).returning(*_Q.c)
@@ -76,7 +82,7 @@ class Turn:
     ) -> None:
         check_request_id(request_id)
         self.session = session
-        self.request_id = request_id
+        self.request_id = str(request_id)
         self.actor = actor
         self.now = now
         self._records = 0
@@ -230,7 +236,8 @@ def check_request_id(request_id: str) -> None:
     """Refuse request ids that are missing, too long, or that could be mistaken for a second event's."""
     if not request_id:
         raise Invalid("request_id_missing", "a request id is needed")
-    if len(request_id) > MAX_REQUEST_ID or "#" in request_id:
+    own = isinstance(request_id, OwnRequest)
+    if len(request_id) > MAX_REQUEST_ID or ("#" in request_id and not own):
         raise Invalid(
             "request_id_invalid",
             f"a request id has at most {MAX_REQUEST_ID} characters and no #",

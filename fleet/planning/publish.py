@@ -25,6 +25,7 @@ from queueing import counter
 from queueing.events import announce
 from queueing.store import Queue, Service, Ticket
 from queueing.ticket import LIVE
+from queueing.turn import OwnRequest
 
 REPLANNED_AR = "تغيّرت خطة الأسبوع"
 REPLANNED_EN = "The week's plan has changed"
@@ -260,7 +261,7 @@ def _cancel(session: Session, visit: Visit, reason_ar: str, reason_en: str, acto
     ).all()
     for ticket in tickets:
         counter.cancel(
-            session, ticket, request_id=f"visit-cancelled-{visit.id}-{ticket.id}", actor=actor, now=now
+            session, ticket, request_id=OwnRequest(f"cancelled#:{visit.id}:{ticket.id}"), actor=actor, now=now
         )
     session.execute(update(Queue).where(Queue.id == visit.queue_id).values(state="closed", seq=Queue.seq + 1))
     queue = session.get_one(Queue, visit.queue_id)

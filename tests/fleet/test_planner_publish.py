@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,6 +18,7 @@ from fleet.planning.ledger import visits_of
 from fleet.store import Center, Plan, PlanVisit, Visit
 from queueing import counter
 from queueing.desks import open_queue
+from queueing.errors import QueueingError
 from queueing.store import Desk, Outbox, Queue, QueueService, Service, Ticket
 from tests.fleet.planning_cast import FRIDAY, planned, solved
 
@@ -320,3 +322,18 @@ def test_a_second_solve_published_keeps_what_stays_and_cancels_what_goes(session
     }
     queues = list(session.scalars(select(Visit.queue_id)))
     assert len(queues) == len(set(queues))
+
+
+def test_a_guessed_request_id_does_not_keep_a_visit_from_being_cancelled(session: Session) -> None:
+    """Whoever holds a ticket cannot use up the id under which the visit's cancellation closes another's."""
+    plan = draft(session)
+    publish(session, plan)
+    visit = visit_of(session, visits_of(session, plan)[0])
+    theirs = remote_ticket(session, visit)
+    queue = session.get_one(Queue, visit.queue_id)
+    mine = counter.issue(session, queue, "ID", request_id="mine", actor="citizen", now=visit.opens_at).ticket
+    for taken in (f"visit-cancelled-{visit.id}-{theirs.id}", f"cancelled#:{visit.id}:{theirs.id}"):
+        with contextlib.suppress(QueueingError):
+            counter.leave(session, mine, request_id=taken, actor="citizen", now=visit.opens_at)
+    assert planner.cancel_visit(session, visit, "عطل", "Broken down", actor="p", now=FRIDAY) == 1
+    assert theirs.state == "cancelled"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from queueing import desks
+from queueing import counter, desks
 from queueing.errors import QueueingError
 from queueing.rebuild import check
 from queueing.store import DeskShift, Ticket
@@ -144,3 +145,15 @@ def test_opening_a_queue_closes_what_was_forgotten_before(place: Place) -> None:
     place.session.refresh(old)
     assert (old.state, old.day) == ("left", date(2026, 11, 22))
     assert isinstance(old, Ticket)
+
+
+def test_nobody_can_take_the_request_id_of_a_closing_beforehand(place: Place) -> None:
+    """Ids of closings hold a #, which no client's may: a citizen who guesses one does not keep a queue open."""
+    mine, other = place.issue(), place.issue()
+    for taken in (f"close:{other.id}", f"close#:{other.id}"):
+        with contextlib.suppress(QueueingError):
+            counter.leave(place.session, mine, request_id=taken, actor="citizen", now=place.now)
+    desks.close_queue(place.session, place.queue, actor="clerk", now=place.now)
+    assert mine.state == "left"
+    assert place.events(other)[-1].action == "close"
+    assert place.events(other)[-1].request_id == f"close#:{other.id}"
