@@ -92,9 +92,9 @@ class Relay:
             ).all()
         fresh = [row for row in rows if row.id not in self._seen] if self._window else rows
         for row in fresh:
-            self._target.emit(
-                "changed", message(row.topic, row.seq, row.part, row.data), namespace=NAMESPACE, to=row.topic
-            )
+            body = message(row.topic, row.seq, row.part, row.data)
+            # Every process reads the outbox and tells its own screens: through the queue each would hear it twice.
+            self._target.emit("changed", body, namespace=NAMESPACE, to=row.topic, ignore_queue=True)
         if rows:
             self._last = max(self._last, rows[-1].id)
         if self._window:

@@ -67,7 +67,13 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
 ) -> None:
     """Publish after commit: what was rolled back is never heard of."""
     sent: list[dict[str, object]] = []
-    monkeypatch.setattr(live.socketio, "emit", lambda name, body, **more: sent.append(body))
+    own: list[bool] = []
+
+    def emit(name: str, body: dict[str, object], **more: object) -> None:
+        sent.append(body)
+        own.append(more.get("ignore_queue") is True)
+
+    monkeypatch.setattr(live.socketio, "emit", emit)
     with app.app_context():
         relay = live.Relay(app.extensions["writer"].engine, live.socketio)
         relay.pump()
@@ -99,3 +105,6 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
         relay.pump()
         relay.pump()
     assert [(body["seq"], body["part"]) for body in sent] == [(top + 1, "line"), (top + 2, "line")]
+    assert all(own), (
+        "each process tells its own screens only, or those of two processes hear everything twice"
+    )
