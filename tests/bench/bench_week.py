@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=45.0)
     parser.add_argument("--imported", action="store_true", help="only the imported network")
     chosen = parser.parse_args()
-    print("| network | candidates | hours saved | biggest towns in turn | ratio | vans | gap | solving | in all |")
+    print(
+        "| network | candidates | hours saved | biggest towns in turn | ratio | vans | gap | solving | in all |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     if not chosen.imported:
         print(plan_a_week("built-in, with history", chosen.seconds, None), flush=True)
