@@ -20,7 +20,7 @@ from flask_migrate import upgrade
 
 from fleet import importing
 from fleet import network as national
-from fleet.calendar import is_working_day, local_instant, week_of
+from fleet.calendar import is_working_day, local_day, local_instant, week_of
 from fleet.planner import publish
 from fleet.simulation.clock import DemoClock
 from fleet.store import ForecastHour, Plan, Setting, Site, SiteQueue
@@ -98,7 +98,7 @@ def demo_day(real: datetime) -> date:
 
     Late in the week the next week is shown, so that there is always most of a week ahead.
     """
-    day = real.astimezone(UTC).date()
+    day = local_day(real)
     while not is_working_day(day) or (day - week_of(day)).days > 3:
         day += timedelta(days=1)
     return day

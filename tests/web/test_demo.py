@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,3 +76,8 @@ def test_the_whole_preparation(tmp_path: Path) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(Ticket)) == tickets
         session.close()
     assert any("person-hours saved" in line for line in said)
+
+
+def test_the_first_day_is_cairos_not_utcs() -> None:
+    """At half past midnight on Monday in Cairo it is still Sunday in UTC: Monday is shown."""
+    assert demo_day(datetime(2026, 11, 22, 22, 30, tzinfo=UTC)) == date(2026, 11, 23)
