@@ -188,6 +188,8 @@ def login() -> Any:
         if check_password(account, request.form.get("password", "")):
             assert account is not None
             throttle.succeeded(key)
+            # What stood in the cookie before is not trusted with the account: a planted form token ends here.
+            session.pop("csrf_token", None)
             session.permanent = True
             login_user(account)
             return redirect(target or url_for(HOME[account.role]))
@@ -202,6 +204,7 @@ def login() -> Any:
 def logout() -> Any:
     """Sign out."""
     logout_user()
+    session.clear()  # nothing of one person stays for the next at this screen
     return redirect(url_for("auth.login"))
 
 

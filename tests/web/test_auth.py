@@ -126,3 +126,18 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(client: Any) ->
     answer = client.post("/login", data={"name": "clerk", "password": PASSWORD})
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+def test_a_form_token_from_before_signing_in_is_worth_nothing_after(app: Any, client: Any) -> None:
+    """Whoever planted a session in a browser does not hold a token for the account that signs in with it."""
+    app.config["WTF_CSRF_ENABLED"] = True
+    page = client.get("/en/login").text
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    signed = client.post("/login", data={"name": "clerk", "password": PASSWORD, "csrf_token": token})
+    assert signed.status_code == 302
+    assert client.get("/desk").status_code == 200
+    assert client.post("/logout", data={"csrf_token": token}).status_code == 400
+    fresh = client.get("/en/desk").text.split('name="csrf_token" value="')[1].split('"')[0]
+    assert client.post("/logout", data={"csrf_token": fresh}).status_code == 302
+    with client.session_transaction() as kept:
+        assert not dict(kept)
