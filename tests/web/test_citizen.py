@@ -56,6 +56,17 @@ def test_location_in_the_address_lists_the_visit_with_place_hours_distance_and_l
         assert needed in page, needed
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("", "لا أحد ينتظر · الانتظار: "), ("/en", "Nobody is waiting · wait: ")]
+)
+def test_an_empty_line_is_said_in_words_and_the_wait_is_called_a_wait(
+    client: FlaskClient, world: World, write: Write, language: str, words: str
+) -> None:
+    """No `0 people waiting · less than a minute`, of which nobody knows what takes less than a minute."""
+    write(fill(world, 0))
+    assert words in text(client, language + NEAR_VILLAGE)
+
+
 def test_results_are_by_day_and_within_a_day_by_distance(
     client: FlaskClient, world: World, write: Write
 ) -> None:
