@@ -136,6 +136,38 @@ def test_the_supervisors_page_is_whole_in_arabic(busy: Any, login: Any, db_sessi
         assert english not in page.replace("data-", "")
 
 
+def test_the_trail_names_machines_in_the_readers_language(
+    busy: Any, login: Any, world: Any, clock: Any, write: Any
+) -> None:
+    """Who gave the ticket out is a kiosk, not a code word; the sentence has Arabic commas."""
+
+    def at_the_kiosk(session: Any) -> str:
+        queue = session.get(Queue, world.queue_a)
+        done = counter.issue(session, queue, "NID-01", request_id="k", actor="kiosk", now=clock.now())
+        return done.ticket.label
+
+    label = write(at_the_kiosk)
+    chief = login("supervisor")
+    for language, words in (("", "جهاز التذاكر"), ("/en", "Kiosk")):
+        page = chief.get(f"{language}/supervisor?label={label}").text
+        assert words in page.split('class="trail"')[1].split("</ol>")[0]
+    called = chief.get("/supervisor?label=A001").text.split('class="trail"')[1].split("</ol>")[0]
+    assert "نودي، شباك" in called
+
+
+def test_two_minutes_are_right_arabic(busy: Any, world: Any, clock: Any) -> None:
+    """The dual stands after a colon, in the nominative: never "حضر قبل دقيقتان"."""
+    for _ in range(2):
+        press(busy, "/next")
+        press(busy, "/miss")
+    give(busy, world.desks_a[0])
+    clock.advance(minutes=2)
+    press(busy, "/next")
+    assert "مدة الانتظار: دقيقتان" in busy.get("/desk").text
+    press(busy, "/miss")
+    assert "مضى على حضوره: دقيقتان" in busy.get("/desk").text
+
+
 @pytest.mark.parametrize("spoilt", ["cancelled", "tomorrow's"])
 def test_a_queue_that_is_not_todays_cannot_be_opened(
     login: Any, world: Any, write: Any, db_session: Any, spoilt: str

@@ -81,6 +81,19 @@ def state_words(state: str) -> str:
     return words.get(state, state)
 
 
+@blueprint.app_template_filter("actor_words")
+def actor_words(actor: str) -> str:
+    """Who did something: a member of staff by name, machines and the clock in words."""
+    words: dict[str, str] = {
+        "kiosk": _("Kiosk"),
+        "phone": _("from their phone"),
+        "schedule": _("by itself, on time"),
+        "scheduler": _("by itself, on time"),
+        "simulation": _("demonstration"),
+    }
+    return words.get(actor, actor)
+
+
 @blueprint.app_template_filter("seconds_words")
 def seconds_words(seconds: float) -> str:
     """A time that has passed, in whole minutes; under one minute in words."""
