@@ -143,7 +143,7 @@ def test_the_list_names_the_late_the_silent_and_the_waiting(
     cairo = page[page.index(f'id="c{world.center_b}"') :].split("</tr>")[0]
     assert "not heard from" in cairo and "nothing more today" in cairo
     assert page.index(f'id="c{world.center_a}"') < page.index(f'id="c{world.center_b}"')
-    assert "1 late" in page and "2 people waiting" in page
+    assert "1 late by 15 minutes or more" in page and "2 people waiting" in page
 
 
 def test_the_map_gets_positions_and_levels(
