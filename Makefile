@@ -26,7 +26,8 @@ test: setup-dev system ## all tests, under 15 minutes on two cores
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
 test-all: setup-dev system lint ## all tests, the slow ones too, and lint
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -m slow
 
 lint: setup-dev ## ruff, mypy (strict below web) and the import contracts
 	@$(BIN)/ruff check .

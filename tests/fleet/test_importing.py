@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -275,14 +274,12 @@ def test_vans_keep_their_rows_and_are_based_where_the_files_say(memory: Session,
 
 
 @pytest.fixture(scope="module")
-def imported() -> Iterator[tuple[Session, Report, float]]:
-    """The official-style files imported over the built-in network, and the seconds that took."""
+def imported() -> Iterator[tuple[Session, Report]]:
+    """The official-style files imported over the built-in network."""
     engine = sqlite_memory()
     with Session(engine) as session:
         network.build(session, seed=1, now=NOW)
-        start = time.perf_counter()
-        report = import_files(session, OFFICIAL, now=NOW)
-        yield session, report, time.perf_counter() - start
+        yield session, import_files(session, OFFICIAL, now=NOW)
     engine.dispose()
 
 
@@ -293,9 +290,9 @@ class TestOfficialFiles:
     """The files at hand: 315 local units, 23 new cities, 10,580 localities."""
 
     def test_four_units_without_a_point_and_one_foreign_village_are_told(
-        self, imported: tuple[Session, Report, float]
+        self, imported: tuple[Session, Report]
     ) -> None:
-        _, report, seconds = imported
+        _, report = imported
         assert [(f.file, f.line, f.column) for f in report.faults] == [
             ("local_units.csv", 71, "lat"),
             ("local_units.csv", 272, "lat"),
@@ -303,10 +300,10 @@ class TestOfficialFiles:
             ("new_cities.csv", 23, "lat"),
             ("places_wof_localities.csv", 4122, "lat"),
         ]
-        assert isinstance(report.faults[0], Fault) and seconds < 30
+        assert isinstance(report.faults[0], Fault)
 
-    def test_everything_else_is_in(self, imported: tuple[Session, Report, float]) -> None:
-        session, report, _ = imported
+    def test_everything_else_is_in(self, imported: tuple[Session, Report]) -> None:
+        session, report = imported
         assert (report.governorates, report.units, report.villages, report.mobile) == (27, 334, 10_579, 107)
         assert 1000 <= report.candidates <= 1600
         each = session.execute(
@@ -315,9 +312,9 @@ class TestOfficialFiles:
         assert len(each) == 334, "a fixed center for each local unit"
 
     def test_every_governorate_has_stops_and_stops_have_people(
-        self, imported: tuple[Session, Report, float]
+        self, imported: tuple[Session, Report]
     ) -> None:
-        session, _, _ = imported
+        session, _ = imported
         stops = session.execute(
             select(Governorate.iso, func.count(Site.id), func.min(Site.population))
             .join(Site, Site.governorate_id == Governorate.id)
@@ -326,24 +323,21 @@ class TestOfficialFiles:
         ).all()
         assert len(stops) >= 26 and min(row[2] for row in stops) >= 400
 
-    def test_no_one_is_counted_twice(self, imported: tuple[Session, Report, float]) -> None:
+    def test_no_one_is_counted_twice(self, imported: tuple[Session, Report]) -> None:
         """Catchments of fixed centers sum to the people of the usable units."""
-        session, _, _ = imported
+        session, _ = imported
         units = session.scalar(select(func.sum(LocalUnit.population)))
         assert session.scalar(select(func.sum(Site.population)).where(Site.kind == "fixed")) == units
 
-    def test_again_is_nothing(self, imported: tuple[Session, Report, float]) -> None:
-        session, _, _ = imported
+    def test_again_is_nothing(self, imported: tuple[Session, Report]) -> None:
+        session, _ = imported
         again = import_files(session, OFFICIAL, now=NOW)
         assert (again.added, again.changed, again.removed, again.kept_inactive) == (0, 0, 0, 0)
 
-    def test_its_places_are_found_quickly(self, imported: tuple[Session, Report, float]) -> None:
-        session, _, _ = imported
-        find_places(session, "warm")
-        start = time.perf_counter()
+    def test_its_places_are_found_in_both_scripts(self, imported: tuple[Session, Report]) -> None:
+        session, _ = imported
         assert find_places(session, "طنطا")[0].name_ar == "مركز طنطا"
         assert find_places(session, "Demanhour")[0].name_en == "Damanhur"
-        assert time.perf_counter() - start < 0.6
 
 
 def test_the_import_runs_on_postgresql_as_well(engine: Engine, files: list[Path]) -> None:
