@@ -26,10 +26,12 @@ __all__ = [
     "as_columns",
     "differences",
     "expected_level",
+    "keep_hours",
     "level_of",
     "measure_changed",
     "measure_day",
     "measures_from_rows",
+    "measures_of_day",
     "offered_load",
 ]
 CHUNK = 200
@@ -47,16 +49,24 @@ def measure_day(
     written = 0
     for begin in range(0, len(queue_ids), CHUNK):
         ids = list(queue_ids[begin : begin + CHUNK])
-        rows = as_columns(measures_of_day(session, ids, day, now))
-        touched = {row["queue_id"] for row in rows}
-        if rows:
-            session.execute(delete(QueueHour).where(QueueHour.queue_id.in_(touched), QueueHour.day == day))
-            session.execute(insert(QueueHour), rows)
-            session.expire_all()
-        if learn and touched:
-            pace.learn(session, sorted(touched), before=day + timedelta(days=1))
-        written += len(rows)
+        written += keep_hours(session, measures_of_day(session, ids, day, now), day, learn=learn)
     return written
+
+
+def keep_hours(session: Session, measured: dict[Key, HourMeasure], day: date, *, learn: bool = True) -> int:
+    """Store hours of `day` that `measures_of_day` computed, in place of those that were there; returns how many.
+
+    For callers that compute from a snapshot first: arithmetic is not done while others wait to write.
+    """
+    rows = as_columns(measured)
+    touched = {row["queue_id"] for row in rows}
+    if rows:
+        session.execute(delete(QueueHour).where(QueueHour.queue_id.in_(touched), QueueHour.day == day))
+        session.execute(insert(QueueHour), rows)
+        session.expire_all()
+    if learn and touched:
+        pace.learn(session, sorted(touched), before=day + timedelta(days=1))
+    return len(rows)
 
 
 def measure_changed(session: Session, *, since: datetime, now: datetime) -> int:

@@ -6,8 +6,11 @@ then the relay is told so that screens hear of it (publish after commit).
 
 from __future__ import annotations
 
+import fcntl
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -36,25 +39,57 @@ db = _Database(metadata=Base.metadata)
 class Writer:
     """Runs pieces of work, each in one transaction.
 
-    On SQLite one piece at a time in this process (a fair lock in front of BEGIN IMMEDIATE: threads that wait on the
-    file's lock would sleep in steps of up to 100 ms). On PostgreSQL in parallel, tried again where it must be.
+    On SQLite one piece at a time, whichever process it comes from; on PostgreSQL in parallel, tried again where it
+    must be.
     """
 
     def __init__(self, engine: sa.Engine, after_commit: Callable[[], None]) -> None:
         self.engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
-        self._one = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self.turn: Turnstile | None = None
+        if engine.dialect.name == "sqlite":
+            self.turn = Turnstile(engine.url.database)
         self._after_commit = after_commit
 
     def __call__(self, work: Callable[[Session], T]) -> T:
         """Commit what `work(session)` did and give back its result; on any error nothing of it remains."""
-        if self._one is None:
+        if self.turn is None:
             result = transaction(self._sessions, work)
         else:
-            with self._one:
+            with self.turn:
                 result = transaction(self._sessions, work)
         self._after_commit()
         return result
+
+
+class Turnstile:
+    """Where writers of one SQLite file wait: threads at a lock, processes at a file lock beside the database.
+
+    SQLite's own waiting sleeps in steps of up to 100 ms, so that a process which writes all the time (the simulated
+    day) hardly ever lets another in; the kernel wakes who waits for a file lock at once. It orders, it does not
+    protect: the transaction's own BEGIN IMMEDIATE does.
+    """
+
+    def __init__(self, database: str | None) -> None:
+        self.rest_s = 0.0
+        """Seconds to rest after each turn: a process that writes without end steps aside, so that whoever was woken
+        is the next (a lock that is taken again at once is never handed over)."""
+        self._threads = threading.Lock()
+        self._file = None
+        if database not in (None, "", ":memory:"):
+            self._file = Path(f"{database}-turn").open("a")  # noqa: SIM115 - open as long as the process
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+        if self.rest_s:
+            time.sleep(self.rest_s)
 
 
 def write(work: Callable[[Session], T]) -> T:

@@ -13,7 +13,7 @@ from fleet.forecast import compute_forecast, keep_forecast
 from fleet.planner import publish
 from fleet.store import Plan
 from fleet.value import compute_values, keep_values
-from queueing.measure import measure_day
+from queueing.measure import keep_hours, measures_of_day
 from queueing.store import QueueDay
 from web.db import read, write
 
@@ -33,7 +33,9 @@ def _measure(day: date, now: datetime, *, learn: bool) -> int:
     )
     for start in range(0, len(ids), CHUNK):
         some = ids[start : start + CHUNK]
-        write(lambda session, some=some: measure_day(session, some, day, now=now, learn=learn))  # type: ignore[misc]
+        with Session(current_app.extensions["writer"].engine) as session:
+            hours = measures_of_day(session, some, day, now)
+        write(lambda session, hours=hours: keep_hours(session, hours, day, learn=learn))  # type: ignore[misc]
     return len(ids)
 
 

@@ -24,6 +24,9 @@ LOG = logging.getLogger(__name__)
 TICK_S = 0.5
 """Real seconds between ticks: half a simulated minute at the default speed."""
 
+GIVE_WAY_S = 0.003
+"""Real seconds in which real people's presses may go first, after each transaction of the simulation."""
+
 
 def stored(session: Session, key: str) -> dict[str, Any] | None:
     """A setting's value."""
@@ -40,6 +43,8 @@ def run(app: Flask) -> None:
     """Tick until the parent process is gone."""
     settings = app.extensions["settings"]
     writer = app.extensions["writer"]
+    if writer.turn is not None:
+        writer.turn.rest_s = GIVE_WAY_S
     parent = os.getppid()
     conductor = Conductor(writer)
     anchor = writer(lambda session: resume(session, settings.demo_speed))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +18,7 @@ from queueing.events import announce
 from queueing.store import Outbox, Queue
 from tests.web.world import StillClock, World
 from web import live
-from web.db import read, write
+from web.db import Turnstile, read, write
 
 
 def test_nothing_of_failed_work_remains(app: Flask) -> None:
@@ -108,3 +112,57 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
     assert all(own), (
         "each process tells its own screens only, or those of two processes hear everything twice"
     )
+
+
+def test_a_process_that_writes_without_end_lets_others_in(tmp_path: Path) -> None:
+    """While another process holds the turn again and again, each of our turns comes within a few of its own."""
+    path = tmp_path / "some.db"
+    program = (
+        "import sys, time; from web.db import Turnstile\n"
+        "turn = Turnstile(sys.argv[1]); turn.rest_s = 0.003; print('on', flush=True)\n"
+        "while True:\n"
+        "    with turn:\n"
+        "        time.sleep(0.03)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "on\n"
+        ours = Turnstile(str(path))
+        waited = []
+        for _turn in range(20):
+            began = time.monotonic()
+            with ours:
+                waited.append(time.monotonic() - began)
+    finally:
+        other.kill()
+        other.wait()
+    assert sorted(waited)[10] < 0.5, "fifteen turns of the other one"
+
+
+def test_the_turn_is_one_processs_at_a_time(tmp_path: Path) -> None:
+    """Nobody passes while another process is inside."""
+    path = tmp_path / "some.db"
+    program = (
+        "import sys; from web.db import Turnstile\n"
+        "with Turnstile(sys.argv[1]):\n"
+        "    print('in', flush=True); sys.stdin.readline(); print('out', flush=True)\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None and other.stdin is not None
+    assert other.stdout.readline() == "in\n"
+    passed = threading.Event()
+
+    def pass_through() -> None:
+        with Turnstile(str(path)):
+            passed.set()
+
+    thread = threading.Thread(target=pass_through)
+    thread.start()
+    assert not passed.wait(0.3)
+    other.stdin.write("\n")
+    other.stdin.flush()
+    assert passed.wait(10)
+    thread.join()
+    other.wait()
