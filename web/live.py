@@ -80,6 +80,10 @@ class Relay:
                     "relay: the database does not answer (%s); trying again", error.__class__.__name__
                 )
                 self._stop.wait(1.0)
+            except Exception:
+                # Whatever one screen's connection did must not end the news for all others.
+                LOG.exception("relay: this round failed; going on")
+                self._stop.wait(0.2)
 
     def pump(self) -> int:
         """Send what was committed since the last round; returns how many."""

@@ -270,3 +270,27 @@ def test_nothing_sticks_out_and_buttons_are_big_enough(
                 .map(e => e.outerHTML.slice(0, 90))"""
         )
         assert small == [], path
+
+
+def test_a_change_during_a_press_reaches_the_section_that_the_answer_drew(
+    live: Any, open_page: Any, sockets: None
+) -> None:
+    """A refresh that was due for a section which the answer replaced is done for its successor."""
+    seat(live)
+    give(live, 2)
+    page = open_page("/desk", user="clerk", language="en")
+    page.wait_for_selector("[data-connection].tag-good")
+    page.wait_for_selector('[data-waiting="2"]')
+    settled = (
+        "() => [...document.querySelectorAll('[data-part]')].every(s => s.dataset.at && !s.dataset.busy)"
+    )
+    page.wait_for_function(settled)
+    # A refresh is due in a moment; before it comes, the whole work area is drawn anew as the answer to a press does.
+    page.evaluate(
+        """() => {
+            window.live.refresh('line');
+            const work = document.getElementById('work');
+            work.innerHTML = work.innerHTML.replace('data-waiting="2"', 'data-waiting="99"');
+        }"""
+    )
+    page.wait_for_selector('[data-waiting="2"]')

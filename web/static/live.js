@@ -13,12 +13,14 @@
   function refresh(section) {
     if (section.dataset.busy) { section.dataset.again = "1"; return; }
     // Somebody is typing or choosing inside: their words are worth more than freshness.
-    if (section.contains(document.activeElement) && document.activeElement.matches("input:not([type=hidden]),textarea,select")) { section.dataset.again = "1"; return; }
+    if (section.contains(document.activeElement) && document.activeElement.matches("input:not([type=hidden]),textarea,select")) { schedule(section, 1000); return; }
     section.dataset.busy = "1";
     fetch(section.dataset.src, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
       if (!answer.ok) throw new Error(String(answer.status));
       return answer.text();
     }).then(function (html) {
+      // An answer to a press may have drawn the page anew meanwhile: then the section that is there now is asked for.
+      if (!section.isConnected) { section.dataset.again = "1"; return; }
       if (section.innerHTML !== html) {
         var active = document.activeElement, focus = active && section.contains(active) ? active.dataset.focus || active.id : null;
         section.innerHTML = html;
@@ -33,9 +35,12 @@
   }
 
   function schedule(section, wait) {
-    var id = section.dataset.part + section.dataset.src;
-    if (timers[id]) return;
-    timers[id] = setTimeout(function () { delete timers[id]; refresh(section); }, wait);
+    var src = section.dataset.src;
+    if (timers[src]) return;
+    timers[src] = setTimeout(function () {
+      delete timers[src];
+      document.querySelectorAll("[data-part]").forEach(function (now) { if (now.dataset.src === src) refresh(now); });
+    }, wait);
   }
 
   function changed(part) {
