@@ -26,7 +26,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import Site, SiteQueue, Visit
+from fleet.store import SiteQueue, Visit
 from queueing.store import Desk, Queue
 from web.accounts import Account, check_password
 from web.db import read
@@ -155,23 +155,6 @@ def require_desk(desk_id: int) -> Desk:
     return desk
 
 
-def own_queues(session: Session, account: Account) -> list[Queue]:
-    """Queues of the account's site, or of its center's visits of any day, newest first."""
-    if account.site_id is not None:
-        chosen = select(Queue).join(SiteQueue).where(SiteQueue.site_id == account.site_id).order_by(Queue.id)
-    elif account.center_id is not None:
-        chosen = (
-            select(Queue)
-            .join(Visit, Visit.queue_id == Queue.id)
-            .where(Visit.center_id == account.center_id)
-            .order_by(Visit.opens_at.desc())
-            .limit(30)
-        )
-    else:
-        return []
-    return list(session.scalars(chosen))
-
-
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> Any:
     """Sign in with name and password."""
@@ -220,11 +203,6 @@ def safe_next(target: str) -> str:
     if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
         return ""
     return target
-
-
-def place_of(session: Session, account: Account) -> Site | None:
-    """The fixed site of the account, if it belongs to one."""
-    return session.get(Site, account.site_id) if account.site_id else None
 
 
 def init_app(app: Flask) -> None:
