@@ -7,8 +7,9 @@ from routing.check import Fault, Verdict, check
 from routing.errors import PinError, PlanError, ProblemError, RoutingError
 from routing.explain import Move, explain, move_cost
 from routing.problem import Center, Group, Matrix, Offer, Pin, Place, Problem, Road, Site, load
-from routing.solution import Costs, Plan, Route, Stop, Unserved, save
+from routing.solution import Costs, Plan, Prices, Route, Stop, Unserved, save
 from routing.solve import solve
+from routing.traffic import Traffic
 from routing.travel import Travel
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Place",
     "Plan",
     "PlanError",
+    "Prices",
     "Problem",
     "ProblemError",
     "Road",
@@ -31,6 +33,7 @@ __all__ = [
     "RoutingError",
     "Site",
     "Stop",
+    "Traffic",
     "Travel",
     "Unserved",
     "Verdict",

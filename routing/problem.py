@@ -1,6 +1,6 @@
 """The planning problem: what may be served, by whom, when. Frozen, and checked as a whole when it is made.
 
-`fleet-problem/1` (docs/routing.md describes it). Minutes count from local midnight of the day; values and
+`fleet-problem/1` and `/2` (docs/routing.md describes them). Minutes count from local midnight of the day; values and
 costs are whole numbers in the problem's unit; days are indices into `Problem.days`.
 """
 
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from routing.errors import ProblemError
-from routing.validate import FORMAT, faults_of
+from routing.traffic import Traffic
+from routing.validate import FORMAT, FORMAT_2, faults_of
 
 Window = tuple[int, int]
 """Opening minute and closing minute of one day."""
@@ -63,7 +64,9 @@ class Offer:
 class Center:
     """A mobile service center.
 
-    `setup` minutes pass at each stop before it opens; `max_drive` minutes a day.
+    `setup` minutes pass at each stop before it opens; `max_drive` minutes a day. `nights` in a row it may stay away
+    from its depot, each at `night_cost`. `starts` {day index as text: (place id, minute)} replaces depot and shift
+    start on days that are under way, or to which a tour was carried in.
     """
 
     id: str
@@ -74,9 +77,25 @@ class Center:
     setup: int = 0
     max_drive: int | None = None
     fixed_cost: int = 0
+    nights: int = 0
+    night_cost: int = 0
+    starts: Mapping[str, tuple[str, int]] = field(default_factory=dict, hash=False)
+
+    def begins(self, day: int) -> tuple[str, int]:
+        """Return the place and the earliest minute from which it starts `day`, unless the night before was away."""
+        return self.starts.get(str(day), (self.depot, self.shift[0]))
+
+    def next_day(self, day: int) -> int | None:
+        """Return its first working day after `day`, or None."""
+        return min((d for d in self.days if d > day), default=None)
+
+    @property
+    def tours(self) -> bool:
+        """Whether it uses what only `fleet-problem/2` can say."""
+        return bool(self.nights or self.night_cost or self.starts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the center as `fleet-problem/1` writes it (`kind` is called `class` there)."""
+        """Return the center as the format writes it (`kind` is called `class` there)."""
         data: dict[str, Any] = {
             "id": self.id,
             "depot": self.depot,
@@ -90,6 +109,12 @@ class Center:
             data["max_drive"] = self.max_drive
         if self.fixed_cost:
             data["fixed_cost"] = self.fixed_cost
+        if self.nights:
+            data["nights"] = self.nights
+        if self.night_cost:
+            data["night_cost"] = self.night_cost
+        if self.starts:
+            data["starts"] = {day: list(start) for day, start in self.starts.items()}
         return data
 
 
@@ -165,13 +190,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A visit that every plan must hold exactly as it stands."""
+    """A visit that every plan must hold exactly as it stands.
+
+    `overnight`: it is the last of its day, and the night after it is spent at its place. Pins settle the nights
+    around their day: without an overnight pin the center comes home.
+    """
 
     center: str
     day: int
     site: str
     start: int
     stay: int
+    overnight: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +217,7 @@ class Problem:
     groups: tuple[Group, ...] = ()
     pinned: tuple[Pin, ...] = ()
     unit: str = ""
+    traffic: Traffic | None = None
     checked: InitVar[bool] = field(default=False, kw_only=True)
 
     def __post_init__(self, checked: bool) -> None:
@@ -194,6 +225,12 @@ class Problem:
             faults = faults_of(self.to_json())
             if faults:
                 raise ProblemError(faults)
+
+    @property
+    def format(self) -> str:
+        """The oldest format that can say all of it."""
+        newer = self.traffic is not None or any(c.tours for c in self.centers)
+        return FORMAT_2 if newer or any(pin.overnight for pin in self.pinned) else FORMAT
 
     @cached_property
     def place_index(self) -> dict[str, int]:
@@ -212,7 +249,7 @@ class Problem:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
-        """Build a problem from a `fleet-problem/1` object; raise `ProblemError` listing every fault."""
+        """Build a problem from a `fleet-problem/1` or `/2` object; raise `ProblemError` listing every fault."""
         faults = faults_of(data)
         if faults:
             raise ProblemError(faults)
@@ -228,16 +265,18 @@ class Problem:
                 for g in data.get("groups", ())
             ),
             pinned=tuple(
-                Pin(p["center"], p["day"], p["site"], p["start"], p["stay"]) for p in data.get("pinned", ())
+                Pin(p["center"], p["day"], p["site"], p["start"], p["stay"], bool(p.get("overnight")))
+                for p in data.get("pinned", ())
             ),
             unit=data.get("unit", ""),
+            traffic=Traffic.from_json(t) if (t := data["travel"].get("traffic")) is not None else None,
             checked=True,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the problem as a `fleet-problem/1` object."""
+        """Return the problem as a `fleet-problem/1` object, or `/2` where it says what only that can."""
         data: dict[str, Any] = {
-            "format": FORMAT,
+            "format": self.format,
             "name": self.name,
             "unit": self.unit,
             "days": list(self.days),
@@ -245,7 +284,8 @@ class Problem:
                 {"id": p.id} if p.lat is None and p.lon is None else {"id": p.id, "lat": p.lat, "lon": p.lon}
                 for p in self.places
             ],
-            "travel": _travel_json(self.travel),
+            "travel": _travel_json(self.travel)
+            | ({} if self.traffic is None else {"traffic": self.traffic.to_json()}),
             "centers": [center.to_json() for center in self.centers],
             "sites": [site.to_json() for site in self.sites],
         }
@@ -257,6 +297,7 @@ class Problem:
         if self.pinned:
             data["pinned"] = [
                 {"center": p.center, "day": p.day, "site": p.site, "start": p.start, "stay": p.stay}
+                | ({"overnight": True} if p.overnight else {})
                 for p in self.pinned
             ]
         return data
@@ -313,6 +354,9 @@ def _center(data: Mapping[str, Any]) -> Center:
         setup=data.get("setup") or 0,
         max_drive=data.get("max_drive"),
         fixed_cost=data.get("fixed_cost") or 0,
+        nights=data.get("nights") or 0,
+        night_cost=data.get("night_cost") or 0,
+        starts={day: (place, minute) for day, (place, minute) in (data.get("starts") or {}).items()},
     )
 
 

@@ -16,6 +16,7 @@ from routing.problem import Problem
 from routing.travel import Travel
 
 FORMAT = "fleet-plan/1"
+FORMAT_2 = "fleet-plan/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One center's day: leaves its depot at minute `depart`, makes `stops` in order, and comes back.
+    """One center's day: leaves at minute `depart`, makes `stops` in order, and comes back to its depot.
 
-    Filled in by `describe`: `back` (minute at the depot), `drive` (minutes in all), `km` in all.
+    With `overnight` the day ends at its last stop, and the center's next working day starts there. Filled in:
+    `origin`, the place id it starts from when that is not the depot; `back` (minute at the depot, or of the end of
+    the last stop), `drive` (minutes of the table in all), `km` in all.
     """
 
     center: str
@@ -49,6 +52,8 @@ class Route:
     back: int | None = None
     drive: int | None = None
     km: float | None = None
+    overnight: bool = False
+    origin: str | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -58,17 +63,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The objective taken apart, in the problem's unit: value - travel - fixed - penalties."""
+    """The objective taken apart, in the problem's unit: value - travel - fixed - penalties - nights."""
 
     value: int = 0
     travel: int = 0
     fixed: int = 0
     penalties: int = 0
+    nights: int = 0
 
     @property
     def objective(self) -> int:
         """Value less everything that is paid for it."""
-        return self.value - self.travel - self.fixed - self.penalties
+        return self.value - self.travel - self.fixed - self.penalties - self.nights
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,25 @@ class Unserved:
     code: str
     reason: str
     numbers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What scarce things are worth at the margin, in the problem's unit, from the duals of the plan's bound.
+
+    `days`: one more day of such a center, by (center id, day). `visits`: what the plan gives up elsewhere for one
+    visit, by (site id, day).
+    """
+
+    days: Mapping[tuple[str, int], float]
+    visits: Mapping[tuple[str, int], float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prices as lists of [center or site id, day, price]."""
+        return {
+            "days": [[name, day, price] for (name, day), price in self.days.items()],
+            "visits": [[name, day, price] for (name, day), price in self.visits.items()],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +118,7 @@ class Plan:
     unserved: tuple[Unserved, ...] = ()
     facts: Mapping[str, Any] | None = None
     """How the plan came about: seed, seconds, iterations, method. No part of the plan itself."""
+    prices: Prices | None = None
 
     @property
     def gap(self) -> float | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.problem import Matrix, Problem, Road
+from routing.traffic import Flow
 
 EARTH_KM = 6371
 _NEAR = 1e-6  # closer than this to a rounding step, numpy's result is recomputed with Python's own arithmetic
@@ -33,6 +34,10 @@ class Travel:
         self._spec = problem.travel
         self._index = problem.place_index
         self._legs: dict[tuple[str, str], tuple[int, int]] = {}
+        self._traffic = problem.traffic
+        regions = problem.traffic.regions if problem.traffic else {}
+        self._region = {place: name for name, places in regions.items() for place in places}
+        self._flows: dict[tuple[str, str, int], Flow] = {}
 
     def leg(self, origin: str, target: str) -> tuple[int, int]:
         """Return (minutes, cost) of driving from place `origin` to place `target`, both ids."""
@@ -50,6 +55,33 @@ class Travel:
             return None
         straight = great_circle_km(a.lat, a.lon, b.lat, b.lon)
         return straight * (self._spec.detour if isinstance(self._spec, Road) else 1.0)
+
+    def region(self, place: str) -> str:
+        """Return the region of a place id; "*" when it lies in none."""
+        return self._region.get(place, "*")
+
+    def flow(self, one: str, other: str, day: int) -> Flow:
+        """Return the clock of legs between two regions on `day`."""
+        key = (one, other, day) if one <= other else (other, one, day)
+        found = self._flows.get(key)
+        if found is None:
+            steps = () if self._traffic is None else tuple(self._traffic.steps(r, day) for r in {one, other})
+            found = self._flows[key] = Flow(*steps)
+        return found
+
+    def arrive(self, origin: str, target: str, depart: int, day: int) -> int:
+        """Return the minute of arrival at `target` when leaving `origin` at minute `depart` of `day`."""
+        minutes, _ = self.leg(origin, target)
+        if self._traffic is None:
+            return depart + minutes
+        return self.flow(self.region(origin), self.region(target), day).arrive(depart, minutes)
+
+    def leave(self, origin: str, target: str, arrive_by: int, day: int) -> int:
+        """Return the latest minute to leave `origin` so as to be at `target` by minute `arrive_by` of `day`."""
+        minutes, _ = self.leg(origin, target)
+        if self._traffic is None:
+            return arrive_by - minutes
+        return self.flow(self.region(origin), self.region(target), day).leave(arrive_by, minutes)
 
     @property
     def metric(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 FORMAT = "fleet-problem/1"
+FORMAT_2 = "fleet-problem/2"
 _MISSING = object()
 
 
@@ -43,8 +44,8 @@ class _Validator:
     def run(self, data: object) -> list[str]:
         if not isinstance(data, Mapping):
             return ["problem: must be an object"]
-        if data.get("format", FORMAT) != FORMAT:
-            self.say("format", f"must be {FORMAT!r}, is {data.get('format')!r}")
+        if data.get("format", FORMAT) not in (FORMAT, FORMAT_2):
+            self.say("format", f"must be {FORMAT!r} or {FORMAT_2!r}, is {data.get('format')!r}")
         for key in ("name", "unit"):
             if not isinstance(data.get(key, ""), str):
                 self.say(key, "must be a text")
