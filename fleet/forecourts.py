@@ -41,11 +41,14 @@ def relieve_forecourts(
     *,
     now: datetime,
     calendar: Calendar,
+    factor: Floats,
+    extra: Floats,
 ) -> dict[int, float]:
     """Add the forecourts of `sites` to `parts` (waiting, travel, people; each sites x days x classes x
     stays).
 
-    `desks` of each class of van; `stays` in minutes. Returns the mean wait of an arrival, hours, by fixed
+    `desks` of each class of van; `stays` in minutes; `factor` and `extra` (sites x days) change the
+    forecast: arrivals times the factor, and extra people a day spread like the others. Returns the mean wait of an arrival, hours, by fixed
     site id.
     """
     queues = load_queues(session, now=now)
@@ -59,6 +62,9 @@ def relieve_forecourts(
     rows = np.array([row_of[queues.site_ids[q]] for q in picked], dtype=np.intp)
     works = np.array([calendar.is_working_day(day) for day in days], dtype=bool)
     demand_of = arrivals[picked] * works[None, :, None]  # sites x days x 24
+    a_day = demand_of.sum(axis=2)
+    more = np.divide(extra[rows], a_day, out=np.zeros_like(a_day), where=a_day > 0)
+    demand_of = demand_of * (factor[rows] + more)[:, :, None]
     station = relief.Station(
         demand_of[:, 0],
         queues.staffed[picked],

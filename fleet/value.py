@@ -12,7 +12,8 @@ there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
@@ -75,20 +76,54 @@ def visit_values(session: Session, week: date, *, now: datetime, calendar: Calen
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """Demand other than the forecast's, for what-if questions: at each site (by id) and day of the week,
+    arrivals times `factor`, and at fixed sites `extra` people a day beside, spread like the others. In a
+    village the gathered errands are multiplied."""
+
+    factor: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    extra: Mapping[int, Sequence[float]] = field(default_factory=dict)
+
+
 def compute_values(
-    session: Session, week: date, *, now: datetime, calendar: Calendar | None = None
+    session: Session,
+    week: date,
+    *,
+    now: datetime,
+    calendar: Calendar | None = None,
+    only: Collection[int] | None = None,
+    supposed: Supposed | None = None,
 ) -> Values:
-    """As `visit_values`, without writing: for callers that must not hold the write lock for seconds."""
+    """As `visit_values`, without writing: for callers that must not hold the write lock for seconds.
+
+    `only` values these site ids alone; `supposed` is demand to reckon with in place of the forecast's.
+    """
     calendar = calendar or default_calendar()
     days = tuple(week_days(week))
-    sites = list(session.scalars(select(Site).where(Site.active).order_by(Site.id)))
+    chosen = select(Site).where(Site.active).order_by(Site.id)
+    sites = [s for s in session.scalars(chosen) if only is None or s.id in only]
     fleet = load_fleet(session)
     shape = (len(sites), len(days), len(fleet.klasses), len(STAYS))
     parts = [np.zeros(shape) for _ in range(3)]
+    factor, extra = np.ones(shape[:2]), np.zeros(shape[:2])
+    if supposed is not None:
+        for i, site in enumerate(sites):
+            factor[i] = supposed.factor.get(site.id, factor[i])
+            extra[i] = supposed.extra.get(site.id, extra[i])
     wait_by_site = relieve_forecourts(
-        session, sites, days, fleet.desks, STAYS, parts, now=now, calendar=calendar
+        session,
+        sites,
+        days,
+        fleet.desks,
+        STAYS,
+        parts,
+        now=now,
+        calendar=calendar,
+        factor=factor,
+        extra=extra,
     )
-    _villages(session, sites, days, fleet, parts, wait_by_site, calendar=calendar)
+    _villages(session, sites, days, fleet, parts, wait_by_site, calendar=calendar, factor=factor)
     waiting, travel, people = parts
     hours = np.maximum(WAIT_WEIGHT * waiting + travel, 0.0)
     return Values(tuple(s.id for s in sites), days, fleet.klasses, STAYS, hours, waiting, travel, people)
@@ -112,6 +147,7 @@ def _villages(
     wait_by_site: dict[int, float],
     *,
     calendar: Calendar,
+    factor: Floats,
 ) -> None:
     waiting, travel, people = parts
     rows = np.array([i for i, s in enumerate(sites) if s.kind == "village"], dtype=np.intp)
@@ -131,9 +167,16 @@ def _villages(
     for k, desks in enumerate(fleet.desks):
         for t, stay in enumerate(STAYS):
             n, stay_h = np.full(len(villages), float(desks)), np.full(len(villages), stay / 60)
-            helped = stock.served(errands, n, service_h, stay_h)
-            at_van = stock.village_wait(errands, n, service_h, cs2, stay_h)
+            known: dict[bytes, tuple[Floats, Floats]] = {}
             for d in np.flatnonzero(works):
+                scale = factor[rows, d]
+                if scale.tobytes() not in known:  # as a rule all days are alike
+                    there = errands * scale
+                    known[scale.tobytes()] = (
+                        stock.served(there, n, service_h, stay_h),
+                        stock.village_wait(there, n, service_h, cs2, stay_h),
+                    )
+                helped, at_van = known[scale.tobytes()]
                 waiting[rows, d, k, t] = helped * wait_there - at_van
                 travel[rows, d, k, t] = helped * trip
                 people[rows, d, k, t] = helped
