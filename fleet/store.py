@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -64,6 +65,9 @@ class LocalUnit(Base):
     """How the population came about (census, modelled, synthetic ...): shown with every figure."""
     source: Mapped[str] = mapped_column(String(80), default="")
     max_weeks_unvisited: Mapped[int] = mapped_column(Integer, default=4)
+    """Its limit: nobody waits longer than this many weeks for a visit without a reason that is shown."""
+    coverage_weight: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
+    """How many times the usual penalty leaving it out beyond its limit costs; a planner raises it."""
 
     governorate: Mapped[Governorate] = relationship()
 
@@ -136,6 +140,10 @@ class Center(Base):
     """Working days from Saturday to Friday, 1 = works: the van's week starts on Saturday."""
     setup_minutes: Mapped[int] = mapped_column(SmallInteger, default=20)
     max_drive_minutes: Mapped[int] = mapped_column(SmallInteger, default=300)
+    nights: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    """The most nights in a row that its crew stays away from the depot; 0: home every evening."""
+    night_cost: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    """What a night away costs, in person-hours (fleet/network/nights.py says why)."""
     equipment: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Readiness list: power, link, printer, card_reader, stamps, step_free -> true or false."""
     status: Mapped[str] = mapped_column(String(16), default="ready")
@@ -172,13 +180,18 @@ class Crew(Base):
 
 
 class Plan(Base):
-    """A week for the fleet: draft, then published, then superseded by the next publication of that week."""
+    """A week for the fleet: draft, then published, then superseded by the next publication of that week.
+
+    A draft of several weeks gives each of them, when it is published, to a plan of its own and keeps those visits as
+    pins; when its last week is published it is superseded by its parts."""
 
     __tablename__ = "plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     week: Mapped[date] = mapped_column(Date, index=True)
-    """The Saturday the week starts on."""
+    """The Saturday the (first) week starts on."""
+    weeks: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
+    """How many weeks it spans, 1 to 4. What is published spans one: a longer draft is published by weeks."""
     status: Mapped[str] = mapped_column(String(12), default="solving")
     """solving | draft | published | superseded | failed | discarded."""
     created_at: Mapped[datetime]
@@ -233,6 +246,8 @@ class PlanVisit(Base):
     start_minute: Mapped[int] = mapped_column(SmallInteger)
     stay_minutes: Mapped[int] = mapped_column(SmallInteger)
     pinned: Mapped[bool] = mapped_column(Boolean, default=False)
+    overnight: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """The last stop of its day, and the van stays the night: its next working day starts here."""
     hours_saved: Mapped[float] = mapped_column(Float, default=0.0)
     drive_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
     drive_km: Mapped[float] = mapped_column(Float, default=0.0)
@@ -259,6 +274,10 @@ class Visit(Base):
     closes_at: Mapped[datetime]
     depart_at: Mapped[datetime | None]
     """When the van leaves for this stop (from its depot or from the stop before)."""
+    overnight: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """The van stays the night here: its next working day starts at this place."""
+    origin_site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
+    """Where the van begins its day, on the first stop of a day after a night away; None: at its depot."""
     status: Mapped[str] = mapped_column(String(12), default="announced")
     """announced | open | closed | cancelled."""
     opened_at: Mapped[datetime | None]
@@ -272,7 +291,8 @@ class Visit(Base):
     """What was announced before a change: the change notice shows both."""
 
     center: Mapped[Center] = relationship()
-    site: Mapped[Site] = relationship()
+    site: Mapped[Site] = relationship(foreign_keys=[site_id])
+    origin: Mapped[Site | None] = relationship(foreign_keys=[origin_site_id])
     queue: Mapped[Queue] = relationship()
 
     __table_args__ = (
