@@ -1,57 +1,23 @@
-"""Why a site stays unserved, and what a manual move costs."""
+"""Why sites stay unserved: one reason for each, all sites at once."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.check import Fault, check
 from routing.problem import Center, Problem, Site
-from routing.solution import Costs, Plan, Route, Unserved
+from routing.solution import Plan, Route, Unserved
 from routing.travel import Travel
 
 Ints = NDArray[np.int64]
 _NEVER = -(10**15)
 _FAR = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What a change to a plan does.
-
-    `plan` is the changed plan with its true objective (and no bound), `difference` its objective less the
-    old one, `faults` all it breaks, `fresh` those of them that the old plan did not have.
-    """
-
-    plan: Plan
-    difference: int
-    costs: Costs
-    faults: tuple[Fault, ...]
-    fresh: tuple[Fault, ...]
-
-
-def move_cost(problem: Problem, plan: Plan, edited: Iterable[Route], *, travel: Travel | None = None) -> Move:
-    """Return what replacing the routes of the same center and day by `edited` does; no stops means: stay in.
-
-    Every rule is looked at again (some 10 ms for a national week). Keep one `Travel` for many calls.
-    """
-    travel = travel or Travel(problem)
-    routes = {route.key: route for route in plan.routes}
-    for route in edited:
-        routes[route.key] = route
-    kept = tuple(route for route in routes.values() if route.stops)
-    before = check(problem, plan, travel=travel, claims=False)
-    after = check(problem, replace(plan, routes=kept), travel=travel, claims=False)
-    changed = Plan(plan.problem, kept, after.objective, None, after.costs)
-    old = set(before.faults)
-    fresh = tuple(fault for fault in after.faults if fault not in old)
-    return Move(changed, after.objective - before.objective, after.costs, after.faults, fresh)
 
 
 def explain(problem: Problem, plan: Plan, *, travel: Travel | None = None) -> tuple[Unserved, ...]:
