@@ -33,6 +33,8 @@ class Decoded:
     travel: Travel
     people: Mapping[tuple[str, str, int], float]
     """Expected people served by (site, class, stay) on the reference day."""
+    waiting: Mapping[tuple[str, str, int], int]
+    """How much of the value of (site, class, stay) is waiting relieved; missing where it is not known."""
 
     def people_at(self, site: str, klass: str, stay: int, day: int) -> float:
         """Expected people served by a visit, with the day's percentage."""
@@ -46,10 +48,12 @@ def decode(blob: bytes) -> Decoded:
     old one."""
     raw = unpack(blob)
     problem = dataclasses.replace(Problem.from_json(raw), pinned=(), checked=True)
-    people = {
-        (site["id"], klass, offer["stay"]): float(offer.get("people", 0.0))
+    offers = {
+        (site["id"], klass, offer["stay"]): offer
         for site in raw["sites"]
-        for klass, offers in (site["offers"].items() if isinstance(site["offers"], dict) else ())
-        for offer in offers
+        for klass, some in (site["offers"].items() if isinstance(site["offers"], dict) else ())
+        for offer in some
     }
-    return Decoded(raw, problem, Travel(problem), people)
+    people = {key: float(offer.get("people", 0.0)) for key, offer in offers.items()}
+    waiting = {key: int(offer["waiting"]) for key, offer in offers.items() if "waiting" in offer}
+    return Decoded(raw, problem, Travel(problem), people, waiting)

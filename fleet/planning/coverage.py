@@ -23,6 +23,12 @@ that."""
 GOVERNORATE_PENALTY = 300
 
 
+def overdue_penalty(weeks: int) -> int:
+    """Return the penalty of leaving out a district that is `weeks` beyond its limit, in tenths of a
+    person-hour."""
+    return min(MOST_PENALTY, OVERDUE_PENALTY + PENALTY_PER_WEEK * weeks)
+
+
 def groups(session: Session, sites: Sequence[Site], week: date) -> list[dict[str, Any]]:
     """Return the week's groups over `sites` in the exchange format; names are `local_unit:<code>`,
     `governorate:<iso>`."""
@@ -34,7 +40,7 @@ def groups(session: Session, sites: Sequence[Site], week: date) -> list[dict[str
     found: list[dict[str, Any]] = []
     for unit, weeks in weeks_overdue(session, week).items():
         if unit.id in by_unit:
-            penalty = min(MOST_PENALTY, OVERDUE_PENALTY + PENALTY_PER_WEEK * weeks)
+            penalty = overdue_penalty(weeks)
             found.append(
                 {
                     "name": f"local_unit:{unit.code}",
@@ -59,27 +65,36 @@ def groups(session: Session, sites: Sequence[Site], week: date) -> list[dict[str
     return found
 
 
-def weeks_overdue(session: Session, week: date) -> dict[LocalUnit, int]:
+def weeks_overdue(session: Session, week: date, *, limit: int | None = None) -> dict[LocalUnit, int]:
     """Return the districts whose limit is reached in `week` if they get no visit, with the weeks beyond it
-    (0 or more).
+    (0 or more). `limit` asks with another limit than their own, in weeks.
 
     A district never visited is due, without extra weeks: nobody knows since when.
     """
-    last = dict(
-        session.execute(
-            select(Site.local_unit_id, func.max(Visit.day))
-            .join(Visit, Visit.site_id == Site.id)
-            .where(Visit.status != "cancelled", Visit.day < week)
-            .group_by(Site.local_unit_id)
-        ).all()
-    )
+    last = last_visits(session, week)
     due: dict[LocalUnit, int] = {}
     for unit in session.scalars(select(LocalUnit).order_by(LocalUnit.id)):
         seen = last.get(unit.id)
-        beyond = 0 if seen is None else (week - seen).days // 7 + 1 - unit.max_weeks_unvisited
+        beyond = (
+            0
+            if seen is None
+            else (week - seen).days // 7 + 1 - (unit.max_weeks_unvisited if limit is None else limit)
+        )
         if beyond >= 0:
             due[unit] = beyond
     return due
+
+
+def last_visits(session: Session, before: date) -> dict[int, date]:
+    """Return each district's last visit before that day, by local unit id; one never visited is missing."""
+    return dict(
+        session.execute(
+            select(Site.local_unit_id, func.max(Visit.day))
+            .join(Visit, Visit.site_id == Site.id)
+            .where(Visit.status != "cancelled", Visit.day < before)
+            .group_by(Site.local_unit_id)
+        ).all()
+    )
 
 
 def _based(session: Session) -> dict[int, int]:

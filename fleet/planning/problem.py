@@ -15,7 +15,7 @@ from fleet.planning import coverage
 from fleet.planning.frame import frozen
 from fleet.planning.shapes import TENTHS
 from fleet.store import Center, PlanVisit, Site
-from fleet.value import STANDARD_STAY, Values, compute_values
+from fleet.value import STANDARD_STAY, WAIT_WEIGHT, Values, compute_values
 
 UNIT = "0.1 person-hours"
 MOST_SITES = 1500
@@ -188,12 +188,6 @@ def _site(
     place_of: dict[tuple[float, float], str],
     calendar: Calendar,
 ) -> dict[str, Any]:
-    t = values.stays.index(STANDARD_STAY)
-    hours = values.hours[row] if row is not None else np.zeros(values.hours.shape[1:])
-    people = values.people[row] if row is not None else np.zeros(values.people.shape[1:])
-    by_day = hours[:, :, t].sum(axis=1)
-    reference = int(by_day.argmax()) if by_day.size else 0
-    top = float(by_day[reference]) if by_day.size else 0.0
     week = FIXED_WEEK if site.kind != "village" else MOBILE_WEEK
     windows: dict[str, list[int]] = {}
     for i, day in enumerate(days):
@@ -207,25 +201,47 @@ def _site(
         if closed[index]:  # what has begun stands, also where opening hours have changed since
             low, high = windows.get(str(index), [pin.start_minute, ends])
             windows[str(index)] = [min(low, pin.start_minute), max(high, ends)]
-    stays = set(values.stays) | {p.stay_minutes for p in pins}
-    renews = site.kind != "village"
     return {
         "id": site.code,
         "place": place_of[site.lat, site.lon],
         "open": windows,
-        "offers": {
-            klass: [
+        **offers(values, row, {p.stay_minutes for p in pins}),
+        "max_visits": len(days) if site.kind != "village" else max(1, len(pins)),
+    }
+
+
+def offers(values: Values, row: int | None, more_stays: Iterable[int] = ()) -> dict[str, Any]:
+    """Return `offers` and `day_percent` of the site in that row of `values` (None: worth nothing), for the
+    stays of `values` and those in `more_stays`.
+
+    Beside each value stand the expected people and how much of the value is waiting relieved (the rest is
+    trips spared): what comparisons tell.
+    """
+    t = values.stays.index(STANDARD_STAY)
+    empty = np.zeros(values.hours.shape[1:])
+    hours, people, waiting = (
+        (part[row] if row is not None else empty) for part in (values.hours, values.people, values.waiting)
+    )
+    by_day = hours[:, :, t].sum(axis=1)
+    reference = int(by_day.argmax()) if by_day.size else 0
+    top = float(by_day[reference]) if by_day.size else 0.0
+    found: dict[str, list[dict[str, Any]]] = {}
+    for k, klass in enumerate(values.klasses):
+        found[klass] = []
+        for stay in sorted({*values.stays, *more_stays}):
+            worth = _between(values.stays, hours[reference, k], stay)
+            waited = WAIT_WEIGHT * _between(values.stays, waiting[reference, k], stay)
+            found[klass].append(
                 {
                     "stay": stay,
-                    "value": max(0, round(TENTHS * _between(values.stays, hours[reference, k], stay))),
+                    "value": max(0, round(TENTHS * worth)),
                     "people": round(_between(values.stays, people[reference, k], stay), 1),
+                    "waiting": round(TENTHS * min(max(waited, 0.0), worth)),
                 }
-                for stay in sorted(stays)
-            ]
-            for k, klass in enumerate(values.klasses)
-        },
+            )
+    return {
+        "offers": found,
         "day_percent": [round(100 * float(v) / top) if top > 0 else 0 for v in by_day],
-        "max_visits": len(days) if renews else max(1, len(pins)),
     }
 
 
