@@ -192,8 +192,17 @@ class Plan(Base):
     """The Saturday the (first) week starts on."""
     weeks: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     """How many weeks it spans, 1 to 4. What is published spans one: a longer draft is published by weeks."""
+    kind: Mapped[str] = mapped_column(String(8), default="plan", server_default="plan")
+    """plan | scenario."""
     status: Mapped[str] = mapped_column(String(12), default="solving")
-    """solving | draft | published | superseded | failed | discarded."""
+    """solving | draft | published | superseded | failed | discarded; a scenario: editing | solving | solved |
+    failed | discarded."""
+    name: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    """What a scenario is called."""
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id", ondelete="SET NULL"), index=True)
+    """The plan whose week a scenario copies."""
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
+    """What a scenario changes, in order (fleet/planning/scenarios)."""
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(80))
     published_at: Mapped[datetime | None]
@@ -220,7 +229,10 @@ class Plan(Base):
 
     __table_args__ = (
         CheckConstraint(
-            "status IN ('solving', 'draft', 'published', 'superseded', 'failed', 'discarded')", name="status"
+            "kind = 'plan' AND status IN ('solving', 'draft', 'published', 'superseded', 'failed', 'discarded')"
+            # The database itself keeps a scenario from ever being a draft or published.
+            " OR kind = 'scenario' AND status IN ('editing', 'solving', 'solved', 'failed', 'discarded')",
+            name="status",
         ),
         # One published plan a week, whatever two planners press at once.
         Index(

@@ -65,7 +65,9 @@ def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
 
     week = week_of(local_day(now)) + timedelta(days=7)
     taken = read().scalar(
-        sa.select(Plan.id).where(Plan.week == week, Plan.status.in_(("solving", "draft", "published")))
+        sa.select(Plan.id).where(
+            Plan.week == week, Plan.kind == "plan", Plan.status.in_(("solving", "draft", "published"))
+        )
     )
     if taken is not None:
         return f"the week of {week} has plan {taken} already"

@@ -89,8 +89,9 @@ def the_stop(visit_id: int, session: Session | None = None) -> PlanVisit:
 
 
 def plans_of(week: date) -> list[Plan]:
-    """Plans of a week, the published first, then the newest first."""
-    plans = read().scalars(select(Plan).where(Plan.week == week, Plan.status != "discarded")).all()
+    """Plans of a week, the published first, then the newest first. Scenarios have pages of their own."""
+    chosen = select(Plan).where(Plan.week == week, Plan.kind == "plan", Plan.status != "discarded")
+    plans = read().scalars(chosen).all()
     return sorted(plans, key=lambda p: (p.status != "published", -p.id))
 
 
