@@ -72,6 +72,8 @@ def governorate_rows(tables: Iterable[Table], faults: list[Fault]) -> list[Gover
                 lat=lat,
                 lon=lon,
                 population=_whole(row, "population_census_2017", 1, 50_000_000),
+                nights=_whole(row, "van_nights", 0, 13) if row.values.get("van_nights") else None,
+                night_cost=_hours(row, "van_night_hours") if row.values.get("van_night_hours") else None,
             )
         except Bad as bad:
             faults.append(row.fault(bad.column, bad.reason))
@@ -181,6 +183,13 @@ def _number(row: Row, column: str) -> float:
         raise Bad(column, f"{row.values[column][:40]!r} is not a number") from None
     if not math.isfinite(value):
         raise Bad(column, f"{row.values[column][:40]!r} is not a finite number")
+    return value
+
+
+def _hours(row: Row, column: str) -> float:
+    value = _number(row, column)
+    if not 0 <= value <= 1000:
+        raise Bad(column, f"{value:g} is not between 0 and 1000")
     return value
 
 

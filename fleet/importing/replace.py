@@ -137,7 +137,17 @@ def _put_fixed(
 def _put_mobile(
     session: Session, network: Network, governorates: rows.Ids, seed: int, change: Change
 ) -> None:
-    done = upsert(session, Center, [rows.center_row(r, governorates, seed) for r in network.mobile])
+    said = {g.iso for g in network.governorates if g.nights is not None or g.night_cost is not None}
+    kept = {
+        code: {"nights": nights, "night_cost": cost}
+        for code, nights, cost in session.execute(select(Center.code, Center.nights, Center.night_cost))
+    }
+    wanted = [
+        # What a planner set for a van stands, unless the file has an opinion.
+        rows.center_row(r, governorates, seed) | ({} if r.iso in said else kept.get(r.code, {}))
+        for r in network.mobile
+    ]
+    done = upsert(session, Center, wanted)
     _tell(change, "center", done)
     new = [r for r in network.mobile if r.code in done.new]
     if new:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from fleet.network.nights import HEAD_HOURS, allowance
 from fleet.network.records import GovernorateRecord, MobileRecord
 from fleet.network.shares import largest_remainder
 
@@ -24,6 +25,7 @@ def draw_mobile(governorates: Sequence[GovernorateRecord], *, count: int, seed: 
         large = round(number * LARGE_SHARE) if number > 1 else int(rng.random() < LARGE_SHARE)
         for n in range(number):
             klass = "large" if n < large else "small"
+            nights, night_cost = _nights(governorate, n + 1, 1 + DESKS[klass])
             records.append(
                 MobileRecord(
                     code=f"MC-{governorate.code}-{n + 1:02d}",
@@ -36,6 +38,16 @@ def draw_mobile(governorates: Sequence[GovernorateRecord], *, count: int, seed: 
                     lon=governorate.lon,
                     klass=klass,
                     desks=DESKS[klass],
+                    nights=nights,
+                    night_cost=night_cost,
                 )
             )
     return records
+
+
+def _nights(governorate: GovernorateRecord, number: int, crew: int) -> tuple[int, float]:
+    """What the source says of the governorate's vans, else what fleet/network/nights.py does."""
+    nights, cost = allowance(governorate.iso, number, crew)
+    if governorate.nights is not None:
+        nights, cost = governorate.nights, HEAD_HOURS * crew if governorate.nights else 0.0
+    return nights, cost if governorate.night_cost is None else governorate.night_cost

@@ -22,6 +22,9 @@ class GovernorateRecord:
     lat: float
     lon: float
     population: int
+    nights: int | None = None
+    night_cost: float | None = None
+    """Nights in a row that its vans may stay away and person-hours a night, where a source says so."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,6 @@ class MobileRecord:
     lon: float
     klass: str
     desks: int
+    nights: int = 0
+    night_cost: float = 0.0
+    """Person-hours a night."""

@@ -66,6 +66,7 @@ def center_row(r: MobileRecord, governorates: Ids, seed: int) -> Row:
         "code": r.code, "name_ar": r.name_ar, "name_en": r.name_en, "governorate_id": governorates[r.iso],
         "depot_name_ar": r.depot_ar, "depot_name_en": r.depot_en, "depot_lat": r.lat, "depot_lon": r.lon,
         "klass": r.klass, "desks": r.desks, "setup_minutes": 30 if r.klass == "large" else 20,
+        "nights": r.nights, "night_cost": r.night_cost,
         "equipment": {item: item != "step_free" or r.klass == "large" or rng.random() < 0.5 for item in EQUIPMENT},
     }  # fmt: skip
 
