@@ -9,63 +9,30 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+from routing.nights import Nights
 from routing.problem import Center, Problem, Site
 from routing.solution import Costs, Plan, Route, Stop
 from routing.travel import Travel
+from routing.verdict import Fault, RouteVerdict, Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One broken rule.
-
-    `code` is one of: unknown_center, unknown_site, second_route, day_off, early_departure, early_start,
-    closed, outside_hours, not_allowed, no_such_stay, late_return, too_much_driving, too_many_visits,
-    visits_too_close, pin_missing, wrong_objective, bound_too_low. `center` and `day` name the route, `stop`
-    the index in it (from 0).
-    """
-
-    code: str
-    text: str
-    center: str | None = None
-    day: int | None = None
-    stop: int | None = None
-    site: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """All faults of a plan and its objective, taken apart."""
-
-    faults: tuple[Fault, ...]
-    costs: Costs
-
-    @property
-    def feasible(self) -> bool:
-        """Whether no rule is broken."""
-        return not self.faults
-
-    @property
-    def objective(self) -> int:
-        """The objective that the rules give, whatever the plan says."""
-        return self.costs.objective
-
-
-@dataclass(frozen=True, slots=True)
-class RouteVerdict:
-    """What one route alone breaks, earns and costs, and the visits it makes as (site, start, stay)."""
-
-    faults: tuple[Fault, ...]
-    value: int
-    travel: int
-    fixed: int
-    visits: tuple[tuple[str, int, int], ...]
+__all__ = [
+    "Fault",
+    "RouteVerdict",
+    "Verdict",
+    "check",
+    "check_route",
+    "penalties",
+    "pin_faults",
+    "repeat_faults",
+]
 
 
 def check(problem: Problem, plan: Plan, *, travel: Travel | None = None, claims: bool = True) -> Verdict:
     """Return the verdict on `plan`; with `claims`, also on the objective and bound that it states."""
     travel = travel or Travel(problem)
+    nights = Nights(problem, plan.routes)
     faults: list[Fault] = []
     value = cost = fixed = 0
     visits: dict[str, list[int]] = defaultdict(list)
@@ -77,22 +44,32 @@ def check(problem: Problem, plan: Plan, *, travel: Travel | None = None, claims:
                 text = f"{route.center} has two routes on day {route.day}"
                 faults.append(Fault("second_route", text, route.center, route.day))
             seen.add(route.key)
-        one = check_route(problem, travel, route)
+        one = check_route(problem, travel, replace(route, origin=nights.origin(route.key)))
         faults.extend(one.faults)
         value, cost, fixed = value + one.value, cost + one.travel, fixed + one.fixed
         for site, start, stay in one.visits:
             visits[site].append(route.day)
             made.add((route.center, route.day, site, start, stay))
+    for home in nights.drives_home():
+        one = check_route(problem, travel, home)
+        faults.extend(one.faults)
+        cost += one.travel
+    faults.extend(nights.faults())
     faults.extend(repeat_faults(problem, visits))
     faults.extend(pin_faults(problem, made))
-    costs = Costs(value, cost, fixed, penalties(problem, {site: len(days) for site, days in visits.items()}))
+    short = penalties(problem, {site: len(days) for site, days in visits.items()})
+    costs = Costs(value, cost, fixed, short, nights.cost())
     if claims:
         faults.extend(_claims(plan, costs.objective))
     return Verdict(tuple(faults), costs)
 
 
 def check_route(problem: Problem, travel: Travel, route: Route) -> RouteVerdict:
-    """Return what `route` breaks by itself, whatever the other routes do."""
+    """Return what `route` breaks by itself, whatever the other routes do.
+
+    It starts from its `origin`, or where the center begins that day when it has none. Without stops it stays in, or
+    drives home when it starts somewhere else.
+    """
     center = problem.center_by_id.get(route.center)
     if center is None:
         fault = Fault("unknown_center", f"no such center {route.center}", route.center, route.day)
@@ -100,7 +77,9 @@ def check_route(problem: Problem, travel: Travel, route: Route) -> RouteVerdict:
     walk = _Walk(problem, travel, route, center)
     if route.day not in center.days:
         walk.say("day_off", f"does not work on day {route.day}")
-    if route.stops:
+    if route.overnight and not route.stops:
+        walk.say("overnight_empty", "spends the night where it stops, and it does not stop")
+    if route.stops or walk.here != center.depot:
         walk.run()
     return RouteVerdict(
         tuple(walk.faults), walk.value, walk.cost, center.fixed_cost if route.stops else 0, tuple(walk.visits)
@@ -115,16 +94,19 @@ class _Walk:
         self.faults: list[Fault] = []
         self.visits: list[tuple[str, int, int]] = []
         self.value = self.cost = self.driven = 0
-        self.clock, self.here = route.depart, center.depot
+        self.clock = route.depart
+        self.here, self.opens = center.begins(route.day)
+        if route.origin is not None and str(route.day) not in center.starts:
+            self.here = route.origin
 
     def say(self, code: str, text: str, stop: int | None = None, site: str | None = None) -> None:
         where = f"{self.route.center} day {self.route.day}: {text}"
         self.faults.append(Fault(code, where, self.route.center, self.route.day, stop, site))
 
     def run(self) -> None:
-        opens, closes = self.center.shift
-        if self.clock < opens:
-            self.say("early_departure", f"departs at {self.clock}, its shift starts at {opens}")
+        closes = self.center.shift[1]
+        if self.clock < self.opens:
+            self.say("early_departure", f"departs at {self.clock}, its shift starts at {self.opens}")
         for i, stop in enumerate(self.route.stops):
             site = self.problem.site_by_id.get(stop.site)
             if site is None:
@@ -132,8 +114,11 @@ class _Walk:
                 break
             self.drive(site.place)
             self.serve(i, stop, site)
-        self.drive(self.center.depot)
-        if self.clock > closes:
+        if not self.route.overnight:
+            self.drive(self.center.depot)
+        if self.clock > closes and self.route.overnight:
+            self.say("late_finish", f"is done at {self.clock}, its shift ends at {closes}")
+        elif self.clock > closes:
             self.say("late_return", f"is back at {self.clock}, its shift ends at {closes}")
         limit = self.center.max_drive
         if limit is not None and self.driven > limit:
@@ -141,7 +126,8 @@ class _Walk:
 
     def drive(self, place: str) -> None:
         minutes, cost = self.travel.leg(self.here, place)
-        self.clock, self.here = self.clock + minutes, place
+        self.clock = self.travel.arrive(self.here, place, self.clock, self.route.day)
+        self.here = place
         self.driven += minutes
         self.cost += cost
 

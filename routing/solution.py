@@ -1,18 +1,17 @@
 """A plan: routes with their stops, what it is worth and why, and what stays unserved.
 
-`fleet-plan/1` in and out.
+`fleet-plan/1` and `/2` in and out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from routing.errors import PlanError
-from routing.problem import Problem
+from routing.problem import Center, Problem
 from routing.travel import Travel
 
 FORMAT = "fleet-plan/1"
@@ -128,9 +127,9 @@ class Plan:
         return (self.bound - self.objective) / max(1, abs(self.bound))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as a `fleet-plan/1` object with what people need beside."""
+        """Return the plan as a `fleet-plan/1` object (`/2` when a night is spent away) with what people need."""
         data: dict[str, Any] = {
-            "format": FORMAT,
+            "format": FORMAT_2 if any(route.overnight for route in self.routes) else FORMAT,
             "problem": self.problem,
             "objective": self.objective,
             "bound": self.bound,
@@ -149,43 +148,20 @@ class Plan:
         if self.costs is not None:
             c = self.costs
             data["costs"] = {"value": c.value, "travel": c.travel, "fixed": c.fixed, "penalties": c.penalties}
+            if c.nights:
+                data["costs"]["nights"] = c.nights
+        if self.prices is not None:
+            data["prices"] = self.prices.to_json()
         if self.facts:
             data["facts"] = dict(self.facts)
         return data
 
     @classmethod
     def from_json(cls, data: object) -> Plan:
-        """Build a plan from a `fleet-plan/1` object; raise `PlanError` listing every fault of its shape."""
-        faults: list[str] = []
-        if not isinstance(data, Mapping):
-            raise PlanError(["plan: must be an object"])
-        if data.get("format", FORMAT) != FORMAT:
-            faults.append(f"format: must be {FORMAT!r}, is {data.get('format')!r}")
-        for key in ("objective", "bound"):
-            if data.get(key) is not None and not _is_int(data[key]):
-                faults.append(f"{key}: must be a whole number")
-        routes = data.get("routes")
-        if not isinstance(routes, list | tuple):
-            faults.append("routes: must be a list")
-            routes = []
-        made = tuple(_route(f"routes[{i}]", route, faults) for i, route in enumerate(routes))
-        if faults:
-            raise PlanError(faults)
-        costs = data.get("costs")
-        return cls(
-            problem=str(data.get("problem", "")),
-            routes=made,
-            objective=data.get("objective") or 0,
-            bound=data.get("bound"),
-            costs=Costs(**{k: costs[k] for k in ("value", "travel", "fixed", "penalties")})
-            if costs
-            else None,
-            unserved=tuple(
-                Unserved(u["site"], u["code"], u["reason"], u.get("numbers", {}))
-                for u in data.get("unserved", ())
-            ),
-            facts=data.get("facts"),
-        )
+        """Build a plan from a `fleet-plan/1` or `/2` object; raise `PlanError` listing every fault of its shape."""
+        from routing.reading import plan_of
+
+        return plan_of(data)
 
 
 def save(plan: Plan, path: str | Path) -> None:
@@ -197,35 +173,48 @@ def save(plan: Plan, path: str | Path) -> None:
 
 
 def earliest(
-    problem: Problem, travel: Travel, center: str, day: int, visits: Iterable[tuple[str, int]]
+    problem: Problem,
+    travel: Travel,
+    center: str,
+    day: int,
+    visits: Iterable[tuple[str, int]],
+    *,
+    origin: str | None = None,
+    overnight: bool = False,
 ) -> Route:
     """Return the route that makes `visits` (site id, stay) in order, each as early as the rules let it.
 
-    Pinned visits start when they are pinned; the departure is as late as the first start allows. No rule
-    is checked: see `routing.check`.
+    `origin` is the place id where the night before was spent (None: where the center begins that day); `overnight`
+    leaves it at its last stop. Pinned visits start when they are pinned; the departure is as late as the first start
+    allows. No rule is checked: see `routing.check`.
     """
     c = problem.center_by_id[center]
     pinned = {(p.site, p.stay): p.start for p in problem.pinned if p.center == center and p.day == day}
-    clock, here = c.shift[0], c.depot
+    here, clock = c.begins(day) if origin is None else (origin, c.shift[0])
+    begin, depart = here, clock
     stops: list[Stop] = []
-    depart = clock
     for name, stay in visits:
         site = problem.site_by_id[name]
-        minutes, _ = travel.leg(here, site.place)
         window = site.window(day)
-        start = max(clock + minutes + c.setup, window[0] if window else 0)
+        start = max(travel.arrive(here, site.place, clock, day) + c.setup, window[0] if window else 0)
         start = pinned.get((name, stay), start)
         if not stops:
-            depart = start - c.setup - minutes
+            depart = travel.leave(here, site.place, start - c.setup, day)
         stops.append(Stop(name, start, stay))
         clock, here = start + stay, site.place
-    return Route(center, day, depart, tuple(stops))
+    return Route(
+        center, day, depart, tuple(stops), overnight=overnight, origin=None if begin == c.depot else begin
+    )
 
 
 def describe(problem: Problem, travel: Travel, route: Route) -> Route:
-    """Return `route` with arrivals, drive minutes, km and values filled in. Its ids must exist."""
+    """Return `route` with arrivals, drive minutes, km and values filled in. Its ids must exist.
+
+    It starts from its `origin`, or where the center begins that day when it has none.
+    """
     center = problem.center_by_id[route.center]
-    clock, here, drive = route.depart, center.depot, 0
+    begin = center.begins(route.day)[0] if route.origin is None else route.origin
+    clock, here, drive = route.depart, begin, 0
     km: float | None = 0.0
     stops: list[Stop] = []
     for stop in route.stops:
@@ -234,77 +223,73 @@ def describe(problem: Problem, travel: Travel, route: Route) -> Route:
         length = travel.km(here, site.place)
         offers = site.offers_for(center.kind)
         value = next((site.worth(o.value, route.day) for o in offers if o.stay == stop.stay), 0)
-        arrival = clock + minutes
+        arrival = travel.arrive(here, site.place, clock, route.day)
         stops.append(Stop(stop.site, stop.start, stop.stay, arrival, minutes, _rounded(length), value))
         drive += minutes
         km = None if km is None or length is None else km + length
         clock, here = stop.start + stop.stay, site.place
-    if stops:
+    if not route.overnight and (stops or begin != center.depot):
         minutes, _ = travel.leg(here, center.depot)
         length = travel.km(here, center.depot)
-        clock, drive = clock + minutes, drive + minutes
+        clock, drive = travel.arrive(here, center.depot, clock, route.day), drive + minutes
         km = None if km is None or length is None else km + length
-    return Route(route.center, route.day, route.depart, tuple(stops), clock, drive, _rounded(km))
+    return replace(
+        route,
+        stops=tuple(stops),
+        back=clock,
+        drive=drive,
+        km=_rounded(km),
+        origin=None if begin == center.depot else begin,
+    )
+
+
+def with_origins(problem: Problem, routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Return the routes in the order given, each with the `origin` that the night before gives it.
+
+    Of two routes of one center and day the first one counts.
+    """
+    routes = tuple(routes)
+    first: dict[tuple[str, int], Route] = {}
+    for route in routes:
+        first.setdefault(route.key, route)
+    away: dict[tuple[str, int], str] = {}
+    for name in dict.fromkeys(route.center for route in routes):
+        center = problem.center_by_id.get(name)
+        for day, place in mornings(problem, center, first).items() if center else ():
+            if center and place != center.depot:
+                away[name, day] = place
+    return tuple(
+        route if route.origin == (place := away.get(route.key)) else replace(route, origin=place)
+        for route in routes
+    )
+
+
+def mornings(problem: Problem, center: Center, routes: Mapping[tuple[str, int], Route]) -> dict[int, str]:
+    """Return the place id where `center` starts each of its working days, given the routes by (center, day).
+
+    A day's `starts` go before the place where the center spent the night.
+    """
+    places: dict[int, str] = {}
+    slept: str | None = None
+    for day in sorted(set(center.days)):
+        places[day] = center.begins(day)[0] if slept is None or str(day) in center.starts else slept
+        route = routes.get((center.id, day))
+        last = problem.site_by_id.get(route.stops[-1].site) if route and route.stops else None
+        slept = last.place if route and route.overnight and last else None
+    return places
 
 
 def _rounded(km: float | None) -> float | None:
     return None if km is None else round(km, 1)
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _route(path: str, data: object, faults: list[str]) -> Route:
-    if not isinstance(data, Mapping):
-        faults.append(f"{path}: must be an object")
-        return Route("", 0, 0, ())
-    if not isinstance(data.get("center"), str):
-        faults.append(f"{path}.center: must be a text")
-    for key in ("day", "depart"):
-        if not _is_int(data.get(key)):
-            faults.append(f"{path}.{key}: must be a whole number")
-    stops = data.get("stops")
-    if not isinstance(stops, list | tuple):
-        faults.append(f"{path}.stops: must be a list")
-        stops = []
-    made: list[Stop] = []
-    for i, stop in enumerate(stops):
-        if not isinstance(stop, Mapping):
-            faults.append(f"{path}.stops[{i}]: must be an object")
-            continue
-        if not isinstance(stop.get("site"), str):
-            faults.append(f"{path}.stops[{i}].site: must be a text")
-        faults.extend(
-            f"{path}.stops[{i}].{key}: must be a whole number"
-            for key in ("start", "stay")
-            if not _is_int(stop.get(key))
-        )
-        made.append(
-            Stop(
-                str(stop.get("site")),
-                stop.get("start", 0),
-                stop.get("stay", 0),
-                stop.get("arrival"),
-                stop.get("drive"),
-                stop.get("km"),
-                stop.get("value"),
-            )
-        )
-    return Route(
-        str(data.get("center")),
-        data.get("day", 0),
-        data.get("depart", 0),
-        tuple(made),
-        data.get("back"),
-        data.get("drive"),
-        data.get("km"),
-    )
-
-
 def _route_json(route: Route) -> dict[str, Any]:
     data: dict[str, Any] = {"center": route.center, "day": route.day, "depart": route.depart}
     data.update({k: v for k in ("back", "drive", "km") if (v := getattr(route, k)) is not None})
+    if route.overnight:
+        data["overnight"] = True
+    if route.origin is not None:
+        data["origin"] = route.origin
     data["stops"] = [
         {
             k: v

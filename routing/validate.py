@@ -20,12 +20,35 @@ def faults_of(data: object) -> list[str]:
     return _Validator().run(data)
 
 
-def _is_int(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Say whether `value` is a whole number (JSON's true and false are none)."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_text(value: object) -> bool:
+    """Say whether `value` is a non-empty text that UTF-8 can write (JSON can hold half a surrogate pair)."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def show(value: object) -> str:
+    """Return `value` for a message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; a whole number of more digits than Python prints
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return is_whole(value)
 
 
 class _Validator:
@@ -45,7 +68,7 @@ class _Validator:
         if not isinstance(data, Mapping):
             return ["problem: must be an object"]
         if data.get("format", FORMAT) not in (FORMAT, FORMAT_2):
-            self.say("format", f"must be {FORMAT!r} or {FORMAT_2!r}, is {data.get('format')!r}")
+            self.say("format", f"must be {FORMAT!r} or {FORMAT_2!r}, is {show(data.get('format'))}")
         for key in ("name", "unit"):
             if not isinstance(data.get(key, ""), str):
                 self.say(key, "must be a text")
@@ -98,7 +121,7 @@ class _Validator:
     ) -> int | None:
         if value is _MISSING:
             self.say(path, "is missing")
-        elif not _is_int(value):
+        elif not is_whole(value):
             self.say(path, "must be a whole number")
         elif positive and value <= 0:  # type: ignore[operator]
             self.say(path, "must be positive")
@@ -109,7 +132,7 @@ class _Validator:
         return None
 
     def _window(self, path: str, value: object) -> tuple[int, int] | None:
-        if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_is_int, value)):
+        if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(is_whole, value)):
             self.say(path, "must be [start, end] in whole minutes")
             return None
         if value[0] < 0:
@@ -185,7 +208,7 @@ class _Validator:
         for i, row in enumerate(rows):
             if not isinstance(row, list | tuple) or len(row) != size:
                 self.say(f"{path}[{i}]", f"must have {size} numbers")
-            elif not all(map(_is_int, row)):
+            elif not all(map(is_whole, row)):
                 self.say(f"{path}[{i}]", "must hold whole numbers")
             elif least is not None and any(value < least for value in row):
                 self.say(f"{path}[{i}]", "must not be negative")
@@ -246,7 +269,7 @@ class _Validator:
                 self._int(f"{path}.{key}", value, least=0)
 
     def _day(self, path: str, day: object) -> None:
-        if not _is_int(day):
+        if not is_whole(day):
             self.say(path, "must be a day index")
         elif not 0 <= day < self.days:  # type: ignore[operator]
             self.say(path, f"no such day {day}, there are {self.days}")
