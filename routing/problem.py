@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from routing.errors import ProblemError
+from routing.notes import FORMAT, FORMAT_2
 from routing.traffic import Traffic
-from routing.validate import FORMAT, FORMAT_2, faults_of
+from routing.validate import faults_of
 
 Window = tuple[int, int]
 """Opening minute and closing minute of one day."""
@@ -122,13 +124,13 @@ class Center:
 class Site:
     """A village or forecourt.
 
-    `open` is one window for all days or {day index as text, or "*": window}; a missing day is closed.
+    `open` is one window for all days or {day index as text, or "*": window}; a missing day, or None, is closed.
     `offers` is one tuple for all classes or {class, or "*": tuple}.
     """
 
     id: str
     place: str
-    open: Window | Mapping[str, Window]
+    open: Window | Mapping[str, Window | None]
     offers: tuple[Offer, ...] | Mapping[str, tuple[Offer, ...]]
     day_percent: tuple[int, ...] | None = None
     max_visits: int = 1
@@ -160,7 +162,7 @@ class Site:
         data: dict[str, Any] = {
             "id": self.id,
             "place": self.place,
-            "open": {day: list(w) for day, w in self.open.items()}
+            "open": {day: None if w is None else list(w) for day, w in self.open.items()}
             if isinstance(self.open, Mapping)
             else list(self.open),
             "offers": {kind: _offers_json(offers) for kind, offers in self.offers.items()}
@@ -322,8 +324,10 @@ def read_json(path: str | Path) -> Any:
     raw = Path(path).read_bytes()
     try:
         return json.loads(gzip.decompress(raw) if str(path).endswith(".gz") else raw)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def _offers_json(offers: tuple[Offer, ...]) -> list[dict[str, int]]:
@@ -369,7 +373,7 @@ def _site(data: Mapping[str, Any]) -> Site:
     return Site(
         id=data["id"],
         place=data["place"],
-        open={str(day): (w[0], w[1]) for day, w in hours.items() if w is not None}
+        open={str(day): None if w is None else (w[0], w[1]) for day, w in hours.items()}
         if isinstance(hours, Mapping)
         else (hours[0], hours[1]),
         offers={kind: _offer_tuple(some) for kind, some in offers.items()}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from routing.errors import PlanError
+from routing.notes import is_text, is_whole, show
 from routing.solution import FORMAT, FORMAT_2, Costs, Plan, Prices, Route, Stop, Unserved
-from routing.validate import is_text, is_whole, show
 
 _COSTS = ("value", "travel", "fixed", "penalties", "nights")
 
@@ -74,7 +74,7 @@ class _Reader:
     ) -> int | None:
         value = item.get(key)
         if is_whole(value):
-            return int(value)  # type: ignore[call-overload, no-any-return]
+            return value  # type: ignore[no-any-return]
         if not quiet and not (value is None and optional):
             self.say(f"{path}{key}", "must be a whole number")
         return None

@@ -258,10 +258,7 @@ def with_origins(problem: Problem, routes: Iterable[Route]) -> tuple[Route, ...]
         for day, place in mornings(problem, center, first).items() if center else ():
             if center and place != center.depot:
                 away[name, day] = place
-    return tuple(
-        route if route.origin == (place := away.get(route.key)) else replace(route, origin=place)
-        for route in routes
-    )
+    return tuple(replace(route, origin=away.get(route.key)) for route in routes)
 
 
 def mornings(problem: Problem, center: Center, routes: Mapping[tuple[str, int], Route]) -> dict[int, str]:

@@ -1,6 +1,7 @@
-"""What is wrong with a `fleet-problem/1` object: every fault, by its path in the file.
+"""What is wrong with a `fleet-problem/1` or `/2` object: every fault, by its path in the file.
 
-Works on plain JSON values so that one set of rules serves files and objects built in Python.
+Works on plain JSON values so that one set of rules serves files and objects built in Python. What only `/2` can
+say is in `validate_tours`. No number is so large that sums of it would leave the engine's 32 and 64 bits.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-FORMAT = "fleet-problem/1"
-FORMAT_2 = "fleet-problem/2"
-_MISSING = object()
+from routing import validate_tours as tours
+from routing.notes import (
+    FARTHEST_KM,
+    FORMAT,
+    FORMAT_2,
+    MISSING,
+    MOST_COUNT,
+    MOST_MINUTES,
+    MOST_PERCENT,
+    MOST_WORTH,
+    Notes,
+    is_whole,
+    show,
+)
 
 
 def faults_of(data: object) -> list[str]:
@@ -20,49 +32,23 @@ def faults_of(data: object) -> list[str]:
     return _Validator().run(data)
 
 
-def is_whole(value: object) -> bool:
-    """Say whether `value` is a whole number (JSON's true and false are none)."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_text(value: object) -> bool:
-    """Say whether `value` is a non-empty text that UTF-8 can write (JSON can hold half a surrogate pair)."""
-    if not isinstance(value, str) or not value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def show(value: object) -> str:
-    """Return `value` for a message: short, whatever it is."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deep; a whole number of more digits than Python prints
-        return f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _is_number(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return is_whole(value)
+    return is_whole(value) and abs(value) <= 10**15  # type: ignore[arg-type]
 
 
-class _Validator:
-    """Collects faults while it walks one problem."""
+def _date(value: object) -> date | None:
+    """Return the day that YYYY-MM-DD names, or None."""
+    try:
+        day = date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return day if day.isoformat() == value else None
 
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-        self.days = 0
-        self.places: set[str] = set()
-        self.centers: dict[str, Mapping[str, Any]] = {}
-        self.sites: dict[str, Mapping[str, Any]] = {}
 
-    def say(self, path: str, what: str) -> None:
-        self.faults.append(f"{path}: {what}")
+class _Validator(Notes):
+    """Walks one problem."""
 
     def run(self, data: object) -> list[str]:
         if not isinstance(data, Mapping):
@@ -70,102 +56,48 @@ class _Validator:
         if data.get("format", FORMAT) not in (FORMAT, FORMAT_2):
             self.say("format", f"must be {FORMAT!r} or {FORMAT_2!r}, is {show(data.get('format'))}")
         for key in ("name", "unit"):
-            if not isinstance(data.get(key, ""), str):
-                self.say(key, "must be a text")
-        self._days(data.get("days", _MISSING))
+            self.label(key, data.get(key, ""))
+        tours.too_new(self, data)
+        self._days(data.get("days", MISSING))
         self._places(data)
-        self._travel(data.get("travel", _MISSING), len(self._list(data, "places", quiet=True)))
-        for path, center in self._objects(data, "centers"):
+        self._travel(data.get("travel", MISSING), len(self.items(data, "places", quiet=True)))
+        tours.check_traffic(self, data.get("travel"))
+        for path, center in self.objects(data, "centers"):
             self._center(path, center)
-        for path, site in self._objects(data, "sites"):
+        for path, site in self.objects(data, "sites"):
             self._site(path, site)
-        for path, group in self._objects(data, "groups", optional=True):
+        for path, group in self.objects(data, "groups", optional=True):
             self._group(path, group)
         seen: set[tuple[Any, ...]] = set()
-        for path, pin in self._objects(data, "pinned", optional=True):
+        for path, pin in self.objects(data, "pinned", optional=True):
             self._pin(path, pin, seen)
+        tours.check_nights(self, data)
         return self.faults
 
-    # -- small readers --
-
-    def _list(
-        self, data: Mapping[str, Any], key: str, *, optional: bool = False, quiet: bool = False
-    ) -> list[Any]:
-        value = data.get(key, _MISSING)
-        if value is _MISSING and optional:
-            return []
-        if not isinstance(value, list | tuple):
-            if not quiet:
-                self.say(key, "is missing" if value is _MISSING else "must be a list")
-            return []
-        return list(value)
-
-    def _objects(
-        self, data: Mapping[str, Any], key: str, *, optional: bool = False
-    ) -> Iterable[tuple[str, Mapping[str, Any]]]:
-        for i, item in enumerate(self._list(data, key, optional=optional)):
-            if isinstance(item, Mapping):
-                yield f"{key}[{i}]", item
-            else:
-                self.say(f"{key}[{i}]", "must be an object")
-
-    def _text(self, path: str, item: Mapping[str, Any], key: str) -> str | None:
-        value = item.get(key, _MISSING)
-        if isinstance(value, str) and value:
-            return value
-        self.say(f"{path}.{key}", "is missing" if value is _MISSING else "must be a non-empty text")
-        return None
-
-    def _int(
-        self, path: str, value: object, *, least: int | None = None, positive: bool = False
-    ) -> int | None:
-        if value is _MISSING:
-            self.say(path, "is missing")
-        elif not is_whole(value):
-            self.say(path, "must be a whole number")
-        elif positive and value <= 0:  # type: ignore[operator]
-            self.say(path, "must be positive")
-        elif least is not None and value < least:  # type: ignore[operator]
-            self.say(path, "must not be negative" if least == 0 else f"must be at least {least}")
-        else:
-            return value  # type: ignore[return-value]
-        return None
-
-    def _window(self, path: str, value: object) -> tuple[int, int] | None:
-        if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(is_whole, value)):
-            self.say(path, "must be [start, end] in whole minutes")
-            return None
-        if value[0] < 0:
-            self.say(path, "must not start before midnight")
-        elif value[0] >= value[1]:
-            self.say(path, f"must start before it ends, is {list(value)}")
-        else:
-            return value[0], value[1]
-        return None
+    # -- sections --
 
     def _unique(self, path: str, value: str | None, known: Iterable[str], what: str) -> bool:
         if value is None:
             return False
         if value in known:
-            self.say(f"{path}.id", f"{what} {value!r} appears twice")
+            self.say(f"{path}.id", f"{what} {show(value)} appears twice")
             return False
         return True
 
-    # -- sections --
-
     def _days(self, days: object) -> None:
         if not isinstance(days, list | tuple):
-            self.say("days", "is missing" if days is _MISSING else "must be a list")
+            self.say("days", "is missing" if days is MISSING else "must be a list")
             return
-        self.days = len(days)
+        self.days = [None] * len(days)
+        self.indices = frozenset(map(str, range(len(days))))
         if not days:
             self.say("days", "must hold at least one day")
         before: date | None = None
         for i, day in enumerate(days):
-            try:
-                now = date.fromisoformat(day)
-            except (TypeError, ValueError):
-                self.say(f"days[{i}]", f"must be an ISO date, is {day!r}")
+            now = _date(day)
+            self.days[i] = now
+            if now is None:
+                self.say(f"days[{i}]", f"must be an ISO date, is {show(day)}")
                 continue
             if before is not None and now <= before:
                 self.say(f"days[{i}]", f"must come after {before.isoformat()}, is {day}")
@@ -174,8 +106,8 @@ class _Validator:
     def _places(self, data: Mapping[str, Any]) -> None:
         travel = data.get("travel")
         by_road = isinstance(travel, Mapping) and "minutes" not in travel
-        for path, place in self._objects(data, "places"):
-            name = self._text(path, place, "id")
+        for path, place in self.objects(data, "places"):
+            name = self.text(path, place, "id")
             if self._unique(path, name, self.places, "place") and name is not None:
                 self.places.add(name)
             for key, limit in (("lat", 90), ("lon", 180)):
@@ -186,20 +118,20 @@ class _Validator:
                 elif not _is_number(value):
                     self.say(f"{path}.{key}", "must be a number")
                 elif abs(value) > limit:
-                    self.say(f"{path}.{key}", f"must lie within {limit} degrees, is {value}")
+                    self.say(f"{path}.{key}", f"must lie within {limit} degrees, is {show(value)}")
 
     def _travel(self, travel: object, size: int) -> None:
         if not isinstance(travel, Mapping):
-            self.say("travel", "is missing" if travel is _MISSING else "must be an object")
+            self.say("travel", "is missing" if travel is MISSING else "must be an object")
         elif "minutes" in travel or "cost" in travel:
-            for key in ("minutes", "cost"):
-                self._matrix(f"travel.{key}", travel.get(key), size, least=0 if key == "minutes" else None)
+            self._matrix("travel.minutes", travel.get("minutes"), size, least=0, most=MOST_MINUTES)
+            self._matrix("travel.cost", travel.get("cost"), size, least=None, most=MOST_WORTH)
         elif isinstance(travel.get("road"), Mapping):
             self._road(travel["road"])
         else:
             self.say("travel", "must hold either minutes and cost, or road")
 
-    def _matrix(self, path: str, rows: object, size: int, *, least: int | None) -> None:
+    def _matrix(self, path: str, rows: object, size: int, *, least: int | None, most: int) -> None:
         if not isinstance(rows, list | tuple):
             self.say(path, "must be a square matrix over places")
             return
@@ -210,10 +142,13 @@ class _Validator:
                 self.say(f"{path}[{i}]", f"must have {size} numbers")
             elif not all(map(is_whole, row)):
                 self.say(f"{path}[{i}]", "must hold whole numbers")
-            elif least is not None and any(value < least for value in row):
+            elif least is not None and min(row) < least:
                 self.say(f"{path}[{i}]", "must not be negative")
+            elif max(row) > most or min(row) < -most:
+                self.say(f"{path}[{i}]", f"must hold at most {most}")
 
     def _road(self, road: Mapping[str, Any]) -> None:
+        before = len(self.faults)
         for key in ("detour", "cost_per_km"):
             value = road.get(key)
             if not _is_number(value):
@@ -222,7 +157,20 @@ class _Validator:
                 self.say(
                     f"travel.road.{key}", "must be positive" if key == "detour" else "must not be negative"
                 )
-        speeds = road.get("speeds")
+        self._speeds(road.get("speeds"))
+        if len(self.faults) > before:
+            return
+        left = farthest = road["detour"] * FARTHEST_KM
+        if not farthest * road["cost_per_km"] <= MOST_WORTH:
+            self.say("travel.road.cost_per_km", f"must not make a leg cost more than {MOST_WORTH}")
+        minutes = 0.0
+        for length, kmh in road["speeds"]:
+            part = left if length is None else min(left, length)
+            minutes, left = minutes + 60 * part / kmh, left - part
+        if not minutes <= 100 * MOST_MINUTES:
+            self.say("travel.road.speeds", f"must not make a leg last more than {100 * MOST_MINUTES} minutes")
+
+    def _speeds(self, speeds: object) -> None:
         if not isinstance(speeds, list | tuple) or not speeds:
             self.say("travel.road.speeds", "must be a list of [km, km/h], the last with km null")
             return
@@ -243,56 +191,52 @@ class _Validator:
                 self.say(path, "km/h must be positive")
 
     def _center(self, path: str, center: Mapping[str, Any]) -> None:
-        name = self._text(path, center, "id")
+        name = self.text(path, center, "id")
         if self._unique(path, name, self.centers, "center") and name is not None:
             self.centers[name] = center
-        depot = self._text(path, center, "depot")
+        depot = self.text(path, center, "depot")
         if depot is not None and depot not in self.places:
-            self.say(f"{path}.depot", f"no such place {depot!r}")
-        days = center.get("days", _MISSING)
+            self.say(f"{path}.depot", f"no such place {show(depot)}")
+        days = center.get("days", MISSING)
         if not isinstance(days, list | tuple):
-            self.say(f"{path}.days", "is missing" if days is _MISSING else "must be a list")
+            self.say(f"{path}.days", "is missing" if days is MISSING else "must be a list")
         else:
             for i, day in enumerate(days):
-                self._day(f"{path}.days[{i}]", day)
-            if len({repr(day) for day in days}) < len(days):
+                self.day(f"{path}.days[{i}]", day)
+            known = [day for day in days if is_whole(day)]
+            if len(set(known)) < len(known):
                 self.say(f"{path}.days", "names a day twice")
         if "shift" in center:
-            self._window(f"{path}.shift", center["shift"])
+            self.window(f"{path}.shift", center["shift"])
         else:
             self.say(f"{path}.shift", "is missing")
         if "class" in center:
-            self._text(path, center, "class")
-        for key in ("setup", "max_drive", "fixed_cost"):
+            self.text(path, center, "class")
+        for key, most in (("setup", MOST_MINUTES), ("max_drive", MOST_MINUTES), ("fixed_cost", MOST_WORTH)):
             value = center.get(key)
             if value is not None:
-                self._int(f"{path}.{key}", value, least=0)
-
-    def _day(self, path: str, day: object) -> None:
-        if not is_whole(day):
-            self.say(path, "must be a day index")
-        elif not 0 <= day < self.days:  # type: ignore[operator]
-            self.say(path, f"no such day {day}, there are {self.days}")
+                self.whole(f"{path}.{key}", value, least=0, most=most)
+        tours.check_center(self, path, center)
 
     def _site(self, path: str, site: Mapping[str, Any]) -> None:
-        name = self._text(path, site, "id")
+        name = self.text(path, site, "id")
         if self._unique(path, name, self.sites, "site") and name is not None:
             self.sites[name] = site
-        place = self._text(path, site, "place")
+        place = self.text(path, site, "place")
         if place is not None and place not in self.places:
-            self.say(f"{path}.place", f"no such place {place!r}")
-        self._open(f"{path}.open", site.get("open", _MISSING))
-        self._all_offers(f"{path}.offers", site.get("offers", _MISSING))
+            self.say(f"{path}.place", f"no such place {show(place)}")
+        self._open(f"{path}.open", site.get("open", MISSING))
+        self._all_offers(f"{path}.offers", site.get("offers", MISSING))
         percent = site.get("day_percent")
         if percent is not None:
-            if not isinstance(percent, list | tuple) or len(percent) != self.days:
-                self.say(f"{path}.day_percent", f"must hold one number for each of the {self.days} days")
+            if not isinstance(percent, list | tuple) or len(percent) != len(self.days):
+                self.say(f"{path}.day_percent", f"must hold one number for each of the {len(self.days)} days")
             else:
                 for i, value in enumerate(percent):
-                    self._int(f"{path}.day_percent[{i}]", value, least=0)
+                    self.whole(f"{path}.day_percent[{i}]", value, least=0, most=MOST_PERCENT)
         for key in ("max_visits", "min_gap_days"):
             if site.get(key) is not None:
-                self._int(f"{path}.{key}", site[key], positive=True)
+                self.whole(f"{path}.{key}", site[key], least=1)
         allowed = site.get("centers")
         if allowed is not None:
             if not isinstance(allowed, list | tuple):
@@ -300,22 +244,22 @@ class _Validator:
             else:
                 for i, center in enumerate(allowed):
                     if not isinstance(center, str) or center not in self.centers:
-                        self.say(f"{path}.centers[{i}]", f"no such center {center!r}")
+                        self.say(f"{path}.centers[{i}]", f"no such center {show(center)}")
 
     def _open(self, path: str, value: object) -> None:
-        if value is _MISSING:
+        if value is MISSING:
             self.say(path, "is missing")
         elif isinstance(value, Mapping):
             for key, window in value.items():
-                if key != "*" and (not str(key).isdecimal() or not 0 <= int(key) < self.days):
-                    self.say(f"{path}.{key}", f"no such day {key!r}, there are {self.days}")
+                if key != "*" and str(key) not in self.indices:
+                    self.say(f"{path}.{key}", f"no such day {show(key)}, there are {len(self.days)}")
                 if window is not None:
-                    self._window(f"{path}.{key}", window)
+                    self.window(f"{path}.{key}", window)
         else:
-            self._window(path, value)
+            self.window(path, value)
 
     def _all_offers(self, path: str, value: object) -> None:
-        if value is _MISSING:
+        if value is MISSING:
             self.say(path, "is missing")
         elif isinstance(value, Mapping):
             for key, offers in value.items():
@@ -332,45 +276,46 @@ class _Validator:
             if not isinstance(offer, Mapping):
                 self.say(f"{path}[{i}]", "must be an object {stay, value}")
                 continue
-            stay = self._int(f"{path}[{i}].stay", offer.get("stay", _MISSING), positive=True)
-            self._int(f"{path}[{i}].value", offer.get("value", _MISSING), least=0)
+            stay = self.whole(f"{path}[{i}].stay", offer.get("stay", MISSING), least=1)
+            self.whole(f"{path}[{i}].value", offer.get("value", MISSING), least=0, most=MOST_WORTH)
             if stay is not None and stay in stays:
                 self.say(f"{path}[{i}].stay", f"{stay} is offered twice")
             elif stay is not None:
                 stays.add(stay)
 
     def _group(self, path: str, group: Mapping[str, Any]) -> None:
-        if not isinstance(group.get("name", ""), str):
-            self.say(f"{path}.name", "must be a text")
-        members = group.get("sites", _MISSING)
+        self.label(f"{path}.name", group.get("name", ""))
+        members = group.get("sites", MISSING)
         if not isinstance(members, list | tuple):
-            self.say(f"{path}.sites", "is missing" if members is _MISSING else "must be a list of site ids")
+            self.say(f"{path}.sites", "is missing" if members is MISSING else "must be a list of site ids")
         else:
             seen: set[str] = set()
             for i, site in enumerate(members):
                 if not isinstance(site, str) or site not in self.sites:
-                    self.say(f"{path}.sites[{i}]", f"no such site {site!r}")
+                    self.say(f"{path}.sites[{i}]", f"no such site {show(site)}")
                 elif site in seen:
-                    self.say(f"{path}.sites[{i}]", f"{site!r} appears twice")
+                    self.say(f"{path}.sites[{i}]", f"{show(site)} appears twice")
                 else:
                     seen.add(site)
-        for key in ("at_least", "penalty"):
-            self._int(f"{path}.{key}", group.get(key, _MISSING), least=0)
+        for key, most in (("at_least", MOST_COUNT), ("penalty", MOST_WORTH)):
+            self.whole(f"{path}.{key}", group.get(key, MISSING), least=0, most=most)
 
     def _pin(self, path: str, pin: Mapping[str, Any], seen: set[tuple[Any, ...]]) -> None:
         before = len(self.faults)
-        center, site = self._text(path, pin, "center"), self._text(path, pin, "site")
+        center, site = self.text(path, pin, "center"), self.text(path, pin, "site")
         if center is not None and center not in self.centers:
-            self.say(f"{path}.center", f"no such center {center!r}")
+            self.say(f"{path}.center", f"no such center {show(center)}")
         if site is not None and site not in self.sites:
-            self.say(f"{path}.site", f"no such site {site!r}")
-        day = pin.get("day", _MISSING)
-        if day is _MISSING:
+            self.say(f"{path}.site", f"no such site {show(site)}")
+        day = pin.get("day", MISSING)
+        if day is MISSING:
             self.say(f"{path}.day", "is missing")
         else:
-            self._day(f"{path}.day", day)
-        self._int(f"{path}.start", pin.get("start", _MISSING), least=0)
-        self._int(f"{path}.stay", pin.get("stay", _MISSING), positive=True)
+            self.day(f"{path}.day", day)
+        self.whole(f"{path}.start", pin.get("start", MISSING), least=0)
+        self.whole(f"{path}.stay", pin.get("stay", MISSING), least=1)
+        if pin.get("overnight") is not None and not isinstance(pin["overnight"], bool):
+            self.say(f"{path}.overnight", "must be true or false")
         if len(self.faults) == before:
             key = (center, day, site, pin["start"], pin["stay"])
             if key in seen:

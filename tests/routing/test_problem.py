@@ -105,7 +105,11 @@ ONE_FAULT: list[tuple[list[Any], Any, str]] = [
     (["sites", 2, "min_gap_days"], 0, "sites[2].min_gap_days: must be positive"),
     (["sites", 2, "centers"], ["M7"], "sites[2].centers[0]: no such center 'M7'"),
     (["sites"], None, "sites: must be a list"),
-    (["format"], "fleet-problem/2", "format: must be 'fleet-problem/1', is 'fleet-problem/2'"),
+    (
+        ["format"],
+        "fleet-problem/3",
+        "format: must be 'fleet-problem/1' or 'fleet-problem/2', is 'fleet-problem/3'",
+    ),
 ]
 
 
