@@ -94,10 +94,12 @@ def compute_values(
     calendar: Calendar | None = None,
     only: Collection[int] | None = None,
     supposed: Supposed | None = None,
+    planned: Mapping[int, Sequence[date]] | None = None,
 ) -> Values:
     """As `visit_values`, without writing: for callers that must not hold the write lock for seconds.
 
-    `only` values these site ids alone; `supposed` is demand to reckon with in place of the forecast's.
+    `only` values these site ids alone; `supposed` is demand to reckon with in place of the forecast's; `planned` are
+    days of visits by site id that are not announced but reckoned with: what they use up has to gather again.
     """
     calendar = calendar or default_calendar()
     days = tuple(week_days(week))
@@ -123,7 +125,9 @@ def compute_values(
         factor=factor,
         extra=extra,
     )
-    _villages(session, sites, days, fleet, parts, wait_by_site, calendar=calendar, factor=factor)
+    _villages(
+        session, sites, days, fleet, parts, wait_by_site, calendar=calendar, factor=factor, planned=planned or {}
+    )
     waiting, travel, people = parts
     hours = np.maximum(WAIT_WEIGHT * waiting + travel, 0.0)
     return Values(tuple(s.id for s in sites), days, fleet.klasses, STAYS, hours, waiting, travel, people)
@@ -148,13 +152,14 @@ def _villages(
     *,
     calendar: Calendar,
     factor: Floats,
+    planned: Mapping[int, Sequence[date]],
 ) -> None:
     waiting, travel, people = parts
     rows = np.array([i for i, s in enumerate(sites) if s.kind == "village"], dtype=np.intp)
     if not rows.size:
         return
     villages = [sites[i] for i in rows]
-    errands = village_stock(session, villages, days[0])
+    errands = village_stock(session, villages, days[0], planned)
     services = list(session.scalars(select(Service).where(Service.at_mobile)))
     minutes = demand.mean_service_minutes(services) if services else 12.0
     service_h = np.full(len(villages), max(minutes, 1.0) / 60)
@@ -182,14 +187,19 @@ def _villages(
                 people[rows, d, k, t] = helped
 
 
-def village_stock(session: Session, villages: list[Site], day: date) -> Floats:
+def village_stock(
+    session: Session, villages: list[Site], day: date, planned: Mapping[int, Sequence[date]] | None = None
+) -> Floats:
     """Return the errands gathered in each village by `day`: people x requests x what a van can do, since the
-    last visit."""
+    last visit, announced or among the days `planned` by site id."""
     share = mobile_share(session)
     weekly = np.array([v.population for v in villages], float)
     weekly = weekly * demand.REQUESTS_PER_1000 / 1000 / 52 * UPTAKE * share * demand.MONTH_FACTORS[day.month]
     seen = select(Visit.site_id, func.max(Visit.day)).where(Visit.status != "cancelled", Visit.day < day)
     last = dict(session.execute(seen.group_by(Visit.site_id)).all())
+    for site_id, days in (planned or {}).items():
+        last[site_id] = max([d for d in days if d < day] + [last.get(site_id, date.min)])
+    last = {site_id: seen_on for site_id, seen_on in last.items() if seen_on > date.min}
     weeks = np.array([(day - last[v.id]).days / 7 if v.id in last else np.inf for v in villages])
     rest = weekly * stock.REGROW_WEEKS * np.exp(-stock.COME_RATE * STANDARD_STAY / 60)
     return stock.stock_now(weekly, weeks, rest)

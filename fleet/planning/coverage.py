@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from fleet.calendar import week_of
 from fleet.store import Center, Governorate, LocalUnit, Site, Visit
 
 OVERDUE_PENALTY = 200
@@ -29,40 +31,102 @@ def overdue_penalty(weeks: int) -> int:
     return min(MOST_PENALTY, OVERDUE_PENALTY + PENALTY_PER_WEEK * weeks)
 
 
-def groups(session: Session, sites: Sequence[Site], week: date) -> list[dict[str, Any]]:
-    """Return the week's groups over `sites` in the exchange format; names are `local_unit:<code>`,
-    `governorate:<iso>`."""
-    by_unit: dict[int, list[str]] = {}
-    by_governorate: dict[int, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A district that passes its limit unless it gets `visits` more; at the end it would be `beyond` weeks past it."""
+
+    unit: LocalUnit
+    beyond: int
+    visits: int
+
+    @property
+    def penalty(self) -> int:
+        """What each missing visit costs, in tenths of a person-hour: more with lateness, times its weight."""
+        return overdue_penalty(self.beyond) * max(1, self.unit.coverage_weight)
+
+
+def groups(
+    session: Session,
+    sites: Sequence[Site],
+    week: date,
+    weeks: int = 1,
+    pinned: Mapping[int, Sequence[date]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the groups of a problem over `sites` that starts with `week` and spans `weeks`, in the exchange format.
+
+    Names are `local_unit:<code>` and `governorate:<iso>`. `pinned` are the days of visits that the plan holds anyway,
+    by site id: a district counts its weeks from those.
+    """
+    by_unit: dict[int, list[Site]] = {}
+    by_governorate: dict[int, list[Site]] = {}
     for site in sites:
-        by_unit.setdefault(site.local_unit_id, []).append(site.code)
-        by_governorate.setdefault(site.governorate_id, []).append(site.code)
+        by_unit.setdefault(site.local_unit_id, []).append(site)
+        by_governorate.setdefault(site.governorate_id, []).append(site)
+    held = {
+        unit: sorted(day for site in some for day in (pinned or {}).get(site.id, ()))
+        for unit, some in by_unit.items()
+    }
     found: list[dict[str, Any]] = []
-    for unit, weeks in weeks_overdue(session, week).items():
-        if unit.id in by_unit:
-            penalty = overdue_penalty(weeks)
+    for one in due(session, week, weeks, held):
+        if one.unit.id in by_unit:
             found.append(
                 {
-                    "name": f"local_unit:{unit.code}",
-                    "sites": by_unit[unit.id],
-                    "at_least": 1,
-                    "penalty": penalty,
+                    "name": f"local_unit:{one.unit.code}",
+                    "sites": [site.code for site in by_unit[one.unit.id]],
+                    "at_least": len(held[one.unit.id]) + one.visits,
+                    "penalty": one.penalty,
                 }
             )
     based = _based(session)
     for governorate in session.scalars(select(Governorate).order_by(Governorate.id)):
         members = by_governorate.get(governorate.id, [])
-        least = min(VISITS_PER_CENTER * based.get(governorate.id, 0), len(members))
+        # A village gives its governorate one visit, a forecourt one every week.
+        most = sum(1 if site.kind == "village" else weeks for site in members)
+        least = min(VISITS_PER_CENTER * based.get(governorate.id, 0) * weeks, most)
         if least:
             found.append(
                 {
                     "name": f"governorate:{governorate.iso}",
-                    "sites": members,
+                    "sites": [site.code for site in members],
                     "at_least": least,
                     "penalty": GOVERNORATE_PENALTY,
                 }
             )
     return found
+
+
+def due(
+    session: Session, week: date, weeks: int = 1, held: Mapping[int, Sequence[date]] | None = None
+) -> list[Due]:
+    """Return the districts that pass their limit within the `weeks` from `week` on unless they get more visits than
+    the days in `held` (by local unit id).
+
+    One whose first visit is held for a week after its limit is due before it. A district never visited is due once,
+    without weeks beyond: nobody knows since when.
+    """
+    last = last_visits(session, week)
+    end = week + timedelta(days=7 * (weeks - 1))
+    found: list[Due] = []
+    for unit in session.scalars(select(LocalUnit).order_by(LocalUnit.id)):
+        limit = max(1, unit.max_weeks_unvisited)
+        days = [day for day in (held or {}).get(unit.id, ()) if day >= week]
+        seen = max([*days, *([last[unit.id]] if unit.id in last else [])], default=None)
+        if seen is None:
+            found.append(Due(unit, 0, max(1, weeks // limit)))
+            continue
+        without = (end - seen).days // 7 + 1 if seen < end else 0
+        visits = min(without // limit, -(-weeks // limit))
+        if days and unit.id in last and max(week, deadline(last[unit.id], limit)) < week_of(days[0]):
+            visits += 1  # the visit that is held comes too late, and there is time before it
+        if visits:
+            found.append(Due(unit, max(0, without - limit), visits))
+    return found
+
+
+def deadline(last: date, limit: int) -> date:
+    """Return the Saturday of the week in which a district last visited on `last` must be visited again, so that it
+    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`."""
+    return week_of(last + timedelta(days=7 * limit - 1))
 
 
 def weeks_overdue(session: Session, week: date, *, limit: int | None = None) -> dict[LocalUnit, int]:

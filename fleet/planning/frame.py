@@ -3,7 +3,7 @@ routes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from fleet.calendar import local_day, local_minute
 from fleet.planning.shapes import Placement
 from fleet.store import Center, PlanVisit, Site
 from routing.problem import Problem
-from routing.solution import Route, Stop
+from routing.solution import Route, Stop, mornings
 from routing.travel import Travel
 
 FREEZE_MINUTE = 300
@@ -29,7 +29,7 @@ def frozen(day: date, now: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Frame:
-    """Codes and ids of centers and sites, and the week's first day."""
+    """Codes and ids of centers and sites, and the first day of the week or of the weeks."""
 
     week: date
     center_code: dict[int, str]
@@ -38,7 +38,7 @@ class Frame:
     site_id: dict[str, int]
 
     def day_index(self, day: date) -> int:
-        """0 for the week's Saturday to 6; outside the week the index lies outside 0-6."""
+        """0 for the first Saturday to 6, and on in plans of several weeks; negative before."""
         return (day - self.week).days
 
     def day(self, index: int) -> date:
@@ -66,6 +66,8 @@ class Mark:
     start: int
     stay: int
     pinned: bool = False
+    overnight: bool = False
+    """The last stop of its day, and the van stays the night."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -84,6 +86,7 @@ def marks_of(visits: Iterable[PlanVisit], frame: Frame) -> list[Mark]:
             v.start_minute,
             v.stay_minutes,
             v.pinned,
+            bool(v.overnight),
         )
         for v in visits
     ]
@@ -96,20 +99,62 @@ def placement(mark: Mark, frame: Frame) -> Placement:
     )
 
 
-def route_of(marks: Sequence[Mark], problem: Problem, travel: Travel) -> Route:
-    """Return one center's day from its marks in any order, leaving as late as the first start allows."""
+def route_of(marks: Sequence[Mark], problem: Problem, travel: Travel, *, origin: str | None = None) -> Route:
+    """Return one center's day from its marks in any order, leaving as late as the first start allows.
+
+    `origin` is the place id it starts from after a night away. A day that stays away does so after its last stop,
+    whichever mark says it: a stop added behind the last one takes the night over.
+    """
     ordered = sorted(marks, key=lambda m: (m.start, m.site))
     first = ordered[0]
     depart = first.start
     center, site = problem.center_by_id.get(first.center), problem.site_by_id.get(first.site)
     if center is not None and site is not None:
-        depart = first.start - center.setup - travel.leg(center.depot, site.place)[0]
-    return Route(first.center, first.day, depart, tuple(Stop(m.site, m.start, m.stay) for m in ordered))
+        begin = origin if origin is not None else center.begins(first.day)[0]
+        depart = travel.leave(begin, site.place, first.start - center.setup, first.day)
+    return Route(
+        first.center,
+        first.day,
+        depart,
+        tuple(Stop(m.site, m.start, m.stay) for m in ordered),
+        overnight=any(m.overnight for m in ordered),
+        origin=origin,
+    )
 
 
 def routes_of(marks: Iterable[Mark], problem: Problem, travel: Travel) -> list[Route]:
-    """Return all routes, by center and day."""
+    """Return all routes, by center and day, each from where its center spent the night before."""
     by_key: dict[tuple[str, int], list[Mark]] = {}
     for mark in marks:
         by_key.setdefault(mark.key, []).append(mark)
-    return [route_of(by_key[key], problem, travel) for key in sorted(by_key)]
+    away = origins(marks_by_key=by_key, problem=problem)
+    return [route_of(by_key[key], problem, travel, origin=away.get(key)) for key in sorted(by_key)]
+
+
+def origins(
+    *, marks_by_key: Mapping[tuple[str, int], Sequence[Mark]], problem: Problem
+) -> dict[tuple[str, int], str]:
+    """Return the place ids of the mornings on which a center does not start at its depot, by (center, day)."""
+    tours = {key[0] for key, some in marks_by_key.items() if any(m.overnight for m in some)}
+    found: dict[tuple[str, int], str] = {}
+    for center in problem.centers:
+        if center.id not in tours and not center.starts:
+            continue
+        days = {key: route_outline(some) for key, some in marks_by_key.items() if key[0] == center.id}
+        for day, place in mornings(problem, center, days).items():
+            if place != center.depot:
+                found[center.id, day] = place
+    return found
+
+
+def route_outline(marks: Sequence[Mark]) -> Route:
+    """Return the stops of a day and whether it stays away, without times on the road."""
+    ordered = sorted(marks, key=lambda m: (m.start, m.site))
+    stops = tuple(Stop(m.site, m.start, m.stay) for m in ordered)
+    return Route(
+        ordered[0].center,
+        ordered[0].day,
+        ordered[0].start,
+        stops,
+        overnight=any(m.overnight for m in ordered),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import Decoded
-from fleet.planning.frame import Mark, route_of, routes_of
+from fleet.planning.frame import Mark, origins, route_of, routes_of
 from fleet.planning.shapes import TENTHS, Totals
 from fleet.store import Plan, PlanVisit
 from queueing.events import announce
 from routing.check import Verdict, check
+from routing.problem import Problem
 from routing.solution import Plan as Routes
 from routing.solution import Route, describe
 
@@ -45,19 +46,22 @@ def visits_of(session: Session, plan: Plan) -> list[PlanVisit]:
 def shares(marks: Sequence[Mark], decoded: Decoded) -> dict[int, Share]:
     """Return each mark's share by its position in `marks`. Marks at places outside the problem share
     nothing."""
-    by_key: dict[tuple[str, int], list[int]] = {}
-    for i, mark in enumerate(marks):
-        by_key.setdefault(mark.key, []).append(i)
-    found: dict[int, Share] = {}
     problem = decoded.problem
-    for (center, _), rows in by_key.items():
-        known = center in problem.center_by_id and all(marks[i].site in problem.site_by_id for i in rows)
-        if not known:
-            found.update({i: Share(0.0, 0.0, 0, 0.0) for i in rows})
-            continue
+    known = [i for i, m in enumerate(marks) if _known(m, problem)]
+    broken = {m.key for m in marks if not _known(m, problem)}
+    by_key: dict[tuple[str, int], list[int]] = {}
+    for i in known:
+        if marks[i].key not in broken:
+            by_key.setdefault(marks[i].key, []).append(i)
+    found = {i: Share(0.0, 0.0, 0, 0.0) for i in range(len(marks))}
+    away = origins(
+        marks_by_key={key: [marks[i] for i in rows] for key, rows in by_key.items()}, problem=problem
+    )
+    for key, rows in sorted(by_key.items()):
         rows = sorted(rows, key=lambda i: (marks[i].start, marks[i].site))
-        route = describe(problem, decoded.travel, route_of([marks[i] for i in rows], problem, decoded.travel))
-        klass = problem.center_by_id[center].kind
+        plain = route_of([marks[i] for i in rows], problem, decoded.travel, origin=away.get(key))
+        route = describe(problem, decoded.travel, plain)
+        klass = problem.center_by_id[key[0]].kind
         home_min, home_km = _home(route)
         for n, (i, stop) in enumerate(zip(rows, route.stops, strict=True)):
             last = n == len(rows) - 1
@@ -67,7 +71,22 @@ def shares(marks: Sequence[Mark], decoded: Decoded) -> dict[int, Share]:
                 (stop.drive or 0) + (home_min if last else 0),
                 (stop.km or 0.0) + (home_km if last else 0.0),
             )
+    for (center, day), place in away.items():
+        if (center, day) not in by_key:  # a day of driving home and nothing else: the night before bears it
+            before = [key for key in by_key if key[0] == center and key[1] < day]
+            if before:
+                home = describe(problem, decoded.travel, Route(center, day, 0, (), origin=place))
+                i = max(by_key[max(before)], key=lambda i: marks[i].start)
+                found[i] = replace(
+                    found[i],
+                    drive_minutes=found[i].drive_minutes + (home.drive or 0),
+                    km=found[i].km + (home.km or 0.0),
+                )
     return found
+
+
+def _known(mark: Mark, problem: Problem) -> bool:
+    return mark.center in problem.center_by_id and mark.site in problem.site_by_id
 
 
 def _home(route: Route) -> tuple[int, float]:
