@@ -1,0 +1,35 @@
+"""Repairing a plan that is under way, when a center fails, a place closes, a road is cut or demand runs over."""
+
+from routing.repair.changes import Change, Told
+from routing.repair.disruptions import (
+    CenterAdded,
+    CenterOut,
+    DemandChanged,
+    Disruption,
+    RoadSlowed,
+    SiteClosed,
+    from_json,
+    to_json,
+)
+from routing.repair.rest import Rest, Visit, Whereabouts, rest_of
+from routing.repair.search import Alternative, carried_on, repair
+
+__all__ = [
+    "Alternative",
+    "CenterAdded",
+    "CenterOut",
+    "Change",
+    "DemandChanged",
+    "Disruption",
+    "Rest",
+    "RoadSlowed",
+    "SiteClosed",
+    "Told",
+    "Visit",
+    "Whereabouts",
+    "carried_on",
+    "from_json",
+    "repair",
+    "rest_of",
+    "to_json",
+]

@@ -1,0 +1,174 @@
+"""What a repair changes for those to whom visits were announced, and who must be told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from routing.repair.rest import Rest, Visit
+from routing.repair.timetable import worth
+from routing.solution import Plan, Route, Stop
+
+DROPPED, ADDED, OTHER_DAY, OTHER_CENTER, OTHER_TIME, SHORTER, LONGER = (
+    "dropped",
+    "added",
+    "other_day",
+    "other_center",
+    "other_time",
+    "shorter",
+    "longer",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One visit that is not as announced: `kind`, the visit before and after (None: there is none), and what each is
+    worth, in the problem's unit."""
+
+    kind: str
+    site: str
+    before: Visit | None
+    after: Visit | None
+    value_before: int
+    value_after: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as a JSON object."""
+        return {
+            "kind": self.kind,
+            "site": self.site,
+            "before": _visit_json(self.before),
+            "after": _visit_json(self.after),
+            "value_before": self.value_before,
+            "value_after": self.value_after,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who must be told: crews by (center, day) whose day is another, and sites whose visit is another."""
+
+    crews: tuple[tuple[str, int], ...]
+    sites: tuple[str, ...]
+
+
+def visits_of(rest: Rest, routes: Mapping[str, Route]) -> list[Visit]:
+    """Return the visits of unit routes, by their true centers and days."""
+    return [
+        Visit(*rest.key_of[unit], stop.site, stop.start, stop.stay)
+        for unit, route in routes.items()
+        for stop in route.stops
+    ]
+
+
+def changes_of(rest: Rest, routes: Mapping[str, Route]) -> tuple[tuple[Change, ...], int]:
+    """Return what is not as announced, and how many visits are. Visits of a place are paired with the most alike."""
+    before: dict[str, list[Visit]] = defaultdict(list)
+    after: dict[str, list[Visit]] = defaultdict(list)
+    for visit in rest.announced:
+        before[visit.site].append(visit)
+    for visit in visits_of(rest, routes):
+        after[visit.site].append(visit)
+    changes: list[Change] = []
+    kept = 0
+    for site in dict.fromkeys([*before, *after]):
+        for old, new in _pairs(before[site], after[site]):
+            kind = _kind(old, new)
+            if kind is None:
+                kept += 1
+            else:
+                changes.append(Change(kind, site, old, new, _worth(rest, old), _worth(rest, new)))
+    order = sorted(changes, key=lambda c: ((c.before or c.after or _NOBODY).day, c.site))
+    return tuple(order), kept
+
+
+def told_of(rest: Rest, changes: Iterable[Change]) -> Told:
+    """Return whose crew and which place must hear of the changes."""
+    crews = {visit.key for change in changes for visit in (change.before, change.after) if visit is not None}
+    return Told(
+        tuple(sorted(crews, key=lambda key: (key[1], key[0]))), tuple(sorted({c.site for c in changes}))
+    )
+
+
+def whole_plan(rest: Rest, plan: Plan, routes: Mapping[str, Route], objective: int) -> Plan:
+    """Return the whole plan: what is committed and then `routes`, by the true centers."""
+    stops: dict[tuple[str, int], list[Stop]] = defaultdict(list)
+    for visit in (*rest.committed, *visits_of(rest, routes)):
+        stops[visit.key].append(Stop(visit.site, visit.start, visit.stay))
+    known = {route.key: route for route in plan.routes}
+    departs = {rest.key_of[unit]: route.depart for unit, route in routes.items()}
+    done = {visit.key for visit in rest.committed}
+    made = []
+    for key, some in stops.items():
+        some.sort(key=lambda stop: stop.start)
+        old = known.get(key)
+        depart = old.depart if old is not None and key in done else departs.get(key, some[0].start)
+        asleep = old is not None and old.overnight and old.stops[-1].site == some[-1].site
+        made.append(Route(*key, depart, tuple(some), overnight=asleep, origin=old.origin if old else None))
+    made.sort(key=lambda route: (route.day, route.center))
+    return replace(plan, routes=tuple(made), objective=objective, bound=None, costs=None, unserved=())
+
+
+_NOBODY = Visit("", 0, "", 0, 0)
+
+
+def _pairs(before: list[Visit], after: list[Visit]) -> list[tuple[Visit | None, Visit | None]]:
+    old, new = list(before), list(after)
+    pairs: list[tuple[Visit | None, Visit | None]] = []
+    ranked = sorted(
+        ((_likeness(a, b), i, j) for i, a in enumerate(old) for j, b in enumerate(new)), reverse=True
+    )
+    used_old: set[int] = set()
+    used_new: set[int] = set()
+    for _, i, j in ranked:
+        if i not in used_old and j not in used_new:
+            used_old.add(i)
+            used_new.add(j)
+            pairs.append((old[i], new[j]))
+    pairs.extend((a, None) for i, a in enumerate(old) if i not in used_old)
+    pairs.extend((None, b) for j, b in enumerate(new) if j not in used_new)
+    return pairs
+
+
+def _likeness(a: Visit, b: Visit) -> tuple[bool, bool, bool, int]:
+    return a == b, a.key == b.key, a.day == b.day, -abs(a.start - b.start)
+
+
+def _kind(old: Visit | None, new: Visit | None) -> str | None:
+    if old is None:
+        return ADDED
+    if new is None:
+        return DROPPED
+    if old.day != new.day:
+        return OTHER_DAY
+    if old.center != new.center:
+        return OTHER_CENTER
+    if old.stay != new.stay:
+        return SHORTER if new.stay < old.stay else LONGER
+    return OTHER_TIME if old.start != new.start else None
+
+
+def _worth(rest: Rest, visit: Visit | None) -> int:
+    """Return what a visit is worth now; by the undisturbed rules where it can no longer be made."""
+    if visit is None:
+        return 0
+    unit = rest.unit_of.get(visit.key)
+    if unit is not None:
+        center = rest.problem.center_by_id[unit]
+        found = worth(rest.problem, center, visit.day, visit.site, visit.stay)
+        if found is not None:
+            return found
+    owner = rest.original.center_by_id.get(visit.center)
+    if owner is None:
+        return 0
+    return worth(rest.original, owner, visit.day, visit.site, visit.stay) or 0
+
+
+def _visit_json(visit: Visit | None) -> dict[str, Any] | None:
+    if visit is None:
+        return None
+    return {
+        "center": visit.center, "day": visit.day, "site": visit.site, "start": visit.start, "stay": visit.stay
+    }  # fmt: skip
