@@ -62,7 +62,7 @@ class _Reader:
 
     def text(self, path: str, item: Mapping[str, Any], key: str, *, optional: bool = False) -> str:
         value = item.get(key)
-        if value is None and optional:
+        if optional and (value is None or value == ""):
             return ""
         if is_text(value):
             return str(value)
