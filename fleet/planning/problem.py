@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.calendar import FIXED_WEEK, MOBILE_WEEK, Calendar, default_calendar, week_days, week_of
-from fleet.planning import coverage
+from fleet.calendar import FIXED_WEEK, MOBILE_WEEK, Calendar, default_calendar, week_of
+from fleet.planning import coverage, tours
 from fleet.planning.frame import frozen
 from fleet.planning.shapes import TENTHS
 from fleet.store import Center, PlanVisit, Site
 from fleet.value import STANDARD_STAY, WAIT_WEIGHT, Values, compute_values
+from routing.notes import FORMAT, FORMAT_2
 
 UNIT = "0.1 person-hours"
 MOST_SITES = 1500
@@ -31,8 +32,8 @@ TRAVEL = {
         "cost_per_km": 2,
     }
 }
-ROUTE_COST = 20
-"""Readying and closing down a van takes its crew of four half an hour a day, in tenths of a person-hour."""
+LEAST_GAP_DAYS = 7
+"""Over several weeks a village is not visited again sooner than this after a visit that stands."""
 MIN_VALUE = 1
 """Offers below a tenth of a person-hour are no candidates."""
 
@@ -45,56 +46,111 @@ def build_problem(
     pins: Sequence[PlanVisit] = (),
     name: str = "",
     calendar: Calendar | None = None,
+    weeks: int = 1,
 ) -> dict[str, Any]:
-    """Return the week of `week` as fleet-problem/1; ids are the codes of centers and sites, days Saturday to
-    Friday.
+    """Return the `weeks` from that of `week` on as fleet-problem/1, or /2 where vans stay nights away; ids are the
+    codes of centers and sites, days run from a Saturday to a Friday.
 
     `pins` are visits that every plan must hold. Days that cannot be changed any more take nothing but their
     pins. Forecasts must have been made (`fleet.forecast.make_forecast`); nothing is written.
+
+    Over several weeks a village is visited once beside its pins, and not before the last of those: what a visit uses
+    up gathers again for weeks, which the format cannot say of visits that are still to be chosen.
     """
     calendar = calendar or default_calendar()
     week = week_of(week)
-    days = week_days(week)
-    values = compute_values(session, week, now=now, calendar=calendar)
-    row_of = {site_id: i for i, site_id in enumerate(values.site_ids)}
+    centers = list(session.scalars(select(Center).order_by(Center.id)))
+    span = _span(week, weeks, centers, pins, now, calendar)
     pinned_at: dict[int, list[PlanVisit]] = {}
+    pinned_by: dict[int, list[PlanVisit]] = {}
     for pin in pins:
         pinned_at.setdefault(pin.site_id, []).append(pin)
+        pinned_by.setdefault(pin.center_id, []).append(pin)
+    planned = {site_id: [pin.day for pin in some] for site_id, some in pinned_at.items()}
+    values = span_values(session, week, weeks, now=now, calendar=calendar, planned=planned)
+    row_of = {site_id: i for i, site_id in enumerate(values.site_ids)}
     sites = _candidates(session, values, row_of, set(pinned_at))
-    centers = list(session.scalars(select(Center).order_by(Center.id)))
-    places, place_of = _places(centers, sites)
-    pinned_days = {(p.center_id, (p.day - week).days) for p in pins}
-    closed = [frozen(day, now) for day in days]
+    came = tours.carried_in(session, week, calendar)
+    places, place_of = _places(centers, [*sites, *came.values()])
+    crews = (
+        tours.center_json(
+            center,
+            span,
+            pinned_by.get(center.id, ()),
+            place_of[came[center.id].lat, came[center.id].lon] if center.id in came else None,
+            place_of,
+            calendar,
+        )
+        for center in centers
+    )
     problem: dict[str, Any] = {
-        "format": "fleet-problem/1",
-        "name": name or f"week-{week.isoformat()}",
+        "format": FORMAT,
+        "name": name or (f"week-{week.isoformat()}" + (f"+{weeks - 1}" if weeks > 1 else "")),
         "unit": UNIT,
-        "days": [day.isoformat() for day in days],
+        "days": [day.isoformat() for day in span.days],
         "places": places,
         "travel": TRAVEL,
-        "centers": [
-            c for center in centers if (c := _center(center, days, closed, pinned_days, place_of, calendar))
-        ],
+        "centers": [c for c in crews if c is not None],
         "sites": [
-            _site(
-                site,
-                days,
-                closed,
-                values,
-                row_of.get(site.id),
-                pinned_at.get(site.id, []),
-                place_of,
-                calendar,
-            )
+            _site(site, span, weeks, values, row_of.get(site.id), pinned_at.get(site.id, []), place_of, calendar)
             for site in sites
         ],
-        "groups": coverage.groups(session, sites, week),
+        "groups": coverage.groups(session, sites, week, weeks, planned),
     }
     if pins:
         problem["pinned"] = pinned_json(
             pins, week, {c.id: c.code for c in centers}, {s.id: s.code for s in sites}
         )
+    problem["format"] = format_of(problem)
     return problem
+
+
+def format_of(problem: Mapping[str, Any]) -> str:
+    """Return the version of the exchange format that the problem needs."""
+    newer = any("nights" in c or "starts" in c for c in problem["centers"])
+    newer = newer or any("overnight" in p for p in problem.get("pinned", ()))
+    return FORMAT_2 if newer else FORMAT
+
+
+def span_values(
+    session: Session,
+    week: date,
+    weeks: int,
+    *,
+    now: datetime,
+    calendar: Calendar,
+    planned: Mapping[int, Sequence[date]] | None = None,
+) -> Values:
+    """Return the values of several weeks in a row; each knows the visits announced or `planned` before it."""
+    parts = [
+        compute_values(session, week + timedelta(days=7 * k), now=now, calendar=calendar, planned=planned)
+        for k in range(weeks)
+    ]
+    if weeks == 1:
+        return parts[0]
+    first = parts[0]
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=1)
+        for name in ("hours", "waiting", "travel", "people")
+    }
+    days = tuple(day for part in parts for day in part.days)
+    return Values(first.site_ids, days, first.klasses, first.stays, **joined)
+
+
+def _span(
+    week: date,
+    weeks: int,
+    centers: Sequence[Center],
+    pins: Sequence[PlanVisit],
+    now: datetime,
+    calendar: Calendar,
+) -> tours.Span:
+    open_days = 7 * weeks
+    last = week + timedelta(days=open_days - 1)
+    more = tours.days_to_come_home(last, {c.id: c for c in centers}, pins, calendar)
+    days = tuple(week + timedelta(days=n) for n in range(open_days + more))
+    closed = tuple(i >= open_days or frozen(day, now) for i, day in enumerate(days))
+    return tours.Span(days, closed, open_days)
 
 
 def pinned_json(
@@ -108,6 +164,7 @@ def pinned_json(
             "site": site_code[p.site_id],
             "start": p.start_minute,
             "stay": p.stay_minutes,
+            **({"overnight": True} if p.overnight else {}),
         }
         for p in sorted(pins, key=lambda p: (p.center_id, p.day, p.start_minute))
     ]
@@ -145,68 +202,41 @@ def _places(
     return [{"id": name, "lat": lat, "lon": lon} for (lat, lon), name in place_of.items()], place_of
 
 
-def _center(
-    center: Center,
-    days: Sequence[date],
-    closed: Sequence[bool],
-    pinned_days: set[tuple[int, int]],
-    place_of: dict[tuple[float, float], str],
-    calendar: Calendar,
-) -> dict[str, Any] | None:
-    """A van out of service goes nowhere but where it has been; None when it has no day at all."""
-    works = [
-        i
-        for i, day in enumerate(days)
-        if (center.id, i) in pinned_days
-        or (
-            center.status == "ready"
-            and not closed[i]
-            and calendar.is_working_day(day, weekdays=center.weekdays)
-        )
-    ]
-    if not works and center.status != "ready":
-        return None
-    return {
-        "id": center.code,
-        "depot": place_of[center.depot_lat, center.depot_lon],
-        "days": works,
-        "shift": [center.shift_start, center.shift_end],
-        "class": center.klass,
-        "setup": center.setup_minutes,
-        "max_drive": center.max_drive_minutes,
-        "fixed_cost": ROUTE_COST,
-    }
-
-
 def _site(
     site: Site,
-    days: Sequence[date],
-    closed: Sequence[bool],
+    span: tours.Span,
+    weeks: int,
     values: Values,
     row: int | None,
     pins: Sequence[PlanVisit],
     place_of: dict[tuple[float, float], str],
     calendar: Calendar,
 ) -> dict[str, Any]:
-    week = FIXED_WEEK if site.kind != "village" else MOBILE_WEEK
+    village = site.kind == "village"
+    week = MOBILE_WEEK if village else FIXED_WEEK
     windows: dict[str, list[int]] = {}
-    for i, day in enumerate(days):
-        if calendar.is_working_day(day, weekdays=week) and not closed[i]:
+    for i, day in enumerate(span.days):
+        if calendar.is_working_day(day, weekdays=week) and not span.closed[i]:
             opens, closes = calendar.hours(day, site.open_minute, site.close_minute)
             if opens < closes:
                 windows[str(i)] = [opens, closes]
-    for pin in pins:
-        index = (pin.day - days[0]).days
+    pinned = [span.index(pin.day) for pin in pins]
+    if village and weeks > 1 and pins:
+        free = max(pinned) + LEAST_GAP_DAYS
+        windows = {i: w for i, w in windows.items() if int(i) in pinned or int(i) >= free}
+    for pin, index in zip(pins, pinned, strict=True):
         ends = pin.start_minute + pin.stay_minutes
-        if closed[index]:  # what has begun stands, also where opening hours have changed since
+        if span.closed[index]:  # what has begun stands, also where opening hours have changed since
             low, high = windows.get(str(index), [pin.start_minute, ends])
             windows[str(index)] = [min(low, pin.start_minute), max(high, ends)]
+    made = offers(values, row, {p.stay_minutes for p in pins})
+    made["day_percent"] += [0] * (len(span.days) - len(made["day_percent"]))
     return {
         "id": site.code,
         "place": place_of[site.lat, site.lon],
         "open": windows,
-        **offers(values, row, {p.stay_minutes for p in pins}),
-        "max_visits": len(days) if site.kind != "village" else max(1, len(pins)),
+        **made,
+        "max_visits": max(1, len(pins) + (weeks > 1)) if village else len(span.days),
     }
 
 
