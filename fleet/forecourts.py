@@ -48,8 +48,8 @@ def relieve_forecourts(
     stays).
 
     `desks` of each class of van; `stays` in minutes; `factor` and `extra` (sites x days) change the
-    forecast: arrivals times the factor, and extra people a day spread like the others. Returns the mean wait of an arrival, hours, by fixed
-    site id.
+    forecast: arrivals times the factor, and extra people a day spread like the others. Returns the mean wait
+    of an arrival, hours, by fixed site id.
     """
     queues = load_queues(session, now=now)
     arrivals = _forecast(session, queues, days)

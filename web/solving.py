@@ -71,10 +71,7 @@ def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id
     Takes moments: what the plan answers is built by `solve_now`. Raises FleetError `solve_running` while another plan
     is being solved, `solve_seconds` for a limit out of range, and what `reserve_draft` raises.
     """
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise Invalid(
-            "solve_seconds", f"the time must be between {MIN_SECONDS:g} and {MAX_SECONDS:g} seconds"
-        )
+    _check_seconds(seconds)
     now = clock.now()
 
     def work(session: Session) -> int:
@@ -95,6 +92,39 @@ def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id
 def start_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None) -> int:
     """Create a draft and solve it in the background; returns its id at once. Raises as `new_draft`."""
     plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor, from_plan_id=from_plan_id)
+    _in_background(plan_id)
+    return plan_id
+
+
+def new_scenario_run(plan_id: int, *, seconds: float, seed: int) -> None:
+    """Let a scenario wait for `solve_now`. Raises as `new_draft` does, and what `reserve_scenario` raises."""
+    _check_seconds(seconds)
+
+    def work(session: Session) -> None:
+        _one_at_a_time(session)
+        plan = session.get(Plan, plan_id)
+        if plan is None:
+            raise NotFound("plan_not_found", f"there is no plan {plan_id}")
+        planner.reserve_scenario(session, plan, seconds=seconds, seed=seed)
+        plan.progress = {"phase": "waiting", **_mark()}
+        _announce(session, plan)
+
+    write(work)
+
+
+def start_scenario(plan_id: int, *, seconds: float, seed: int) -> None:
+    """Solve a scenario in the background. Raises as `new_scenario_run`."""
+    new_scenario_run(plan_id, seconds=seconds, seed=seed)
+    _in_background(plan_id)
+
+
+def _check_seconds(seconds: float) -> None:
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        words = f"the time must be between {MIN_SECONDS:g} and {MAX_SECONDS:g} seconds"
+        raise Invalid("solve_seconds", words)
+
+
+def _in_background(plan_id: int) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def run() -> None:
@@ -104,11 +134,12 @@ def start_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_
     with _runs_lock:
         _runs[plan_id] = _Run()  # known before the thread starts, or the plan could pass for an orphan
     threading.Thread(target=run, name=f"solve-{plan_id}", daemon=True).start()
-    return plan_id
 
 
 def solve_now(plan_id: int, *, progress: Progress | None = None) -> str:
-    """Solve a created draft here and return its status, `draft` or `failed`; `progress` hears each report.
+    """Solve a reserved draft or scenario here and return its status: `draft`, `solved` or `failed`.
+
+    `progress` hears each report.
 
     Never leaves the plan `solving`: whatever goes wrong is noted on it in words.
     """
@@ -227,7 +258,7 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
             raise NotFound("plan_not_found", f"there is no plan {plan_id}")
         source_id = plan.progress.get("from_plan")
         source = session.get(Plan, source_id) if source_id is not None else None
-        prepared = planner.prepare_draft(session, plan.week, now=now, from_plan=source)
+        prepared = planner.prepare(session, plan, now=now, from_plan=source)
         seconds, seed = plan.seconds, plan.seed
     write(lambda session: planner.fill_draft(session, _still_solving(session, plan_id), prepared))
     folder.mkdir(parents=True, exist_ok=True)

@@ -96,10 +96,15 @@ def groups(
 
 
 def due(
-    session: Session, week: date, weeks: int = 1, held: Mapping[int, Sequence[date]] | None = None
+    session: Session,
+    week: date,
+    weeks: int = 1,
+    held: Mapping[int, Sequence[date]] | None = None,
+    *,
+    most: int | None = None,
 ) -> list[Due]:
     """Return the districts that pass their limit within the `weeks` from `week` on unless they get more visits than
-    the days in `held` (by local unit id).
+    the days in `held` (by local unit id). `most` asks with another limit than their own, in weeks.
 
     One whose first visit is held for a week after its limit is due before it. A district never visited is due once,
     without weeks beyond: nobody knows since when.
@@ -108,7 +113,7 @@ def due(
     end = week + timedelta(days=7 * (weeks - 1))
     found: list[Due] = []
     for unit in session.scalars(select(LocalUnit).order_by(LocalUnit.id)):
-        limit = max(1, unit.max_weeks_unvisited)
+        limit = max(1, unit.max_weeks_unvisited if most is None else most)
         days = [day for day in (held or {}).get(unit.id, ()) if day >= week]
         seen = max([*days, *([last[unit.id]] if unit.id in last else [])], default=None)
         if seen is None:
@@ -127,26 +132,6 @@ def deadline(last: date, limit: int) -> date:
     """Return the Saturday of the week in which a district last visited on `last` must be visited again, so that it
     does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`."""
     return week_of(last + timedelta(days=7 * limit - 1))
-
-
-def weeks_overdue(session: Session, week: date, *, limit: int | None = None) -> dict[LocalUnit, int]:
-    """Return the districts whose limit is reached in `week` if they get no visit, with the weeks beyond it
-    (0 or more). `limit` asks with another limit than their own, in weeks.
-
-    A district never visited is due, without extra weeks: nobody knows since when.
-    """
-    last = last_visits(session, week)
-    due: dict[LocalUnit, int] = {}
-    for unit in session.scalars(select(LocalUnit).order_by(LocalUnit.id)):
-        seen = last.get(unit.id)
-        beyond = (
-            0
-            if seen is None
-            else (week - seen).days // 7 + 1 - (unit.max_weeks_unvisited if limit is None else limit)
-        )
-        if beyond >= 0:
-            due[unit] = beyond
-    return due
 
 
 def last_visits(session: Session, before: date) -> dict[int, date]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from fleet import baseline
 from fleet.calendar import week_days, week_of
 from fleet.errors import Conflict, Invalid
 from fleet.planning.blobs import decode, pack
-from fleet.planning.export import export
-from fleet.planning.frame import Mark, frozen, load_frame, marks_of
+from fleet.planning.frame import Mark, frozen, load_frame, marks_of, routes_of
+from fleet.planning.horizon import checked_weeks, days_of, open_weeks, published_plans, weeks_of
 from fleet.planning.ledger import judge, settle, visits_of
 from fleet.planning.problem import build_problem, pinned_json
+from fleet.planning.scenarios.verbs import accept_answer, prepare_scenario
 from fleet.store import Center, Plan, PlanVisit, Visit
 from routing.check import check
 from routing.errors import RoutingError
@@ -54,6 +55,8 @@ def reserve_draft(
     FleetError `week_over`.
     """
     week = week_of(week)
+    if from_plan is not None and from_plan.kind != "plan":
+        raise Conflict("nothing_to_copy", "A scenario is taken over, not planned from.", plan=from_plan.id)
     if from_plan is not None and from_plan.week != week:
         raise Invalid("other_week", "The plan to start from is of another week.", plan=from_plan.id)
     if all(frozen(day, now) for day in week_days(week)):
@@ -67,22 +70,64 @@ def reserve_draft(
         seconds=seconds,
         progress={},
     )
+    if from_plan is not None and not set(weeks_of(from_plan)) & set(weeks_of(plan)):
+        raise Invalid("other_week", "The plan to start from is of another week.", plan=from_plan.id)
+    if all(frozen(day, now) for day in days_of(plan)):
+        raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
+    if weeks > 1 and not any(frozen(week_days(w)[-1], now) is False for w in open_weeks(session, plan)):
+        raise Conflict("all_published", "Every week of that span is published or over.")
     session.add(plan)
     session.flush()
     return plan
 
 
-def prepare_draft(session: Session, week: date, *, now: datetime, from_plan: Plan | None = None) -> Prepared:
-    """Build what a reserved draft of the week that starts on `week` will answer. Reads only, and takes seconds for
+def prepare_draft(
+    session: Session, week: date, *, now: datetime, from_plan: Plan | None = None, weeks: int = 1
+) -> Prepared:
+    """Build what a reserved draft of the weeks from that of `week` on will answer. Reads only, and takes seconds for
     a country: call it outside of any write transaction."""
-    kept, dropped = _pins(session, week, from_plan, now)
-    problem = build_problem(session, week, now=now, pins=kept)
+    kept, dropped = _pins(session, week, weeks, from_plan, now)
+    problem = build_problem(session, week, now=now, pins=kept, weeks=weeks)
     kept, faulty = _sound(session, problem, kept, week)
+    packed = pack(problem)
     return Prepared(
-        problem=pack(problem),
-        start=pack(export(session, from_plan)[1]) if from_plan is not None else b"",
+        problem=packed,
+        start=_start(session, packed, kept, from_plan, week, weeks),
         message=_dropped_words(session, dropped + faulty),
     )
+
+
+def _start(
+    session: Session, problem: bytes, kept: Sequence[PlanVisit], from_plan: Plan | None, week: date, weeks: int
+) -> bytes:
+    """The visits of the plan to start from as a plan of the new problem; what stands comes first, and a center's day
+    that breaks a rule by itself is left out."""
+    if from_plan is None:
+        return b""
+    decoded, frame = decode(problem), load_frame(session, week)
+    taken = {(v.center_id, v.day) for v in kept}
+    last = week + timedelta(days=7 * weeks - 1)
+    more = [
+        v
+        for v in visits_of(session, from_plan)
+        if week <= v.day <= last and (v.center_id, v.day) not in taken
+    ]
+    marks = marks_of([*kept, *more], frame)
+    faults = judge(marks, decoded).faults
+    bad = {f.center for f in faults if f.center is not None}
+    bad |= {m.center for m in marks if m.site in {f.site for f in faults if f.center is None}}
+    held = {v.id for v in kept}
+    sound = [m for m in marks if m.center not in bad or m.id in held]
+    routes = tuple(routes_of(sound, decoded.problem, decoded.travel))
+    verdict = judge(sound, decoded)
+    return pack(Routes(decoded.problem.name, routes, verdict.objective).to_json())
+
+
+def prepare(session: Session, plan: Plan, *, now: datetime, from_plan: Plan | None = None) -> Prepared:
+    """Build what a reserved plan of either kind, draft or scenario, will answer. As `prepare_draft`."""
+    if plan.kind == "scenario":
+        return Prepared(*prepare_scenario(session, plan, now=now))
+    return prepare_draft(session, plan.week, now=now, from_plan=from_plan)
 
 
 def fill_draft(session: Session, plan: Plan, prepared: Prepared) -> None:
@@ -102,10 +147,13 @@ def create_draft(
     actor: str,
     now: datetime,
     from_plan: Plan | None = None,
+    weeks: int = 1,
 ) -> Plan:
     """Reserve, prepare and fill a draft in one go: for small networks and for tests."""
-    plan = reserve_draft(session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=from_plan)
-    fill_draft(session, plan, prepare_draft(session, plan.week, now=now, from_plan=from_plan))
+    plan = reserve_draft(
+        session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=from_plan, weeks=weeks
+    )
+    fill_draft(session, plan, prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=weeks))
     return plan
 
 
@@ -130,13 +178,18 @@ def accept_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any], 
             "The solver's plan breaks rules.",
             faults=[f"{f.code}: {f.text}" for f in verdict.faults[:20]],
         )
+    if plan.kind == "scenario":
+        plan.solution = pack(plan_json)
+        accept_answer(session, plan, full, routes, verdict.objective)
+        return
     frame = load_frame(session, plan.week)
     pins = {(p.center, p.day, p.site, p.start, p.stay) for p in full.pinned}
     marks: list[Mark] = []
     visits: list[PlanVisit] = []
     for route in routes.routes:
         for stop in route.stops:
-            mark = Mark(0, route.center, route.day, stop.site, stop.start, stop.stay)
+            night = route.overnight and stop is route.stops[-1]
+            mark = Mark(0, route.center, route.day, stop.site, stop.start, stop.stay, overnight=night)
             pinned = (mark.center, mark.day, mark.site, mark.start, mark.stay) in pins
             marks.append(mark)
             visits.append(
@@ -148,6 +201,7 @@ def accept_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any], 
                     start_minute=mark.start,
                     stay_minutes=mark.stay,
                     pinned=pinned,
+                    overnight=night,
                 )
             )
     settle(plan, visits, marks, decoded)
@@ -173,6 +227,7 @@ def duplicate_as_draft(session: Session, plan: Plan, *, actor: str, now: datetim
         raise Conflict("nothing_to_copy", "Only a plan with visits can be copied.", plan=plan.id)
     copy = Plan(
         week=plan.week,
+        weeks=plan.weeks,
         status="draft",
         created_at=now,
         created_by=actor,
@@ -186,7 +241,7 @@ def duplicate_as_draft(session: Session, plan: Plan, *, actor: str, now: datetim
     )
     session.add(copy)
     session.flush()
-    gone = _cancelled(session, plan.week)
+    gone = _cancelled(session, plan.week, plan.weeks)
     visits = [
         PlanVisit(
             plan_id=copy.id,
@@ -196,6 +251,7 @@ def duplicate_as_draft(session: Session, plan: Plan, *, actor: str, now: datetim
             start_minute=v.start_minute,
             stay_minutes=v.stay_minutes,
             pinned=v.pinned,
+            overnight=v.overnight,
         )
         for v in visits_of(session, plan)
         if (v.center_id, v.site_id, v.day) not in gone
@@ -224,21 +280,25 @@ def solver_command(
 
 
 def _pins(
-    session: Session, week: date, from_plan: Plan | None, now: datetime
+    session: Session, week: date, weeks: int, from_plan: Plan | None, now: datetime
 ) -> tuple[list[PlanVisit], list[PlanVisit]]:
     """Return (visits to keep, pins given up because their van is out of service)."""
-    gone = _cancelled(session, week)
+    gone = _cancelled(session, week, weeks)
     kept: dict[tuple[int, date, int], PlanVisit] = {}
     dropped: list[PlanVisit] = []
-    published = session.scalar(select(Plan).where(Plan.week == week, Plan.status == "published"))
-    if published is not None:
-        for visit in visits_of(session, published):
-            if frozen(visit.day, now) and (visit.center_id, visit.site_id, visit.day) not in gone:
+    span = [week + timedelta(days=7 * k) for k in range(weeks)]
+    published = published_plans(session, span)
+    for plan in published.values():
+        for visit in visits_of(session, plan):
+            stands = weeks > 1 or frozen(visit.day, now)
+            if stands and (visit.center_id, visit.site_id, visit.day) not in gone:
                 kept[visit.center_id, visit.day, visit.start_minute] = visit
     if from_plan is not None:
         ready = set(session.scalars(select(Center.id).where(Center.status == "ready")))
         for visit in visits_of(session, from_plan):
-            if not visit.pinned or frozen(visit.day, now):
+            if not visit.pinned or frozen(visit.day, now) or week_of(visit.day) not in span:
+                continue
+            if weeks > 1 and week_of(visit.day) in published:
                 continue
             if visit.center_id in ready:
                 kept[visit.center_id, visit.day, visit.start_minute] = visit
@@ -247,13 +307,12 @@ def _pins(
     return sorted(kept.values(), key=lambda v: (v.day, v.center_id, v.start_minute)), dropped
 
 
-def _cancelled(session: Session, week: date) -> set[tuple[int, int, date]]:
+def _cancelled(session: Session, week: date, weeks: int) -> set[tuple[int, int, date]]:
     """(center, site, day) of visits that were cancelled and not announced again."""
-    days = week_days(week)
     state: dict[tuple[int, int, date], bool] = {}
     for center, site, day, status in session.execute(
         select(Visit.center_id, Visit.site_id, Visit.day, Visit.status).where(
-            Visit.day.between(days[0], days[-1])
+            Visit.day.between(week, week + timedelta(days=7 * weeks - 1))
         )
     ):
         key = (center, site, day)
@@ -282,7 +341,7 @@ def _sound(
 def _dropped_words(session: Session, pins: list[PlanVisit]) -> str:
     if not pins:
         return ""
-    frame = load_frame(session, week_of(pins[0].day))
+    frame = load_frame(session, pins[0].day)
     names = ", ".join(
         f"{frame.center_code[p.center_id]} {p.day.isoformat()} {frame.site_code[p.site_id]}" for p in pins
     )

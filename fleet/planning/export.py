@@ -16,6 +16,16 @@ from routing.solution import Plan as Routes
 from routing.solution import describe
 
 
+def problem_now(session: Session, plan: Plan) -> dict[str, Any]:
+    """Return the plan's problem with the visits that are pinned now."""
+    frame = load_frame(session, plan.week)
+    problem = {key: value for key, value in decode(plan.problem).raw.items() if key != "pinned"}
+    pins = [visit for visit in visits_of(session, plan) if visit.pinned]
+    if pins:
+        problem["pinned"] = pinned_json(pins, plan.week, frame.center_code, frame.site_code)
+    return problem
+
+
 def export(session: Session, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (fleet-problem/1, fleet-plan/1) of the plan as it stands, manual changes included.
 
@@ -25,12 +35,9 @@ def export(session: Session, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]
     decoded = decode(plan.problem)
     frame = load_frame(session, plan.week)
     visits = visits_of(session, plan)
-    pins = [v for v in visits if v.pinned]
-    problem = dict(decoded.raw)
-    then = {tuple(sorted(p.items())) for p in problem.pop("pinned", [])}
-    now = pinned_json(pins, plan.week, frame.center_code, frame.site_code)
-    if now:
-        problem["pinned"] = now
+    problem = problem_now(session, plan)
+    then = {tuple(sorted(p.items())) for p in decoded.raw.get("pinned", [])}
+    now = problem.get("pinned", [])
     marks = marks_of(visits, frame)
     verdict = judge(marks, decoded)
     routes = tuple(

@@ -40,9 +40,10 @@ def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> Publi
     """Announce the plan's visits and take back those it no longer holds; the plan published before is
     superseded.
 
-    Publishing the same plan again does nothing (`repeated`). Raises Conflict `not_a_draft`, `infeasible` with
-    the faults.
+    Publishing the same plan again does nothing (`repeated`). Raises Conflict `scenario_not_published`,
+    `not_a_draft`, `infeasible` with the faults.
     """
+    _refuse_scenario(plan)
     if plan.status == "published":
         return PublishReport(plan.id, repeated=True)
     if plan.status != "draft":
@@ -62,6 +63,7 @@ def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> Publi
 
 def preview(session: Session, plan: Plan, *, now: datetime) -> PublishPreview:
     """Say what `publish` would do now, from reading alone. Raises as `publish` does."""
+    _refuse_scenario(plan)
     if plan.status != "draft":
         raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
     rows = visits_of(session, plan)
@@ -102,6 +104,12 @@ def cancel_visit(
         tell(session, session.get_one(Plan, visit.plan_id), "visits", {"cancelled": visit.id}, now)
     session.flush()
     return closed
+
+
+def _refuse_scenario(plan: Plan) -> None:
+    if plan.kind != "plan":
+        words = "A scenario is never published. Make a draft of it first."
+        raise Conflict("scenario_not_published", words, plan=plan.id)
 
 
 def _refuse_infeasible(session: Session, plan: Plan, rows: Sequence[PlanVisit]) -> None:
