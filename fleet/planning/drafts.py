@@ -46,23 +46,21 @@ def reserve_draft(
     actor: str,
     now: datetime,
     from_plan: Plan | None = None,
+    weeks: int = 1,
 ) -> Plan:
-    """Return a new plan (status solving) whose problem `prepare_draft` and `fill_draft` will bring.
+    """Return a new plan of `weeks` weeks (status solving) whose problem `prepare_draft` and `fill_draft` will bring.
 
-    Kept as they stand: visits pinned in `from_plan`, and the published visits of days that have begun. Pins
-    that no rule would allow any more (a van out of service, a place closed) are left out and named in the
-    plan's message. With `from_plan` its present visits are the solver's start (`solution`). Raises
-    FleetError `week_over`.
+    Kept as they stand: visits pinned in `from_plan`, the published visits of days that have begun, and in a plan of
+    several weeks those of every published week. Pins that no rule would allow any more (a van out of service, a
+    place closed) are left out and named in the plan's message. With `from_plan` its present visits are the solver's
+    start (`solution`). Raises FleetError `week_over`, `other_week`, `span`, `all_published`.
     """
-    week = week_of(week)
+    week, weeks = week_of(week), checked_weeks(weeks)
     if from_plan is not None and from_plan.kind != "plan":
         raise Conflict("nothing_to_copy", "A scenario is taken over, not planned from.", plan=from_plan.id)
-    if from_plan is not None and from_plan.week != week:
-        raise Invalid("other_week", "The plan to start from is of another week.", plan=from_plan.id)
-    if all(frozen(day, now) for day in week_days(week)):
-        raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
     plan = Plan(
         week=week,
+        weeks=weeks,
         status="solving",
         created_at=now,
         created_by=actor,
