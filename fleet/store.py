@@ -384,3 +384,61 @@ class Setting(Base):
 
     key: Mapped[str] = mapped_column(String(60), primary_key=True)
     value: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Repair(Base):
+    """A disruption of a published week, the ways to go on that were worked out, and the one that was taken."""
+
+    __tablename__ = "repair"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), index=True)
+    """The published plan that it repairs."""
+    status: Mapped[str] = mapped_column(String(10), default="solving")
+    """solving | proposed | accepted | dismissed | failed."""
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(80))
+    disruption: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What happened: a Disrupted of fleet/planning/repair_shapes.py."""
+    moment: Mapped[datetime | None]
+    """The instant that the proposals were worked out for."""
+    answer: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, default=b"")
+    """The alternatives, gzipped JSON."""
+    message: Mapped[str] = mapped_column(Text, default="")
+    choice: Mapped[str] = mapped_column(String(12), default="")
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[str | None] = mapped_column(String(80))
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id", ondelete="SET NULL"))
+    """The plan that accepting it published."""
+
+    calls: Mapped[list[RepairCall]] = relationship(back_populates="repair", cascade="all, delete-orphan")
+
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('solving', 'proposed', 'accepted', 'dismissed', 'failed')", name="status"
+        ),
+    )
+
+
+class RepairCall(Base):
+    """Somebody who must be told of a repair, until somebody ticks off that it is done."""
+
+    __tablename__ = "repair_call"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    repair_id: Mapped[int] = mapped_column(ForeignKey("repair.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """crew | site."""
+    center_id: Mapped[int | None] = mapped_column(ForeignKey("center.id"))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
+    day: Mapped[date] = mapped_column(Date)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """A crew: its stops of the day as they are now. A site: the kind of change, the visit before and after."""
+    tickets: Mapped[int] = mapped_column(Integer, default=0)
+    """People who held a ticket for the visit when the repair was accepted."""
+    phones: Mapped[int] = mapped_column(Integer, default=0)
+    """How many of them had left a telephone number."""
+    told_at: Mapped[datetime | None]
+    told_by: Mapped[str | None] = mapped_column(String(80))
+
+    repair: Mapped[Repair] = relationship(back_populates="calls")
