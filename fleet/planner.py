@@ -20,6 +20,7 @@ from fleet.planning.drafts import (
     solver_command,
 )
 from fleet.planning.export import export
+from fleet.planning.measures import Measured, Measures, answered, measure, measure_baseline
 from fleet.planning.problem import build_problem
 from fleet.planning.publish import cancel_visit, preview, publish
 from fleet.planning.reasons import unserved
@@ -53,6 +54,8 @@ __all__ = [
     "Change",
     "Comparison",
     "Fault",
+    "Measured",
+    "Measures",
     "Placement",
     "PublishPreview",
     "PublishReport",
@@ -62,6 +65,7 @@ __all__ = [
     "Verdict",
     "accept_solution",
     "add_change",
+    "answered",
     "apply_change",
     "build_problem",
     "cancel_visit",
@@ -75,6 +79,8 @@ __all__ = [
     "fail_draft",
     "fill_draft",
     "fill_takeover",
+    "measure",
+    "measure_baseline",
     "pin",
     "prepare",
     "prepare_draft",
