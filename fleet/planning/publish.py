@@ -7,19 +7,21 @@ plan; a changed hour is told as a change. What has begun is never altered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from fleet.calendar import local_instant, week_days
+from fleet.calendar import default_calendar, local_instant, week_days, week_of
 from fleet.errors import Conflict
 from fleet.network.queues import QueueSpec, make_queues
 from fleet.planning.blobs import decode
-from fleet.planning.frame import load_frame, marks_of
+from fleet.planning.frame import Mark, load_frame, marks_of, origins, routes_of
+from fleet.planning.horizon import open_weeks, part_of, stale
 from fleet.planning.ledger import judge, tell, visits_of
 from fleet.planning.shapes import PublishPreview, PublishReport
+from fleet.planning.tours import carried_in
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from queueing import counter
 from queueing.events import announce
@@ -36,20 +38,24 @@ Key = tuple[int, int, date]
 """Center, site and day: what makes two announcements the same visit."""
 
 
-def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> PublishReport:
+def publish(
+    session: Session, plan: Plan, *, actor: str, now: datetime, until: date | None = None
+) -> PublishReport:
     """Announce the plan's visits and take back those it no longer holds; the plan published before is
     superseded.
 
+    A draft of several weeks gives each week to a plan of its own, in order, up to the week of `until` (None: all):
+    the report has them as `parts`. Its published weeks are pinned in it; with the last one it is superseded.
+
     Publishing the same plan again does nothing (`repeated`). Raises Conflict `scenario_not_published`,
-    `not_a_draft`, `infeasible` with the faults.
+    `not_a_draft`, `draft_stale` (with weeks and centers), `infeasible` with the faults.
     """
     _refuse_scenario(plan)
     if plan.status == "published":
         return PublishReport(plan.id, repeated=True)
-    if plan.status != "draft":
-        raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
-    rows = visits_of(session, plan)
-    _refuse_infeasible(session, plan, rows)
+    rows = _publishable(session, plan)
+    if plan.weeks > 1:
+        return _publish_weeks(session, plan, rows, actor, now, until)
     for other in session.scalars(select(Plan).where(Plan.week == plan.week, Plan.status == "published")):
         other.status = "superseded"
         tell(session, other, "status", {"status": "superseded"}, now)
@@ -61,23 +67,75 @@ def publish(session: Session, plan: Plan, *, actor: str, now: datetime) -> Publi
     return report
 
 
-def preview(session: Session, plan: Plan, *, now: datetime) -> PublishPreview:
+def preview(session: Session, plan: Plan, *, now: datetime, until: date | None = None) -> PublishPreview:
     """Say what `publish` would do now, from reading alone. Raises as `publish` does."""
     _refuse_scenario(plan)
+    rows = _publishable(session, plan)
+    weeks = _chosen(session, plan, until) if plan.weeks > 1 else [plan.week]
+    parts = [_sort_out(session, [r for r in rows if week_of(r.day) == week], week, now) for week in weeks]
+    gone = [visit.queue_id for found in parts for visit in found.gone]
+    moves = [visit.queue_id for found in parts for visit, _row in found.moves]
+    return PublishPreview(
+        created=sum(len(found.fresh) for found in parts),
+        kept=sum(len(found.stays) for found in parts),
+        changed=len(moves),
+        cancelled=len(gone),
+        left_alone=sum(len(found.left_alone) for found in parts),
+        tickets_closed=_live(session, gone),
+        tickets_changed=_live(session, moves),
+        weeks=tuple(weeks),
+    )
+
+
+def _publishable(session: Session, plan: Plan) -> list[PlanVisit]:
+    """The rows of a draft that may be published."""
     if plan.status != "draft":
         raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
+    overtaken = stale(session, plan)
+    if overtaken:
+        raise Conflict(
+            "draft_stale",
+            "Something else has been published since this draft was made. Refresh it first.",
+            plan=plan.id,
+            weeks=[week.isoformat() for week in overtaken.weeks],
+            centers=list(overtaken.centers),
+        )
     rows = visits_of(session, plan)
     _refuse_infeasible(session, plan, rows)
-    found = _sort_out(session, plan, rows, now)
-    return PublishPreview(
-        created=len(found.fresh),
-        kept=len(found.stays),
-        changed=len(found.moves),
-        cancelled=len(found.gone),
-        left_alone=len(found.left_alone),
-        tickets_closed=_live(session, [visit.queue_id for visit in found.gone]),
-        tickets_changed=_live(session, [visit.queue_id for visit, _row in found.moves]),
-    )
+    return rows
+
+
+def _chosen(session: Session, plan: Plan, until: date | None) -> list[date]:
+    weeks = open_weeks(session, plan)
+    return [week for week in weeks if until is None or week <= week_of(until)] or weeks[:1]
+
+
+def _publish_weeks(
+    session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime, until: date | None
+) -> PublishReport:
+    total = PublishReport(plan.id)
+    for week in _chosen(session, plan, until):
+        part = part_of(session, plan, week, actor=plan.created_by)
+        done = publish(session, part, actor=actor, now=now)
+        total = replace(
+            total,
+            created=total.created + done.created,
+            kept=total.kept + done.kept,
+            changed=total.changed + done.changed,
+            cancelled=total.cancelled + done.cancelled,
+            left_alone=total.left_alone + done.left_alone,
+            tickets_closed=total.tickets_closed + done.tickets_closed,
+            parts=(*total.parts, part.id),
+        )
+        for row in rows:
+            if week_of(row.day) == week:
+                row.pinned = True
+    plan.revision += 1
+    if not open_weeks(session, plan):
+        plan.status = "superseded"
+    tell(session, plan, "status", {"status": plan.status, "parts": list(total.parts)}, now)
+    session.flush()
+    return total
 
 
 def _live(session: Session, queue_ids: Sequence[int]) -> int:
@@ -134,8 +192,8 @@ class _Sorted:
     left_alone: list[int]
 
 
-def _sort_out(session: Session, plan: Plan, rows: Sequence[PlanVisit], now: datetime) -> _Sorted:
-    days = week_days(plan.week)
+def _sort_out(session: Session, rows: Sequence[PlanVisit], week: date, now: datetime) -> _Sorted:
+    days = week_days(week)
     known: dict[Key, Visit] = {}
     for visit in session.scalars(
         select(Visit)
@@ -165,14 +223,15 @@ def _sort_out(session: Session, plan: Plan, rows: Sequence[PlanVisit], now: date
 def _announce_all(
     session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime
 ) -> PublishReport:
-    found = _sort_out(session, plan, rows, now)
-    departs = departures(session, plan, rows)
+    found = _sort_out(session, rows, plan.week, now)
+    departs, begins = departures(session, plan, rows), beginnings(session, plan, rows)
     for visit, row in (*found.stays, *found.moves):
         visit.plan_id, visit.hours_saved, visit.depart_at = plan.id, row.hours_saved, departs[row.id]
+        visit.overnight, visit.origin_site_id = row.overnight, begins.get(row.id)
     for visit, row in found.moves:
         _move(visit, row, now)
     closed = sum(_cancel(session, gone, REPLANNED_AR, REPLANNED_EN, actor, now) for gone in found.gone)
-    created = _create(session, plan, found.fresh, departs)
+    created = _create(session, plan, found.fresh, departs, begins)
     touched = {visit.center_id for visit, _row in found.moves}
     touched |= {gone.center_id for gone in found.gone} | {row.center_id for row in found.fresh}
     _tell_centers(session, touched, now)
@@ -188,20 +247,45 @@ def _announce_all(
 
 
 def departures(session: Session, plan: Plan, rows: Sequence[PlanVisit]) -> dict[int, datetime]:
-    """Return when the van leaves for each visit, from its depot or the stop before, by PlanVisit id."""
+    """Return when the van leaves for each visit, from its depot, the stop before or where it slept, by PlanVisit
+    id."""
     decoded, frame = decode(plan.problem), load_frame(session, plan.week)
+    leaves = {r.key: r.depart for r in routes_of(marks_of(rows, frame), decoded.problem, decoded.travel)}
     found: dict[int, datetime] = {}
     before: dict[tuple[int, date], PlanVisit] = {}
     for row in sorted(rows, key=lambda r: r.start_minute):
-        center = decoded.problem.center_by_id[frame.center_code[row.center_id]]
-        site = decoded.problem.site_by_id[frame.site_code[row.site_id]]
         last = before.get((row.center_id, row.day))
         if last is None:
-            minute = row.start_minute - center.setup - decoded.travel.leg(center.depot, site.place)[0]
+            minute = leaves[frame.center_code[row.center_id], frame.day_index(row.day)]
         else:
             minute = last.start_minute + last.stay_minutes
         found[row.id] = local_instant(row.day, minute)
         before[row.center_id, row.day] = row
+    return found
+
+
+def beginnings(session: Session, plan: Plan, rows: Sequence[PlanVisit]) -> dict[int, int]:
+    """Return the site where the center slept before each visit that is the first of such a day, by PlanVisit id."""
+    decoded, frame = decode(plan.problem), load_frame(session, plan.week)
+    came = carried_in(session, plan.week, default_calendar())
+    by_key: dict[tuple[str, int], list[Mark]] = {}
+    for mark in marks_of(rows, frame):
+        by_key.setdefault(mark.key, []).append(mark)
+    slept: dict[int, list[PlanVisit]] = {}
+    for row in rows:
+        if row.overnight:
+            slept.setdefault(row.center_id, []).append(row)
+    found: dict[int, int] = {}
+    for key in origins(marks_by_key=by_key, problem=decoded.problem):
+        if key not in by_key:
+            continue
+        first = min(by_key[key], key=lambda mark: mark.start)
+        center_id = frame.center_id[key[0]]
+        nights = [row for row in slept.get(center_id, ()) if row.day < frame.day(key[1])]
+        if nights:
+            found[first.id] = max(nights, key=lambda row: row.day).site_id
+        elif center_id in came:
+            found[first.id] = came[center_id].id
     return found
 
 
@@ -225,7 +309,11 @@ def _move(visit: Visit, row: PlanVisit, now: datetime) -> None:
 
 
 def _create(
-    session: Session, plan: Plan, rows: Sequence[PlanVisit], departs: dict[int, datetime]
+    session: Session,
+    plan: Plan,
+    rows: Sequence[PlanVisit],
+    departs: dict[int, datetime],
+    begins: dict[int, int],
 ) -> list[int]:
     if not rows:
         return []
@@ -252,6 +340,8 @@ def _create(
             opens_at=local_instant(row.day, row.start_minute),
             closes_at=local_instant(row.day, row.start_minute + row.stay_minutes),
             depart_at=departs[row.id],
+            overnight=row.overnight,
+            origin_site_id=begins.get(row.id),
             hours_saved=row.hours_saved,
         )
         for row, queue_id in zip(rows, make_queues(session, specs), strict=True)
