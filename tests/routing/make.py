@@ -103,6 +103,89 @@ def rich(seed: int, *, sites: int = 6, centers: int = 2, days: int = 2, matrix: 
     return problem
 
 
+def touring(
+    seed: int, *, sites: int = 4, centers: int = 2, days: int = 3, matrix: bool = False, traffic: bool = True
+) -> Json:
+    """Return a random problem with all of `fleet-problem/2`: nights away, days under way, pinned nights, traffic."""
+    rnd = random.Random(seed)
+    data = rich(seed, sites=sites, centers=centers, days=days, matrix=matrix)
+    data.pop("pinned", None)
+    data["format"] = "fleet-problem/2"
+    data["days"] = [f"2026-11-{22 + d + (d > 1)}" for d in range(days)]
+    spread = rnd.choice([1, 2, 4])
+    for place in data["places"]:
+        place["lat"], place["lon"] = 30 + spread * (place["lat"] - 30), 31 + spread * (place["lon"] - 31)
+    names = [place["id"] for place in data["places"]]
+    for center in data["centers"]:
+        center["days"] = sorted(rnd.sample(range(days), rnd.randint(min(2, days), days)))
+        if rnd.random() < 0.7:
+            center["nights"], center["night_cost"] = rnd.randint(1, 3), rnd.choice([0, 10])
+        if rnd.random() < 0.3:
+            day = rnd.choice(center["days"])
+            center["starts"] = {str(day): [rnd.choice(names), rnd.choice([450, 500, 600])]}
+    if traffic and rnd.random() < 0.7:
+        data["travel"] = data["travel"] | {"traffic": _traffic(rnd, names, days)}
+    if rnd.random() < 0.9 and not _keepable(data):
+        for center in data["centers"]:
+            center.pop("starts", None)
+    if rnd.random() < 0.6:
+        for _ in range(20):
+            data["pinned"] = _touring_pins(rnd, data)
+            if _keepable(data) or rnd.random() < 0.02:
+                return data
+        del data["pinned"]
+    return data
+
+
+def _keepable(data: Json) -> bool:
+    """Say whether the plan of the pinned visits alone keeps the rules."""
+    from tests.routing.judge import judge
+
+    routes: dict[tuple[str, int], Json] = {}
+    for pin in sorted(data.get("pinned", []), key=lambda pin: pin["start"]):
+        center = next(c for c in data["centers"] if c["id"] == pin["center"])
+        opens = center.get("starts", {}).get(str(pin["day"]), [0, center["shift"][0]])[1]
+        empty: Json = {"center": pin["center"], "day": pin["day"], "depart": opens, "stops": []}
+        route = routes.setdefault((pin["center"], pin["day"]), empty)
+        route["stops"].append({key: pin[key] for key in ("site", "start", "stay")})
+        route["overnight"] = pin.get("overnight", False)
+    return judge(data, {"routes": list(routes.values())})[0] == 0
+
+
+def _traffic(rnd: random.Random, names: list[str], days: int) -> Json:
+    def steps() -> list[list[int]]:
+        minutes = sorted(rnd.sample(range(400, 1000, 7), rnd.randint(0, 3)))
+        return [[minute, rnd.choice([50, 90, 130, 200, 333])] for minute in minutes]
+
+    mixed = rnd.sample(names, len(names))
+    cut = sorted(rnd.sample(range(len(mixed)), 2))
+    by_day: Json = {str(d): steps() for d in range(days) if rnd.random() < 0.5}
+    return {
+        "regions": {"town": mixed[: cut[0]], "shore": mixed[cut[0] : cut[1]]},
+        "percent": {"town": by_day | {"*": steps()}, "*": steps()} | rnd.choice([{}, {"shore": steps()}]),
+    }
+
+
+def _touring_pins(rnd: random.Random, data: Json) -> list[Json]:
+    """Return one or two pins of one center, perhaps with the night after them; not every choice can be kept."""
+    center = rnd.choice(data["centers"])
+    pins = []
+    for day in sorted(rnd.sample(center["days"], min(len(center["days"]), rnd.randint(1, 2)))):
+        site = rnd.choice(data["sites"])
+        offers = site["offers"]
+        if isinstance(offers, dict):
+            offers = offers.get(center["class"], offers["*"])
+        pin: Json = {"center": center["id"], "day": day, "site": site["id"]}
+        pin |= {"start": rnd.choice([540, 600, 690]), "stay": rnd.choice(offers)["stay"]}
+        after = next((d for d in center["days"] if d > day), None)
+        if after is not None and rnd.random() < 0.6:
+            nights = int(data["days"][after][-2:]) - int(data["days"][day][-2:])
+            if nights <= center.get("nights", 0) and not any(pin.get("overnight") for pin in pins):
+                pin["overnight"] = True
+        pins.append(pin)
+    return pins
+
+
 def _site(rnd: random.Random, i: int, days: int, fleet: list[Json]) -> Json:
     window = sorted(rnd.sample(range(480, 1000, 30), 2))
     if window[1] - window[0] < 150:
