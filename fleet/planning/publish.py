@@ -56,6 +56,21 @@ def publish(
     rows = _publishable(session, plan)
     if plan.weeks > 1:
         return _publish_weeks(session, plan, rows, actor, now, until)
+    return _replace(session, plan, rows, actor, now)
+
+
+def publish_repaired(session: Session, plan: Plan, *, actor: str, now: datetime) -> PublishReport:
+    """Announce a draft of one week that was made by a repair: its routes have been judged from where the vans are now,
+    which the week's own problem cannot (`publish` asks that)."""
+    if plan.status != "draft":
+        raise Conflict("not_a_draft", "Only a draft can be published.", plan=plan.id, status=plan.status)
+    return _replace(session, plan, visits_of(session, plan), actor, now)
+
+
+def _replace(
+    session: Session, plan: Plan, rows: Sequence[PlanVisit], actor: str, now: datetime
+) -> PublishReport:
+    """Let the plan take the place of the one that is published for its week."""
     for other in session.scalars(select(Plan).where(Plan.week == plan.week, Plan.status == "published")):
         other.status = "superseded"
         tell(session, other, "status", {"status": "superseded"}, now)
