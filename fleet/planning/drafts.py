@@ -125,7 +125,7 @@ def prepare(session: Session, plan: Plan, *, now: datetime, from_plan: Plan | No
     """Build what a reserved plan of either kind, draft or scenario, will answer. As `prepare_draft`."""
     if plan.kind == "scenario":
         return Prepared(*prepare_scenario(session, plan, now=now))
-    return prepare_draft(session, plan.week, now=now, from_plan=from_plan)
+    return prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=plan.weeks)
 
 
 def fill_draft(session: Session, plan: Plan, prepared: Prepared) -> None:

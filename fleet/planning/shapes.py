@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-Kind = Literal["add", "move", "remove"]
+Kind = Literal["add", "move", "remove", "days"]
 
 TENTHS = 10
 """The problem's unit is a tenth of a person-hour: whole numbers without losing the small."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayStops:
+    """A center's whole day as it shall be: its stops as (site id, starting minute, stay in minutes)."""
+
+    center_id: int
+    day: date
+    stops: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,8 @@ class Change:
 
     `move` changes whatever is given of a visit (center, site, day, start, stay) and keeps the rest; a moved
     visit without a start gets the best one. `add` needs center, site and day; `remove` only the visit.
+    `days` puts whole days in the place of those that are there, all at once: `visit_id` then only says which visit it
+    is about.
     """
 
     kind: Kind
@@ -28,6 +39,7 @@ class Change:
     day: date | None = None
     start_minute: int | None = None
     stay_minutes: int | None = None
+    days: tuple[DayStops, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +195,8 @@ class PublishPreview:
     """Tickets of visits that would be cancelled."""
     tickets_changed: int
     """Tickets of visits whose time or center would change."""
+    weeks: tuple[date, ...] = ()
+    """The Saturdays of the weeks that would be published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +213,5 @@ class PublishReport:
     tickets_closed: int = 0
     repeated: bool = False
     """The plan was published already; nothing was done."""
+    parts: tuple[int, ...] = ()
+    """The plans that took the weeks of a longer draft."""
