@@ -9,9 +9,10 @@ import numpy as np
 
 from routing.engine.clock import Clock
 from routing.engine.crew import Crew, Order
+from routing.engine.cuts import separate
 from routing.engine.fleet import Column, Fleet
-from routing.engine.insertion import knapsack_bound
 from routing.engine.integer import choose
+from routing.engine.knapsack import knapsack_bound
 from routing.engine.master import Duals, Master
 from routing.engine.primal import Ledger, fill, pack
 
@@ -26,6 +27,7 @@ SLOW = 5e-4  # a quick stage ends when the linear program gains less than this s
 MOST_COLUMNS = 40_000
 EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever quick pricing still finds
 WANT = 6
+CUTS_A_ROUND = 100
 
 
 def mix(master: Master, center: Duals, duals: Duals, share: float) -> Duals:
@@ -35,7 +37,9 @@ def mix(master: Master, center: Duals, duals: Duals, share: float) -> Duals:
     if share <= 0.0:
         return duals
     rent = share * center.rent + (1 - share) * duals.rent
-    return master.prices(rent, share * center.row + (1 - share) * duals.row)
+    fine = (1 - share) * duals.fine
+    fine[: len(center.fine)] += share * center.fine
+    return master.prices(rent, share * center.row + (1 - share) * duals.row, fine)
 
 
 class Generation:
@@ -118,6 +122,8 @@ class Generation:
             master = Master(self.fleet)
             master.add(columns)
             self.descend(master)
+            if self.proof is not None:
+                self.tighten(master)
             if not self.clock.over(0.3) and not self.proven:
                 self.round_up(master)
         self.report("done")
@@ -179,12 +185,53 @@ class Generation:
             if len(master.columns) > 40_000:
                 master.keep(-50.0)
 
+    def tighten(self, master: Master) -> None:
+        """Add cuts that the linear solution breaks, and price again, while the bound falls."""
+        clock = self.clock
+        reserve = 0.5 * clock.seconds if clock.seconds is not None else 0.0
+        before, slow = self.raw_bound, 0
+        while not clock.over(reserve) and not self.proven and slow < 3:
+            fractional = [
+                (column, value)
+                for column, value in zip(master.columns, master.values.tolist(), strict=False)
+                if 1e-6 < value
+            ]
+            cuts = separate(master.rows.halves, fractional, set(master.rows.cuts), CUTS_A_ROUND)
+            if not cuts:
+                break
+            master.add_cuts(cuts)
+            while not clock.over(reserve):
+                duals = master.solve(None if clock.seconds is None else clock.left - reserve)
+                if duals is None:
+                    return
+                clock.iteration += 1
+                found, bound = self.price_all(duals, None)
+                if bound is None:
+                    return
+                if bound < self.raw_bound:
+                    self.proof = duals
+                self.prove(bound)
+                fresh = master.add(found)
+                if self.log:
+                    self.log(
+                        f"{clock.elapsed:6.2f} cuts {len(master.rows.cuts)} lp {master.objective + self.fleet.constant:.1f} "
+                        f"bound {bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
+                    )
+                if not fresh or bound - master.objective - self.fleet.constant < 0.02 * (
+                    bound - self.objective
+                ):
+                    break
+            self.round_down(master)
+            self.report("cuts")
+            slow = slow + 1 if before - self.raw_bound < 0.01 * (before - self.objective) else 0
+            before = self.raw_bound
+
     def price_all(self, duals: Duals, cap: int | None) -> tuple[list[Column], float | None]:
         """Price every gap.
 
         Return columns that pay and, without a cap, the Lagrangian bound that the prices prove.
         """
-        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, 1e-6, WANT, cap))
+        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, duals.fines, 1e-6, WANT, cap))
         if priced is None:
             return [], None
         found = [column for one in priced for _, column in one.columns]
@@ -254,7 +301,9 @@ class Generation:
         """Add the columns within the gap, up to `most` for each gap; set `complete` when these are all."""
         depth = self.raw_bound - self.objective
         self.complete = False
-        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, -depth, most, None))
+        priced = self.crew.price_all(
+            Order(duals.visit, duals.rent, duals.toll, duals.fines, -depth, most, None)
+        )
         if priced is not None:
             self.complete = all(
                 one.whole and gap.rule < 0 for one, gap in zip(priced, self.fleet.gaps, strict=True)

@@ -49,7 +49,9 @@ class Gap:
 
     `direct_*` is the leg driven when nothing is filled in. `members` are the (center id, day, place in the
     day's order of pins) that the gap stands for. `rule` numbers the shared driving allowance of a pinned day,
-    -1 for none.
+    -1 for none. Over `nodes` (site indices): `first`/`last` minutes at each, `way_in` clock minutes of the leg
+    to it begun at `ready`, `drive_in`/`way_out` table minutes of the legs to it and from it, `home` the latest
+    minute to leave for the target.
     """
 
     members: list[tuple[str, int, int]]
@@ -71,6 +73,8 @@ class Gap:
     last: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     way_in: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     way_out: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
+    drive_in: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
+    home: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     cost_in: Floats = field(default_factory=lambda: np.zeros(0))
     cost_out: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -78,13 +82,19 @@ class Gap:
 @dataclass(frozen=True, slots=True)
 class Column:
     """One way to fill a gap: visits (site index, stay) in order, profit over leaving it empty, minutes
-    driven more.
+    driven more. A tour fills gaps of later days too (`more`), each begun where the day before ended.
     """
 
     gap: int
     visits: tuple[tuple[int, int], ...]
     profit: int
     drive: int
+    more: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
+        """The gaps filled, a day each, with their visits: one, or several for a tour with nights away."""
+        return ((self.gap, self.visits), *self.more)
 
 
 class Fleet:
@@ -104,6 +114,10 @@ class Fleet:
         self.visits_left, self.blocked = self._after_pins()
         self.group_left = self._groups_after_pins()
         self.rules: list[int] = []
+        self.pace = 100
+        self.region_of = np.zeros(len(problem.sites), np.int64)
+        self.pair = np.full((1, 1), -1, np.int64)
+        self.rate = np.zeros((0, 1), np.int64)
         self._menus: dict[tuple[str, int], Menu] = {}
         self.gaps: list[Gap] = []
         self._make_gaps()
@@ -300,6 +314,8 @@ class Fleet:
         gap.nodes = nodes
         gap.first, gap.last = first[nodes].astype(np.int32), last[nodes].astype(np.int32)
         gap.way_in, gap.way_out = way_in[nodes], way_out[nodes]
+        gap.drive_in = way_in[nodes]
+        gap.home = (gap.deadline - way_out[nodes]).astype(np.int32)
         gap.cost_in = self.cost[gap.origin, self.place[nodes]].astype(float)
         gap.cost_out = self.cost[self.place[nodes], gap.target].astype(float)
         gap.stops = self._most_stops(gap)

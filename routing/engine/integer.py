@@ -41,6 +41,7 @@ def choose(
         short = model.add_variable(lb=0.0)
         model.objective.set_linear_coefficient(short, -float(fleet.problem.groups[g].penalty))
         other[row].set_coefficient(short, 1.0)
+    cut_rows = [model.add_linear_constraint(ub=1.0) for _ in rows.cuts]
     variables = []
     hint = mathopt.SolutionHint()
     used: dict[Column, int] = {}
@@ -50,7 +51,10 @@ def choose(
         variable = model.add_integer_variable(lb=0.0, ub=float(len(fleet.gaps[column.gap].members)))
         variables.append(variable)
         model.objective.set_linear_coefficient(variable, float(column.profit))
-        gap_rows[column.gap].set_coefficient(variable, 1.0)
+        for gap, _ in column.parts:
+            gap_rows[gap].set_coefficient(variable, 1.0)
+        for c in rows.cuts_of(column):
+            cut_rows[c].set_coefficient(variable, 1.0)
         for row, weight in rows.of(column).items():
             other[row].set_coefficient(variable, weight)
         hint.variable_values[variable] = float(used.get(column, 0))
