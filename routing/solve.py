@@ -8,7 +8,7 @@ from routing.check import check
 from routing.engine.clock import Clock, Progress, Stop
 from routing.engine.columns import Generation
 from routing.engine.fleet import Fleet
-from routing.engine.insertion import Insertion
+from routing.engine.long.engine import Long
 from routing.errors import RoutingError
 from routing.explain import explain
 from routing.problem import Problem
@@ -43,9 +43,9 @@ def solve(
     clock = Clock(limit, iterations, progress, stop)
     travel = Travel(problem)
     fleet = Fleet(problem, travel)
-    engine: Generation | Insertion
+    engine: Generation | Long
     if max((gap.stops for gap in fleet.gaps), default=0) > MOST_STOPS:
-        engine = Insertion(fleet, clock, seed)
+        engine = Long(fleet, clock, seed, threads, log)
     else:
         engine = Generation(fleet, clock, seed, threads, log)
     engine.run(fleet.columns(start.routes) if start else [])

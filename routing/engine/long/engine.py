@@ -1,0 +1,282 @@
+"""Long routes: local search on every core, an integer master over the routes it met, and exact pricing for
+the bound.
+
+The three help each other: routes of the search start the exact side's columns, routes that pricing finds go to
+the pool, the integer master's plans go back to the search, and a plan that reaches the bound ends the solve.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from routing.engine.clock import Clock
+from routing.engine.fleet import Column, Fleet
+from routing.engine.integer import choose
+from routing.engine.knapsack import knapsack_bound
+from routing.engine.long import model, search
+from routing.engine.long.exact import Exact
+from routing.engine.long.pool import Pool
+from routing.engine.long.search import BEST, BEST_DRIVEN, DRIVEN
+from routing.engine.master import Rows
+from routing.engine.primal import Ledger, pack
+
+_MOVES = 1000  # moves of each searcher that one iteration of the caller's limit stands for
+_BAND = 0.01  # routes of plans that are no further from the best go to the pool
+_PACK_FIRST, _PACK_LONGEST = 3.0, 4.0  # seconds: before the first recombination, and of one at most
+_PACK_COLUMNS = 5000
+_SEARCH_FIRST = 1.5  # seconds of search alone, before the exact side starts
+
+
+class Searcher:
+    """One thread's local search: annealing in cycles of growing length."""
+
+    def __init__(self, engine: Long, number: int, seed: int) -> None:
+        self.engine, self.number = engine, number
+        self.state = search.blank(engine.data, seed * 1009 + number)
+        self.random = np.random.default_rng((seed, number))
+        self.halt = np.zeros(1, np.bool_)
+        self.moves = 200  # in one go; grows until a go takes a twentieth of a second
+        self._cycle = 0
+        self._end, self._begin, self._high = 0.0, 0.0, 0.0
+        self.told = -math.inf
+
+    def step(self, now: float, moves: int, unit: float) -> None:
+        """Make moves at the temperature of `now` (seconds, or iterations); `unit` is the first cycle's
+        length.
+        """
+        state, engine = self.state, self.engine
+        if now >= self._end:
+            self._turn(now, unit)
+        scale = max(1.0, abs(state.number[BEST] - engine.floor))
+        share = min(1.0, (now - self._begin) / max(1e-9, self._end - self._begin))
+        heat = self._high * scale * 0.02**share
+        driven = max(state.number[DRIVEN], state.number[BEST_DRIVEN])
+        ease = 0.02 * scale / driven if driven > 0 else 0.0
+        band = _BAND * scale if len(engine.data.slot) > 1 else -math.inf
+        search.improve(engine.data, state, moves, heat, ease, band, self.halt)
+        if state.pooled[0]:
+            engine.pool.drain(state)
+
+    def _turn(self, now: float, unit: float) -> None:
+        """Begin the next cycle, from the best plan of all or from this searcher's own."""
+        ruler = (self._cycle & -self._cycle) if self._cycle else 1  # 1, 1, 2, 1, 4, 1, 2, 1, 8, ...
+        self._begin, self._end = now, now + unit * min(ruler, 8)
+        self._high = 10 ** self.random.uniform(-2.4, -1.5)
+        if self._cycle and self.random.random() < 0.5:
+            self.engine.give(self.state)
+        self._cycle += 1
+
+
+class Long:
+    """One solve of long routes. `best`, `objective` and `bound` are valid at any time."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        clock: Clock,
+        seed: int,
+        threads: int = 1,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.fleet, self.clock, self.seed, self.threads, self.log = fleet, clock, seed, max(1, threads), log
+        self.best: list[Column] = []
+        self.objective = Ledger(fleet).objective()
+        self.floor = float(self.objective)
+        self.bound = knapsack_bound(fleet)
+        self._lock = threading.Lock()
+        self._finished = False
+
+    # -- anytime bookkeeping --
+
+    @property
+    def proven(self) -> bool:
+        """Whether the plan is proven best."""
+        return self.bound is not None and self.objective >= self.bound
+
+    def prove(self, bound: float) -> None:
+        """Keep the bound if it is the lowest so far."""
+        whole = max(math.floor(bound + 1e-6), self.objective)
+        if self.bound is None or whole < self.bound:
+            self.bound = whole
+
+    def offer(self, columns: list[Column]) -> bool:
+        """Keep the plan that `columns` make if it is the best so far."""
+        ledger = pack(self.fleet, columns)
+        value = ledger.objective()
+        with self._lock:
+            if value <= self.objective:
+                return False
+            self.best, self.objective = ledger.columns, value
+        for column in ledger.columns:
+            self.pool.add(column)
+        return True
+
+    def take(self, searcher: Searcher) -> bool:
+        """Keep the searcher's best plan if it is better than the best so far."""
+        state = searcher.state
+        if state.number[BEST] <= max(self.objective, searcher.told) + 0.5:
+            return False
+        searcher.told = float(state.number[BEST])
+        return self.offer(self.columns(state))
+
+    def columns(self, state: search.State) -> list[Column]:
+        """Return the best plan of `state`."""
+        made = []
+        for r, size in enumerate(state.best_size.tolist()):
+            if size:
+                gap = int(self.data.slot[r])
+                stays = self.data.stay[self.data.gap[gap, 0]]
+                path = zip(state.best_seq[r, 1 : size + 1], state.best_opt[r, 1 : size + 1], strict=True)
+                column = self.fleet.column(gap, [(int(v), int(stays[v, k])) for v, k in path])
+                if column is not None:
+                    made.append(column)
+        return made
+
+    def give(self, state: search.State) -> None:
+        """Set `state` to the best plan."""
+        with self._lock:
+            columns = list(self.best)
+        free: dict[int, list[int]] = {}
+        for r in range(len(self.data.slot) - 1, -1, -1):
+            free.setdefault(int(self.data.slot[r]), []).append(r)
+        seq, opt, size = np.zeros_like(state.seq), np.zeros_like(state.opt), np.zeros_like(state.size)
+        for column in columns:
+            if column.gap not in free or not free[column.gap]:
+                continue
+            r = free[column.gap].pop()
+            stays = self.data.stay[self.data.gap[column.gap, 0]]
+            size[r] = len(column.visits)
+            for p, (site, stay) in enumerate(column.visits):
+                seq[r, p + 1] = site
+                opt[r, p + 1] = int(np.flatnonzero(stays[site] == stay)[0])
+        search.load(self.data, state, seq, opt, size)
+        if state.number[search.OBJECTIVE] > state.number[BEST]:
+            search.save(state)
+
+    def report(self, phase: str) -> None:
+        """Tell the caller."""
+        self.clock.report(phase, self.objective, self.bound)
+
+    # -- the solve --
+
+    def run(self, start: list[Column]) -> None:
+        """Work until proven, out of time, out of iterations, or stopped."""
+        if not self.fleet.gaps:
+            self.bound = self.objective
+            self.report("done")
+            return
+        self.data = model.make(self.fleet)
+        self.pool = Pool(self.fleet, self.data)
+        if start:
+            self.offer(start)
+            self.report("start")
+        self.searchers = [Searcher(self, i, self.seed) for i in range(self.threads)]
+        if start:
+            for searcher in self.searchers:
+                self.give(searcher.state)
+        self.exact = Exact(self.fleet, self.data, self.log)
+        if self.clock.iterations is not None:
+            self._counted(self.clock.iterations)
+        else:
+            self._timed()
+        self.report("done")
+
+    def _counted(self, iterations: int) -> None:
+        """Work by counting alone, so that the same seed gives the same plan."""
+        self.searchers[0].step(0.0, 1, 1.0)
+        self.take(self.searchers[0])
+        self.report("greedy")
+        while self.clock.iteration < iterations and not self.clock.over() and not self.proven:
+            self.clock.iteration += 1
+            for searcher in self.searchers:
+                searcher.step(float(self.clock.iteration), _MOVES, max(1.0, iterations / 8))
+                self.take(searcher)
+            self.report("improving")
+        if not self.proven and iterations > 0:
+            self.exact.run(self, self.clock, effort=iterations)
+        if not self.proven and iterations > 0 and len(self.data.slot) > 1:
+            self._recombine(None)
+
+    def _timed(self) -> None:
+        """Search in threads of their own; the exact side and the integer master in this one."""
+        clock = self.clock
+        self.searchers[0].step(0.0, 1, 1.0)
+        self.take(self.searchers[0])
+        self.report("greedy")
+        self._paused = [False] * self.threads
+        threads = [
+            threading.Thread(target=self._search, args=(s,), daemon=True, name=f"search-{s.number}")
+            for s in self.searchers
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._wait(min(_SEARCH_FIRST, 0.15 * clock.left))
+            if not self._over():
+                self._paused[-1] = True
+                self.searchers[-1].halt[0] = True
+                self.exact.run(self, clock)
+                self.searchers[-1].halt[0] = False
+                self._paused[-1] = False
+            next_pack = clock.elapsed + _PACK_FIRST
+            while not self._over():
+                self._wait(min(clock.left, max(0.0, next_pack - clock.elapsed)))
+                if not self._over() and len(self.data.slot) > 1:
+                    began = clock.elapsed
+                    self._recombine(min(_PACK_LONGEST, clock.left))
+                    next_pack = clock.elapsed + max(_PACK_FIRST, 3 * (clock.elapsed - began))
+        finally:
+            self._finished = True
+            for searcher in self.searchers:
+                searcher.halt[0] = True
+            for thread in threads:
+                thread.join()
+        for searcher in self.searchers:
+            self.take(searcher)
+
+    def _over(self) -> bool:
+        return self.clock.over(0.1) or self.proven
+
+    def _wait(self, seconds: float) -> None:
+        """Let the searchers work, and tell of what they find."""
+        until = self.clock.elapsed + seconds
+        known, told = self.objective, self.clock.elapsed
+        while self.clock.elapsed < until and not self._over():
+            time.sleep(0.02)
+            if self.objective > known or self.clock.elapsed - told > 0.5:
+                known, told = self.objective, self.clock.elapsed
+                self.report("improving")
+
+    def _search(self, searcher: Searcher) -> None:
+        """Search until the solve is over (in a thread of its own)."""
+        clock = self.clock
+        unit = max(0.5, min(4.0, clock.left / 16))
+        while not self._finished and clock.left > 0.05:
+            if self._paused[searcher.number]:
+                time.sleep(0.02)
+                continue
+            began = time.monotonic()
+            searcher.step(clock.elapsed, searcher.moves, unit)
+            if time.monotonic() - began < 0.05:
+                searcher.moves = min(20_000, 2 * searcher.moves)
+            elif time.monotonic() - began > 0.2:
+                searcher.moves = max(1, searcher.moves // 2)
+            self.take(searcher)
+
+    def _recombine(self, seconds: float | None) -> None:
+        """Choose the best plan among the routes met lately, by integer programming."""
+        clock = Clock(seconds, None, None, lambda: self.clock.stopped or self._finished)
+        with self._lock:
+            best = list(self.best)
+        columns = list(dict.fromkeys(best))
+        known = set(columns)
+        columns += [column for column in self.pool.newest(_PACK_COLUMNS) if column not in known]
+        nodes = 50 if seconds is None else None
+        chosen = choose(self.fleet, Rows(self.fleet), columns, best, clock, nodes=nodes)
+        if chosen is not None and self.offer(chosen[0]):
+            self.report("integer")
