@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from fleet.calendar import week_of
 from fleet.errors import Conflict
 from fleet.planning.blobs import Decoded, decode
-from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of, placement
+from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of, origins, placement
+from fleet.planning.horizon import settled_weeks
 from fleet.planning.ledger import judge, settle, shares, tell, visits_of
 from fleet.planning.placing import best_stay, fit
+from fleet.planning.rearranging import rearranged
 from fleet.planning.shapes import Change, Fault, Shift, Verdict
 from fleet.store import Center, Plan, PlanVisit
 from routing.check import Fault as RouteFault
@@ -38,7 +41,8 @@ def try_change(session: Session, plan: Plan, change: Change, *, now: datetime) -
     """Return what `change` would do to `plan`, without doing it. Some tens of milliseconds for the national
     week."""
     frame, decoded = load_frame(session, plan.week), decode(plan.problem)
-    outcome = _work_out(session, marks_of(visits_of(session, plan), frame), change, decoded, frame, now)
+    held = _Held(now, frozenset(settled_weeks(session, plan)))
+    outcome = _work_out(session, marks_of(visits_of(session, plan), frame), change, decoded, frame, held)
     return _verdict(outcome, decoded, frame)
 
 
@@ -53,7 +57,8 @@ def apply_change(
     _take_revision(session, plan, revision)
     frame, decoded = load_frame(session, plan.week), decode(plan.problem)
     rows = visits_of(session, plan)
-    outcome = _work_out(session, marks_of(rows, frame), change, decoded, frame, now)
+    held = _Held(now, frozenset(settled_weeks(session, plan)))
+    outcome = _work_out(session, marks_of(rows, frame), change, decoded, frame, held)
     verdict = _verdict(outcome, decoded, frame)
     if outcome.faults:
         raise Conflict(
@@ -71,27 +76,49 @@ def apply_change(
 
 
 def pin(session: Session, visit: PlanVisit, *, actor: str, now: datetime) -> None:
-    """Keep the visit exactly as it stands in every later draft and change. Raises Conflict `not_a_draft`."""
+    """Keep the visit exactly as it stands in every later draft and change, and with it the whole tour where the van
+    is away over the night: half of one could not be kept. Raises Conflict `not_a_draft`."""
     _set_pin(session, visit, True, actor, now)
 
 
 def unpin(session: Session, visit: PlanVisit, *, actor: str, now: datetime) -> None:
-    """Let the visit be moved again; one of a day that has begun stays. Raises Conflict `not_a_draft`,
-    `day_frozen`."""
+    """Let the visit, and its tour, be moved again; one of a day that has begun stays. Raises Conflict `not_a_draft`,
+    `day_frozen`, `week_published`."""
     if frozen(visit.day, now):
         raise Conflict("day_frozen", "That day has begun: its visits stay as they are.", visit=visit.id)
+    if week_of(visit.day) in settled_weeks(session, visit.plan):
+        raise Conflict("week_published", "That week is published: its visits stay as they are.", visit=visit.id)
     _set_pin(session, visit, False, actor, now)
+
+
+def tour_of(session: Session, visit: PlanVisit) -> list[PlanVisit]:
+    """Return the visits of the days that nights away join to the visit's day; it alone when there are none."""
+    plan = visit.plan
+    rows = [v for v in visits_of(session, plan) if v.center_id == visit.center_id]
+    frame, problem = load_frame(session, plan.week), decode(plan.problem).problem
+    center = problem.center_by_id.get(frame.center_code[visit.center_id])
+    away = sorted({frame.day_index(row.day) for row in rows if row.overnight})
+    if center is None:
+        return [visit]
+    tour = {frame.day_index(visit.day)}
+    for day in [*away, *reversed(away)]:
+        joined = {day, center.next_day(day)} - {None}
+        if tour & joined:
+            tour |= {d for d in joined if d is not None}
+    return [row for row in rows if frame.day_index(row.day) in tour] if len(tour) > 1 else [visit]
 
 
 def _set_pin(session: Session, visit: PlanVisit, pinned: bool, actor: str, now: datetime) -> None:
     plan = visit.plan
     if plan.status != "draft":
         raise Conflict("not_a_draft", "Only a draft can be changed.", plan=plan.id)
-    if visit.pinned == pinned:
+    chosen = [v for v in tour_of(session, visit) if v.pinned != pinned and (pinned or not frozen(v.day, now))]
+    if not chosen:
         return
     session.execute(update(Plan).where(Plan.id == plan.id).values(revision=Plan.revision + 1))
     session.refresh(plan, ["revision", "seq"])
-    visit.pinned = pinned
+    for one in chosen:
+        one.pinned = pinned
     change = "pin" if pinned else "unpin"
     tell(session, plan, "board", {"revision": plan.revision, "change": change, "by": actor}, now)
     session.flush()
@@ -119,45 +146,122 @@ def _take_revision(session: Session, plan: Plan, revision: int) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What time and publication keep from being changed."""
+
+    now: datetime
+    weeks: frozenset[date]
+
+    def fault(self, frame: Frame, index: int) -> Fault | None:
+        """Why nothing of that day can be changed, or None."""
+        when = frame.day(index)
+        if frozen(when, self.now):
+            words = f"{when.isoformat()} has begun: its visits stay as they are."
+            return Fault("day_frozen", words, {"day": when.isoformat()})
+        if week_of(when) in self.weeks:
+            words = f"The week of {when.isoformat()} is published: its visits stay as they are."
+            return Fault("week_published", words, {"day": when.isoformat()})
+        return None
+
+
 def _work_out(
-    session: Session, marks: list[Mark], change: Change, decoded: Decoded, frame: Frame, now: datetime
+    session: Session, marks: list[Mark], change: Change, decoded: Decoded, frame: Frame, held: _Held
 ) -> _Outcome:
+    if change.kind == "days":
+        return _rearrange(session, marks, change, decoded, frame, held)
     by_id = {m.id: m for m in marks}
     old = by_id.get(change.visit_id) if change.visit_id is not None else None
-    target, faults = _target(session, change, old, decoded, frame, now)
+    target, faults = _target(session, change, old, decoded, frame, held)
     now_is = judge(marks, decoded)
     if faults or (target is None and change.kind != "remove"):
         return _Outcome(marks, marks, target, tuple(faults), (now_is.objective, now_is.objective))
+    known = set(now_is.faults)
+    best: tuple[tuple[int, int], _Outcome] | None = None
+    for rest in _without(marks, old, target):
+        after, put = (rest, None) if target is None else _placed(rest, change, old, target, decoded)
+        then = judge(after, decoded)
+        fresh = tuple(_words(f, frame) for f in then.faults if f not in known)
+        rank = (len(fresh), -then.objective)
+        if best is None or rank < best[0]:
+            best = rank, _Outcome(marks, after, put, fresh, (now_is.objective, then.objective))
+    assert best is not None  # there is always the plan without the visit
+    return best[1]
+
+
+def _without(marks: list[Mark], old: Mark | None, target: Mark | None) -> list[list[Mark]]:
+    """The other visits. Where the van was to stay the night at the visit and it goes, the van comes home, or stays at
+    the stop before it."""
     rest = [m for m in marks if old is None or m.id != old.id]
-    if target is None:
-        return _Outcome(marks, rest, None, (), (now_is.objective, judge(rest, decoded).objective))
+    if old is None or not old.overnight or (target is not None and target.key == old.key):
+        return [rest]
+    left = [m for m in rest if m.key == old.key]
+    if not left:
+        return [rest]
+    last = max(left, key=lambda m: m.start)
+    return [rest, [replace(m, overnight=True) if m.id == last.id else m for m in rest]]
+
+
+def _placed(
+    rest: list[Mark], change: Change, old: Mark | None, target: Mark, decoded: Decoded
+) -> tuple[list[Mark], Mark]:
+    """Put the visit into its day: (all visits, the visit as it stands then)."""
+    problem, travel = decoded.problem, decoded.travel
     day = [m for m in rest if m.key == target.key]
     elsewhere = [m for m in rest if m.key != target.key]
+    away = any(m.overnight for m in day) or target.overnight
+    if change.overnight is not None:
+        away = change.overnight
+    day = [replace(m, overnight=False) for m in day]
+    target = replace(target, overnight=away)  # a day stays away after its last stop, whichever mark says so
     start = change.start_minute
     if start is None and old is not None and old.key == target.key and old.site == target.site:
         start = old.start  # a changed stay leaves the start where it was
+    by_key: dict[tuple[str, int], list[Mark]] = {}
+    for mark in elsewhere:
+        if mark.center == target.center:
+            by_key.setdefault(mark.key, []).append(mark)
+    origin = origins(marks_by_key=by_key, problem=problem).get(target.key)
     if change.stay_minutes is None and old is None:
-        site = decoded.problem.site_by_id[target.site]
-        placed = best_stay(day, target, site, decoded.problem, decoded.travel, start=start)
+        site = problem.site_by_id[target.site]
+        placed = best_stay(day, target, site, problem, travel, start=start, origin=origin)
     else:
-        placed = fit(day, target, decoded.problem, decoded.travel, start=start)
-    after = elsewhere + placed
-    then, known = judge(after, decoded), set(now_is.faults)
+        placed = fit(day, target, problem, travel, start=start, origin=origin)
+    last = max(placed, key=lambda m: (m.start, m.id == target.id))
+    placed = [replace(m, overnight=away and m is last) for m in placed]
+    return elsewhere + placed, next(m for m in placed if m.id == target.id)
+
+
+def _rearrange(
+    session: Session, marks: list[Mark], change: Change, decoded: Decoded, frame: Frame, held: _Held
+) -> _Outcome:
+    """Put whole days in the place of those that are there."""
+    before = judge(marks, decoded)
+    after, faults = rearranged(marks, change.days, decoded.problem, frame)
+    touched = {m.day for m in after if m not in marks} | {m.day for m in marks if m not in after}
+    faults += [fault for day in sorted(touched) if (fault := held.fault(frame, day)) is not None]
+    busy = {m.center for m in after if m not in marks}
+    for center in sorted(c for c in busy if c in frame.center_id and _out_of_service(session, frame, c)):
+        faults.append(Fault("center_out_of_service", f"{center} is out of service.", {"center": center}))
+    if faults:
+        return _Outcome(marks, marks, None, tuple(faults), (before.objective, before.objective))
+    then, known = judge(after, decoded), set(before.faults)
     fresh = tuple(_words(f, frame) for f in then.faults if f not in known)
-    put = next(m for m in placed if m.id == target.id)
-    return _Outcome(marks, after, put, fresh, (now_is.objective, then.objective))
+    about = NEW if change.visit_id is None else change.visit_id
+    put = next((m for m in after if m.id == about), None)
+    return _Outcome(marks, after, put, fresh, (before.objective, then.objective))
 
 
 def _target(
-    session: Session, change: Change, old: Mark | None, decoded: Decoded, frame: Frame, now: datetime
+    session: Session, change: Change, old: Mark | None, decoded: Decoded, frame: Frame, held: _Held
 ) -> tuple[Mark | None, list[Fault]]:
     """Return the visit as asked for (its start still open) and what forbids even trying."""
     faults: list[Fault] = []
     if change.kind != "add":
         if old is None:
             return None, [Fault("not_in_plan", "The plan has no such visit.", {"visit": change.visit_id})]
-        if frozen(frame.day(old.day), now):
-            faults.append(_frozen(frame, old.day))
+        if (stands := held.fault(frame, old.day)) is not None:
+            faults.append(stands)
         elif old.pinned:
             words = f"The visit of {old.center} to {old.site} is pinned: unpin it first."
             faults.append(Fault("visit_pinned", words, {"center": old.center, "site": old.site}))
@@ -177,8 +281,8 @@ def _target(
         faults.append(Fault("unknown_site", "That place is not a candidate of this plan.", {"site": site}))
     if not 0 <= day < len(decoded.problem.days):
         faults.append(Fault("outside_week", "That day is not in the plan's week.", {"day": str(change.day)}))
-    elif (old is None or day != old.day) and frozen(frame.day(day), now):
-        faults.append(_frozen(frame, day))
+    elif (old is None or day != old.day) and (stands := held.fault(frame, day)) is not None:
+        faults.append(stands)
     if (
         center is not None
         and (old is None or center != old.center)
@@ -188,12 +292,8 @@ def _target(
     if faults or center is None or site is None:
         return None, faults
     stay = change.stay_minutes or (old.stay if old else 0)
-    return Mark(old.id if old else NEW, center, day, site, 0, stay), []
-
-
-def _frozen(frame: Frame, day: int) -> Fault:
-    when = frame.day(day).isoformat()
-    return Fault("day_frozen", f"{when} has begun: its visits stay as they are.", {"day": when})
+    night = old is not None and old.overnight and old.key == (center, day)
+    return Mark(old.id if old else NEW, center, day, site, 0, stay, overnight=night), []
 
 
 def _out_of_service(session: Session, frame: Frame, center: str) -> bool:
@@ -264,6 +364,7 @@ def _write(
         put = placement(wanted[row.id], frame)
         row.center_id, row.site_id, row.day = put.center_id, put.site_id, put.day
         row.start_minute, row.stay_minutes = put.start_minute, put.stay_minutes
+        row.overnight = wanted[row.id].overnight
     for mark in after:
         if mark.id == NEW:
             put = placement(mark, frame)
@@ -275,6 +376,7 @@ def _write(
                     day=put.day,
                     start_minute=put.start_minute,
                     stay_minutes=put.stay_minutes,
+                    overnight=mark.overnight,
                 )
             )
     session.flush()
@@ -283,12 +385,14 @@ def _write(
 
 def _differs(row: PlanVisit, mark: Mark, frame: Frame) -> bool:
     put = placement(mark, frame)
-    return (row.center_id, row.site_id, row.day, row.start_minute, row.stay_minutes) != (
+    here = (row.center_id, row.site_id, row.day, row.start_minute, row.stay_minutes, bool(row.overnight))
+    return here != (
         put.center_id,
         put.site_id,
         put.day,
         put.start_minute,
         put.stay_minutes,
+        mark.overnight,
     )
 
 

@@ -40,6 +40,8 @@ class Change:
     start_minute: int | None = None
     stay_minutes: int | None = None
     days: tuple[DayStops, ...] = ()
+    overnight: bool | None = None
+    """Whether the van spends the night at the end of that day where it is then; None: as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Fault:
     with.
 
     Codes are those of `routing.check.Fault` and: visit_pinned, visit_started, day_frozen, not_in_plan,
-    missing_field, center_out_of_service.
+    missing_field, center_out_of_service, outside_week, week_published.
     """
 
     code: str
