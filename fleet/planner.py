@@ -41,6 +41,7 @@ from fleet.planning.scenarios.verbs import (
 from fleet.planning.shapes import (
     Change,
     Comparison,
+    DayStops,
     Fault,
     Placement,
     PublishPreview,
@@ -49,13 +50,18 @@ from fleet.planning.shapes import (
     UnservedSite,
     Verdict,
 )
+from fleet.planning.why import pin_price, why_none, why_this
+from fleet.planning.why_shapes import Option, PinPrice, WhyNone, WhyVisit
 
 __all__ = [
     "Change",
     "Comparison",
+    "DayStops",
     "Fault",
     "Measured",
     "Measures",
+    "Option",
+    "PinPrice",
     "Placement",
     "PublishPreview",
     "PublishReport",
@@ -63,6 +69,8 @@ __all__ = [
     "Totals",
     "UnservedSite",
     "Verdict",
+    "WhyNone",
+    "WhyVisit",
     "accept_solution",
     "add_change",
     "answered",
@@ -82,6 +90,7 @@ __all__ = [
     "measure",
     "measure_baseline",
     "pin",
+    "pin_price",
     "prepare",
     "prepare_draft",
     "prepare_takeover",
@@ -100,4 +109,6 @@ __all__ = [
     "try_change",
     "unpin",
     "unserved",
+    "why_none",
+    "why_this",
 ]

@@ -54,7 +54,7 @@ def _explained(problem_blob: bytes, solution_blob: bytes, marks: tuple[Mark, ...
     decoded = decode(problem_blob)
     centers, sites = decoded.problem.center_by_id, decoded.problem.site_by_id
     known = [m for m in marks if m.center in centers and m.site in sites]
-    pins = tuple(Pin(m.center, m.day, m.site, m.start, m.stay) for m in known if m.pinned)
+    pins = tuple(Pin(m.center, m.day, m.site, m.start, m.stay, m.overnight) for m in known if m.pinned)
     answer = _unchanged(solution_blob, known, pins, decoded.raw.get("pinned", []))
     if answer is not None:
         return answer

@@ -45,6 +45,17 @@ def pin_cost(
 ) -> PinCost:
     """Return what the pin on `visit` costs at least, on the plan as it stands."""
     board = Board(unpinned(problem, visit), plan, travel=travel)
+    return best_without(board, visit, closed_days=closed_days, closed_centers=closed_centers)
+
+
+def best_without(
+    board: Board,
+    visit: Visit,
+    *,
+    closed_days: Collection[int] = (),
+    closed_centers: Collection[str] = (),
+) -> PinCost:
+    """Return the same from a board whose problem does not pin the visit."""
     found = why_visit(board, visit, closed_days=closed_days, closed_centers=closed_centers)
     best = max((*found.otherwise, *found.elsewhere), key=lambda way: way.gain, default=None)
     dropping = None if found.worth is None else -found.worth
