@@ -9,6 +9,7 @@ process needed to start counts. Exit code 2 when the request is wrong, with the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -45,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (ProblemError, PlanError) as error:
         for fault in error.faults:
-            print(fault, file=sys.stderr)
+            sys.stderr.write(f"{fault}\n")
         return 2
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"request: {type(error).__name__} {error}", file=sys.stderr)
+        sys.stderr.write(f"request: {type(error).__name__} {error}\n")
         return 2
     target = Path(options.out)
     draft = target.with_name(f".{target.name}.part")
@@ -72,9 +73,16 @@ def answer_to(request: Mapping[str, Any], *, until: float, seed: int, threads: i
         threads=threads,
         live={name: _where(one) for name, one in (request.get("live") or {}).items()},
         last=request.get("last"),
-        progress=lambda line: print(json.dumps(line), flush=True),
+        progress=_say,
     )
     return {"alternatives": [one.to_json() for one in found]}
+
+
+def _say(line: Mapping[str, Any]) -> None:
+    """Report progress; a reader who left must not stop the answer from being written."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 def _where(data: Mapping[str, Any]) -> Whereabouts:

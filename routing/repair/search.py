@@ -88,12 +88,12 @@ def repair(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> tuple[Alternative, ...]:
-    """Return up to three ways to go on from `minute` of `day`, each worth more and disturbing more than the one before.
+    """Return up to three ways to go on from `minute` of `day`, each worth more and disturbing more than the last.
 
-    The first takes back what is lost or puts it into free time, and touches no other visit. Everything before the moment,
-    and what is under way then, stands. With `iterations` (pricing rounds of each solve) the answer repeats exactly.
-    `live` tells where centers are (else the plan's timetable does), `last` the last day that may change. Raises
-    `ProblemError` for a disruption of something unknown.
+    The first takes back what is lost or puts it into free time, and touches no other visit. Everything before the
+    moment, and what is under way then, stands. With `iterations` (pricing rounds of each solve) the answer repeats
+    exactly. `live` tells where centers are (else the plan's timetable does), `last` the last day that may change.
+    Raises `ProblemError` for a disruption of something unknown.
     """
     began = time.monotonic()
     rest = rest_of(problem, plan, disruptions, day=day, minute=minute, live=live, last=last)

@@ -1,0 +1,141 @@
+"""What day repair takes and gives: what happened, alternatives, who must be told. Plain frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+Happening = Literal["center_out", "site_closed", "road_slowed", "demand_changed"]
+KINDS: tuple[Happening, ...] = ("center_out", "site_closed", "road_slowed", "demand_changed")
+LEAST_PERCENT, MOST_PERCENT = 10, 1000
+MOST_KM = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Disrupted:
+    """What happened, through the day `until`. `center_out` names a center; the others a site: closed, the middle of a
+    stretch of road (within `radius_km`; `percent` of the usual driving time, None: no way through), or where demand
+    is `percent` of what was expected."""
+
+    kind: Happening
+    until: date
+    center_id: int | None = None
+    site_id: int | None = None
+    percent: int | None = None
+    radius_km: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as stored."""
+        return {
+            "kind": self.kind,
+            "until": self.until.isoformat(),
+            "center_id": self.center_id,
+            "site_id": self.site_id,
+            "percent": self.percent,
+            "radius_km": self.radius_km,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Disrupted:
+        """Read what `to_json` wrote."""
+        return cls(
+            data["kind"], date.fromisoformat(data["until"]), data.get("center_id"), data.get("site_id"),
+            data.get("percent"), float(data.get("radius_km") or 0.0),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class VisitAt:
+    """A visit as announced or proposed. Minutes from local midnight."""
+
+    center_id: int
+    site_id: int
+    day: date
+    start: int
+    stay: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as stored."""
+        return {
+            "center_id": self.center_id, "site_id": self.site_id, "day": self.day.isoformat(),
+            "start": self.start, "stay": self.stay,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> VisitAt | None:
+        """Read what `to_json` wrote; None stays None."""
+        if data is None:
+            return None
+        day = date.fromisoformat(data["day"])
+        return cls(data["center_id"], data["site_id"], day, data["start"], data["stay"])
+
+
+@dataclass(frozen=True, slots=True)
+class VisitChange:
+    """One visit that would not be as announced. Hours are person-hours; `tickets` are held for the visit now, `phones`
+    of them with a telephone number."""
+
+    kind: str
+    """dropped | added | other_day | other_center | other_time | shorter | longer."""
+    before: VisitAt | None
+    after: VisitAt | None
+    hours_before: float
+    hours_after: float
+    tickets: int = 0
+    phones: int = 0
+
+    @property
+    def site_id(self) -> int:
+        """The place."""
+        one = self.before or self.after
+        assert one is not None  # a change has at least one side
+        return one.site_id
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One way to go on. `gain` and `loss` in person-hours: more than when crews just leave out what they cannot make,
+    and less than without the disruption, driving taken off."""
+
+    name: str
+    """nothing | fewest | balanced | best (routing/repair)."""
+    gain: float
+    loss: float
+    kept: int
+    counts: Mapping[str, int]
+    changes: tuple[VisitChange, ...]
+    crews: tuple[tuple[int, date], ...]
+    """Centers and days whose crews must be told."""
+    visits: tuple[VisitAt, ...]
+    """The whole week as it would be."""
+
+    @property
+    def sites(self) -> int:
+        """How many places must be told."""
+        return len({change.site_id for change in self.changes})
+
+    @property
+    def tickets(self) -> int:
+        """How many people hold a ticket for a visit that would not be as announced."""
+        return sum(change.tickets for change in self.changes)
+
+    @property
+    def phones(self) -> int:
+        """How many of them have left a telephone number."""
+        return sum(change.phones for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What accepting did: the plan that is published now, visits by what became of them, and tickets closed."""
+
+    repair_id: int
+    plan_id: int
+    created: int
+    changed: int
+    cancelled: int
+    tickets_closed: int
+    at: datetime
+    repeated: bool = False
