@@ -73,9 +73,9 @@ def wanted_int(name: str) -> int | None:
 
 
 def the_plan(plan_id: int) -> Plan:
-    """The plan, or 404."""
+    """The plan, or 404. Pages of plans know no scenarios: those have pages of their own."""
     plan = read().get(Plan, plan_id)
-    if plan is None or plan.status == "discarded":
+    if plan is None or plan.kind != "plan" or plan.status == "discarded":
         abort(404)
     return plan
 
