@@ -109,6 +109,13 @@ def compute_forecast(
     return Forecast(rows, ForecastReport(days[0], len(queues.ids), len(rows), cold, len(history.days)))
 
 
+def is_forecast(session: Session, week_start: date) -> bool:
+    """Whether anything is forecast for the week of `week_start`."""
+    days = week_days(week_start)
+    found = select(ForecastHour.queue_id).where(ForecastHour.day.between(days[0], days[-1])).limit(1)
+    return session.scalar(found) is not None
+
+
 def backtest(
     session: Session, *, now: datetime, weeks: int = 1, calendar: Calendar | None = None
 ) -> Backtest:

@@ -6,7 +6,7 @@ person-hour.
 
 from __future__ import annotations
 
-from fleet.planning.changes import apply_change, pin, try_change, unpin
+from fleet.planning.changes import apply_change, pin, tour_of, try_change, unpin
 from fleet.planning.compare import compare, totals
 from fleet.planning.drafts import (
     accept_solution,
@@ -20,6 +20,24 @@ from fleet.planning.drafts import (
     solver_command,
 )
 from fleet.planning.export import export
+from fleet.planning.fairness import (
+    UnitCoverage,
+    coverage_of,
+    limits,
+    raise_weight,
+    reset_weight,
+    set_limit,
+)
+from fleet.planning.horizon import (
+    MOST_WEEKS,
+    Stale,
+    days_of,
+    open_weeks,
+    published_plans,
+    settled_weeks,
+    stale,
+    weeks_of,
+)
 from fleet.planning.measures import Measured, Measures, answered, measure, measure_baseline
 from fleet.planning.problem import build_problem
 from fleet.planning.publish import cancel_visit, preview, publish
@@ -54,6 +72,7 @@ from fleet.planning.why import pin_price, why_none, why_this
 from fleet.planning.why_shapes import Option, PinPrice, WhyNone, WhyVisit
 
 __all__ = [
+    "MOST_WEEKS",
     "Change",
     "Comparison",
     "DayStops",
@@ -65,8 +84,10 @@ __all__ = [
     "Placement",
     "PublishPreview",
     "PublishReport",
+    "Stale",
     "TakeOver",
     "Totals",
+    "UnitCoverage",
     "UnservedSite",
     "Verdict",
     "WhyNone",
@@ -78,8 +99,10 @@ __all__ = [
     "build_problem",
     "cancel_visit",
     "compare",
+    "coverage_of",
     "create_draft",
     "create_scenario",
+    "days_of",
     "discard_scenario",
     "drop_change",
     "duplicate_as_draft",
@@ -87,8 +110,10 @@ __all__ = [
     "fail_draft",
     "fill_draft",
     "fill_takeover",
+    "limits",
     "measure",
     "measure_baseline",
+    "open_weeks",
     "pin",
     "pin_price",
     "prepare",
@@ -97,18 +122,26 @@ __all__ = [
     "preview",
     "preview_scenario",
     "publish",
+    "published_plans",
     "raise_change",
+    "raise_weight",
     "rename",
     "replace_change",
     "reserve_draft",
     "reserve_scenario",
+    "reset_weight",
     "scenarios",
+    "set_limit",
+    "settled_weeks",
     "solver_command",
     "source_of",
+    "stale",
     "totals",
+    "tour_of",
     "try_change",
     "unpin",
     "unserved",
+    "weeks_of",
     "why_none",
     "why_this",
 ]

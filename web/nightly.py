@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
 from fleet.forecast import compute_forecast, keep_forecast
-from fleet.planner import publish
+from fleet.planner import MOST_WEEKS, publish
 from fleet.store import Plan
 from fleet.value import compute_values, keep_values
 from queueing.measure import keep_hours, measures_of_day
@@ -52,11 +52,18 @@ def forecast_week(week: date, now: datetime) -> str:
 
 
 def make_forecasts(now: datetime) -> str:
-    """Nightly: finish yesterday's measures, then forecast this week and the next."""
+    """Nightly: finish yesterday's measures, then forecast this week and the next, and the weeks that a draft may span
+    beyond it without valuing visits there."""
     today = local_day(now)
     _measure(today - timedelta(days=1), now, learn=True)
     this_week = week_of(today)
-    return "; ".join(forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7)))
+    said = [forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7))]
+    for ahead in range(2, MOST_WEEKS + 1):
+        with Session(current_app.extensions["writer"].engine) as session:
+            forecast = compute_forecast(session, this_week + timedelta(days=7 * ahead), now=now)
+        write(lambda session, forecast=forecast: keep_forecast(session, forecast))  # type: ignore[misc]
+        said.append(str(forecast.report))
+    return "; ".join(said)
 
 
 def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:

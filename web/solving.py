@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.errors import Conflict, FleetError, Invalid, NotFound
+from fleet.forecast import compute_forecast, is_forecast, keep_forecast
 from fleet.store import Plan
 from queueing.events import announce
 from web import clock
@@ -65,7 +66,9 @@ _runs: dict[int, _Run] = {}
 _runs_lock = threading.Lock()
 
 
-def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None) -> int:
+def new_draft(
+    week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None, weeks: int = 1
+) -> int:
     """Reserve a draft to be solved and return its id; `from_plan_id` is the plan whose pins are kept.
 
     Takes moments: what the plan answers is built by `solve_now`. Raises FleetError `solve_running` while another plan
@@ -80,7 +83,7 @@ def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id
         if from_plan_id is not None and source is None:
             raise NotFound("plan_not_found", f"there is no plan {from_plan_id}")
         plan = planner.reserve_draft(
-            session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=source
+            session, week, seconds=seconds, seed=seed, actor=actor, now=now, from_plan=source, weeks=weeks
         )
         plan.progress = {"phase": "waiting", "from_plan": from_plan_id, **_mark()}
         session.flush()
@@ -89,9 +92,11 @@ def new_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id
     return write(work)
 
 
-def start_draft(week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None) -> int:
+def start_draft(
+    week: date, *, seconds: float, seed: int, actor: str, from_plan_id: int | None = None, weeks: int = 1
+) -> int:
     """Create a draft and solve it in the background; returns its id at once. Raises as `new_draft`."""
-    plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor, from_plan_id=from_plan_id)
+    plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor, from_plan_id=from_plan_id, weeks=weeks)
     _in_background(plan_id)
     return plan_id
 
@@ -251,6 +256,7 @@ def _mark() -> dict[str, Any]:
 
 def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> None:
     now = clock.now()
+    _forecast_missing(plan_id, now)
     # Seconds of arithmetic for a country: from a snapshot, without the write lock that clerks need.
     with Session(current_app.extensions["writer"].engine) as session:
         plan = session.get(Plan, plan_id)
@@ -284,6 +290,17 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
         _announce(session, plan)
 
     write(accept)
+
+
+def _forecast_missing(plan_id: int, now: datetime) -> None:
+    """Forecast the weeks of the plan that the nightly job has not come to yet: a horizon reaches further."""
+    with Session(current_app.extensions["writer"].engine) as session:
+        plan = session.get(Plan, plan_id)
+        weeks = planner.weeks_of(plan) if plan is not None else []
+        missing = [week for week in weeks if not is_forecast(session, week)]
+        made = [compute_forecast(session, week, now=now) for week in missing]
+    for forecast in made:
+        write(lambda session, forecast=forecast: keep_forecast(session, forecast))  # type: ignore[misc]
 
 
 def _spawn(folder: Path, seconds: float, seed: int, errors: IO[str]) -> subprocess.Popen[str]:

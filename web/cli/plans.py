@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from fleet.calendar import week_of
 from fleet.errors import FleetError
+from fleet.planner import MOST_WEEKS
 from fleet.planner import export as export_plan
 from fleet.planner import publish as publish_plan
 from fleet.store import Plan
@@ -24,13 +25,16 @@ plan = AppGroup("plan", help="Weeks for the whole fleet.")
 
 @plan.command("draft")
 @click.option("--week", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Any day of the week to plan.")
+@click.option("--weeks", type=click.IntRange(1, MOST_WEEKS), default=1, show_default=True, help="How many weeks.")
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @json_option
 @plain_errors
-def draft(week: datetime, seconds: float, seed: int, as_json: bool) -> None:
-    """Forecast, value and solve a week; keep it as a draft."""
-    made = draft_week(week.date(), seconds=seconds, seed=seed, actor="command line", echo=not as_json)
+def draft(week: datetime, weeks: int, seconds: float, seed: int, as_json: bool) -> None:
+    """Forecast, value and solve a week or several in a row; keep them as a draft."""
+    made = draft_week(
+        week.date(), weeks=weeks, seconds=seconds, seed=seed, actor="command line", echo=not as_json
+    )
     say(
         plan_facts(made),
         f"Draft {made.id} for the week of {made.week}: {made.hours_saved or 0:,.0f} person-hours saved "
@@ -39,8 +43,9 @@ def draft(week: datetime, seconds: float, seed: int, as_json: bool) -> None:
     )
 
 
-def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool) -> Plan:
-    """Forecast and value the week of `day`, draft and solve it in a child process; returns the draft.
+def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool, weeks: int = 1) -> Plan:
+    """Forecast and value the week of `day`, draft and solve it and the next `weeks` - 1 in a child process; returns
+    the draft.
 
     Raises FleetError when it could not be solved.
     """
@@ -49,7 +54,7 @@ def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool) 
 
     week = week_of(day)
     forecast_week(week, clock.now())
-    plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor)
+    plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor, weeks=weeks)
     solve_now(plan_id, progress=_show if echo else None)
     made = read().get(Plan, plan_id, populate_existing=True)
     assert made is not None
