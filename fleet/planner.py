@@ -38,7 +38,7 @@ from fleet.planning.horizon import (
     stale,
     weeks_of,
 )
-from fleet.planning.measures import Measured, Measures, answered, measure, measure_baseline
+from fleet.planning.measures import Measured, Measures, answered, marks_now, measure, measure_baseline
 from fleet.planning.problem import build_problem
 from fleet.planning.publish import cancel_visit, preview, publish
 from fleet.planning.reasons import unserved
@@ -111,6 +111,7 @@ __all__ = [
     "fill_draft",
     "fill_takeover",
     "limits",
+    "marks_now",
     "measure",
     "measure_baseline",
     "open_weeks",

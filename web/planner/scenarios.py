@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
@@ -28,6 +28,8 @@ from web.planner.door import actor, blueprint, wanted_date, wanted_int
 from web.planner.scenarios_form import Choices, change_of_form
 
 DEFAULT_SECONDS = 60
+MOST = 5
+"""Plans side by side."""
 WEEK = timedelta(days=7)
 
 
@@ -50,8 +52,16 @@ def scenarios() -> Any:
     weeks = sorted({plan.week for plan in found}, reverse=True)
     return render_template(
         "planner/scenarios.html", words=words, said=said, weeks=weeks, rows=rows, sources=sources,
-        wanted=wanted_int("plan"), answered=planner.answered,
+        wanted=wanted_int("plan"), answered=planner.answered, ticked=_ticked(found, weeks),
     )  # fmt: skip
+
+
+def _ticked(found: list[Plan], weeks: list[date]) -> set[int]:
+    """What is ticked for comparison at first: the newest scenarios of the newest week, and the plan they copy."""
+    solved = [plan for plan in found if planner.answered(plan) and plan.week == weeks[0]][: MOST - 1]
+    return {plan.id for plan in solved} | {
+        plan.source_id for plan in solved[:1] if plan.source_id is not None
+    }
 
 
 @blueprint.post("/scenarios")
@@ -262,7 +272,6 @@ def _page(plan: Plan, asked: str | None = None, refused: str = "") -> dict[str, 
         "refused": refused,
         "form": request.form if request.method == "POST" else {},
         "chosen": request.form.getlist if request.method == "POST" else lambda _name: [],
-        "editable": plan.status in ("editing", "solved", "failed"),
     }
 
 

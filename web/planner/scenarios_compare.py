@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.planner import Measured, Measures
-from fleet.store import Governorate, Plan
+from fleet.store import Governorate, Plan, Site
 from web.db import read
 from web.i18n import named
 from web.planner import scenarios_words as said
 from web.planner import words
 from web.planner.door import blueprint
+from web.planner.scenarios import MOST
 
-MOST = 5
 MAP = Path(__file__).parent.parent / "static" / "map" / "egypt.geojson"
 
 
@@ -97,8 +97,10 @@ def compare_plans() -> Any:
         "baseline": 1 if columns[-1].plan is None else None,
         "by": request.args.get("by"),
     }
+    gained, lost = _changed_places(columns)
     return render_template(
-        "planner/compare_plans.html", words=words, columns=columns, show=show, rows=rows, chosen=chosen,
+        "planner/compare_plans.html", gained=gained, lost=lost, words=words, columns=columns, show=show,
+        rows=rows, chosen=chosen,
         figures=[f for f in figures() if split or f.name not in ("waiting", "trips")],
         shown=[every[name] for name in SHOWN if split or name not in ("waiting", "trips")],
         tops={f.name: _top(columns, f.name) for f in figures()},
@@ -206,6 +208,21 @@ def _column(session: Session, plan: Plan, by: Plan | None) -> Column:
     return Column(plan, label, "", url_for("planner.home", plan=plan.id), measured)
 
 
+def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
+    """The places that only the last, and only the first plan visits; of two plans of the same week alone."""
+    first, last = columns[0].plan, columns[-1].plan
+    if len(columns) != 2 or first is None or last is None or first.week != last.week:
+        return [], []
+    session = read()
+    before, after = ({mark.site for mark in planner.marks_now(session, plan)} for plan in (first, last))
+
+    def sites(codes: set[str]) -> list[Site]:
+        wanted = select(Site).where(Site.code.in_(codes)).order_by(Site.governorate_id, Site.id)
+        return list(session.scalars(wanted))
+
+    return sites(after - before), sites(before - after)
+
+
 def _value(measures: Measures, name: str) -> float:
     return float(getattr(measures, name))
 
@@ -250,6 +267,7 @@ def _land(rows: list[Row]) -> list[tuple[str, str, str]]:
     for iso, outline in _outlines():
         row = by_iso.get(iso)
         if row is None:
+            found.append((outline, "same", ""))
             continue
         step = min(3, int(1 + 3 * abs(row.change) / top)) if top and abs(row.change) >= 0.05 else 0
         sign = "up" if row.change > 0 else "down"
