@@ -194,7 +194,7 @@ class Generation:
             fractional = [
                 (column, value)
                 for column, value in zip(master.columns, master.values.tolist(), strict=False)
-                if 1e-6 < value
+                if value > 1e-6
             ]
             cuts = separate(master.rows.halves, fractional, set(master.rows.cuts), CUTS_A_ROUND)
             if not cuts:

@@ -71,7 +71,7 @@ class Board:
             self.begin,
             self.width,
             max(1, buckets),
-            fleet.pace,
+            fleet.roads.pace,
         )
 
     def search(
@@ -120,8 +120,8 @@ class Board:
             fines.cuts,
             fines.fine,
             fleet.region_of[nodes],
-            fleet.pair,
-            fleet.rate,
+            fleet.roads.pair[gap.day],
+            fleet.roads.rate,
         )
         return found
 
