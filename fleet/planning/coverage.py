@@ -80,8 +80,8 @@ def groups(
     based = _based(session)
     for governorate in session.scalars(select(Governorate).order_by(Governorate.id)):
         members = by_governorate.get(governorate.id, [])
-        # A village gives its governorate one visit, a forecourt one every week.
-        most = sum(1 if site.kind == "village" else weeks for site in members)
+        # A village gives its governorate one visit in two weeks, a forecourt one every week.
+        most = sum((weeks + 1) // 2 if site.kind == "village" else weeks for site in members)
         least = min(VISITS_PER_CENTER * based.get(governorate.id, 0) * weeks, most)
         if least:
             found.append(

@@ -169,6 +169,8 @@ def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanV
         }
         for site in raw["sites"]
     ]
+    for site in sites:
+        site.pop("min_gap_days", None)
     known = {site["id"] for site in sites}
     candidates = [s for s in session.scalars(select(Site).order_by(Site.id)) if s.code in known]
     problem: dict[str, Any] = {

@@ -34,6 +34,8 @@ TRAVEL = {
 }
 LEAST_GAP_DAYS = 7
 """Over several weeks a village is not visited again sooner than this after a visit that stands."""
+REFILL_DAYS = 14
+"""Days between two visits of a village that a plan of several weeks may choose."""
 MIN_VALUE = 1
 """Offers below a tenth of a person-hour are no candidates."""
 
@@ -54,8 +56,10 @@ def build_problem(
     `pins` are visits that every plan must hold. Days that cannot be changed any more take nothing but their
     pins. Forecasts must have been made (`fleet.forecast.make_forecast`); nothing is written.
 
-    Over several weeks a village is visited once beside its pins, and not before the last of those: what a visit uses
-    up gathers again for weeks, which the format cannot say of visits that are still to be chosen.
+    Over several weeks what a visit uses up gathers again, which the format cannot say of visits that are still to be
+    chosen. So a village has one visit in the first two weeks at its full value and one from the third on, REFILL_DAYS
+    after the first at least, at what has gathered in just that time: the plan is worth at least what it says. Where
+    visits are pinned, one more may follow the last of them, at what has gathered since.
     """
     calendar = calendar or default_calendar()
     week = week_of(week)
@@ -121,11 +125,16 @@ def span_values(
     calendar: Calendar,
     planned: Mapping[int, Sequence[date]] | None = None,
 ) -> Values:
-    """Return the values of several weeks in a row; each knows the visits announced or `planned` before it."""
-    parts = [
-        compute_values(session, week + timedelta(days=7 * k), now=now, calendar=calendar, planned=planned)
-        for k in range(weeks)
-    ]
+    """Return the values of several weeks in a row; each knows the visits announced or `planned` before it. From the
+    third week on every village without a planned visit is taken to have had one REFILL_DAYS before."""
+    villages = session.scalars(select(Site.id).where(Site.active, Site.kind == "village")).all() if weeks > 2 else []
+    parts = []
+    for k in range(weeks):
+        start = week + timedelta(days=7 * k)
+        before = dict(planned or {})
+        if 7 * k >= REFILL_DAYS:
+            before = {site_id: [start - timedelta(days=REFILL_DAYS)] for site_id in villages} | before
+        parts.append(compute_values(session, start, now=now, calendar=calendar, planned=before))
     if weeks == 1:
         return parts[0]
     first = parts[0]
@@ -231,12 +240,18 @@ def _site(
             windows[str(index)] = [min(low, pin.start_minute), max(high, ends)]
     made = offers(values, row, {p.stay_minutes for p in pins})
     made["day_percent"] += [0] * (len(span.days) - len(made["day_percent"]))
+    most, gap = len(span.days), 1
+    if village:
+        most = max(1, len(pins) + (weeks > 1))
+        if weeks > 2 and not pins:
+            most, gap = 2, REFILL_DAYS
     return {
         "id": site.code,
         "place": place_of[site.lat, site.lon],
         "open": windows,
         **made,
-        "max_visits": max(1, len(pins) + (weeks > 1)) if village else len(span.days),
+        "max_visits": most,
+        **({"min_gap_days": gap} if gap > 1 else {}),
     }
 
 
