@@ -10,11 +10,14 @@ from web.planner import (
     downloads,
     drafts,
     livemap,
+    options,
     scenarios,
     scenarios_compare,
     sites,
     unserved,
     visits,
+    whatif,
+    why,
 )
 from web.planner.door import blueprint
 
@@ -27,9 +30,12 @@ __all__ = [
     "downloads",
     "drafts",
     "livemap",
+    "options",
     "scenarios",
     "scenarios_compare",
     "sites",
     "unserved",
     "visits",
+    "whatif",
+    "why",
 ]

@@ -62,8 +62,13 @@ def unserved(plan_id: int) -> Any:
             word in f"{sites[one.site_id].search_key} {fold(named(sites[one.site_id]))}" for word in wanted
         )
     ]
+    shown = rows[(page - 1) * PAGE : page * PAGE]
+    giving_way = {code for one, _site in shown for code in one.numbers.get("instead_of", ())}
+    place_names = {
+        site.code: named(site) for site in session.scalars(select(Site).where(Site.code.in_(giving_way)))
+    }
     return render_template(
-        "planner/unserved.html", plan=plan, words=words, rows=rows[(page - 1) * PAGE : page * PAGE],
+        "planner/unserved.html", plan=plan, words=words, rows=shown, place_names=place_names,
         total=len(rows), everything=len(found), page=page, pages=max(1, math.ceil(len(rows) / PAGE)),
         reasons=reasons.most_common(), reason_words=words_for_code, code=code, text=text,
         governorate_id=governorate_id, governorates=sorted(names.items()), names=names,

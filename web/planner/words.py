@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from fleet.errors import FleetError
-from fleet.planning.shapes import Fault
+from fleet.planning.shapes import TENTHS, Fault
 from fleet.store import Plan
 from web.errors import words_for
-from web.i18n import minute_time, number
+from web.i18n import minute_time, number, weekday
 
 
 def fault(found: Fault) -> str:
@@ -59,12 +60,57 @@ def reason(code: str, words: str, numbers: Mapping[str, Any]) -> str:
         "no_center": _("No center that may serve it works on a day when it is open."),
         "hours_too_short": _("It is not open long enough for the shortest visit."),
         "too_far": _("No center can get there and back within its shift."),
+        "needs_night": _("Too far for a day: only a center that stays a night away could serve it."),
         "not_worth": _("The drive costs more than a visit here would save."),
         "displaced": _("Every center that could come saves more elsewhere."),
         "no_room": _("No center has time for it beside its pinned visits."),
         "left_over": _("A center has time for it: adding it would help."),
     }
     return str(texts.get(code, words))
+
+
+def cheapest(numbers: Mapping[str, Any], places: Mapping[str, str], week: date) -> str:
+    """The cheapest way to serve a place, from the numbers of its reason; empty where there is none."""
+    gain = numbers.get("gain", -numbers["loss"] if "loss" in numbers else None)
+    if gain is None or not numbers.get("center"):
+        return ""
+    day = weekday(week + timedelta(days=int(numbers["day"])))
+    out = [places.get(code, code) for code in numbers.get("instead_of", ())]
+    shown = {"center": f"\u2066{numbers['center']}\u2069", "day": day, "hours": signed(gain / TENTHS, 1)}
+    if out:
+        instead = _(" and ").join(out)
+        return str(
+            _("Cheapest: %(center)s, %(day)s, instead of %(out)s: %(hours)s hours.", out=instead, **shown)
+        )
+    return str(_("Cheapest: %(center)s, %(day)s: %(hours)s hours.", **shown))
+
+
+def obstacle(code: str) -> str:
+    """What keeps a center from coming on a day."""
+    texts = {
+        "day_off": _("It does not work that day."),
+        "not_allowed": _("It may not serve this place."),
+        "no_offer": _("This kind of center offers nothing here."),
+        "closed": _("The place is closed that day."),
+        "hours_too_short": _("The place is not open long enough for the shortest visit."),
+        "no_value": _("A visit that day would save nothing."),
+        "visited": _("The place has its visits already, or one too near to that day."),
+        "too_far": _("Even on an empty day it cannot get there and back within its shift."),
+        "too_much_driving": _("The crew would drive longer than allowed in a day."),
+        "pinned": _("Its pinned visits leave no time."),
+        "full": _("Its day is full: another visit would have to give way."),
+        "not_worth": _("It has time, but the drive costs more than the visit would save."),
+        "open": _("It has time, and the week would gain."),
+    }
+    return str(texts.get(code, code))
+
+
+def exact_hours(value: float) -> str:
+    """Person-hours, with one decimal where they are few."""
+    shown = round(value, 1 if abs(value) < 100 else 0)
+    if shown == int(shown):
+        return hours(shown)
+    return str(_("%(shown)s person-hours", shown=number(shown, 1)))
 
 
 def status(plan: Plan) -> str:

@@ -51,6 +51,16 @@
     if (link) link.focus();
   });
 
+  // What takes a moment is fetched when somebody opens it.
+  drawer.addEventListener("toggle", function (event) {
+    var box = event.target.closest("details[data-load]");
+    if (!box || !box.open || box.dataset.asked) return;
+    box.dataset.asked = "1";
+    fetch(box.dataset.load, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
+      return answer.ok ? answer.text() : Promise.reject(answer.status);
+    }).then(function (html) { box.querySelector("[data-loaded]").innerHTML = html; }).catch(function () { delete box.dataset.asked; });
+  }, true);
+
   // The verdict follows the form: whoever changes the day sees at once what it would do.
   drawer.addEventListener("change", function (event) {
     var form = event.target.closest("[data-try-form]");
@@ -76,7 +86,7 @@
 
   drawer.addEventListener("submit", function (event) {
     var form = event.target, button = event.submitter;
-    if (form.method === "dialog") return;
+    if (form.method === "dialog" || form.hasAttribute("data-plain")) return;
     event.preventDefault();
     if (button && button.formMethod === "get" && button.hasAttribute("formmethod")) { tryForm(form); return; }
     if (form.dataset.busy) return;
