@@ -198,6 +198,11 @@ class Master:
         kept = [column for column, cost in zip(self.columns, costs.tolist(), strict=True) if cost >= least]
         self._build(kept)
 
+    def only(self, columns: Iterable[Column]) -> None:
+        """Forget all columns but these; the next solve starts cold."""
+        self._solver.close()
+        self._build(columns)
+
     def solve(self, seconds: float | None = None) -> Duals | None:
         """Solve the linear program; None when the time did not suffice."""
         limit = None if seconds is None else timedelta(seconds=max(0.01, seconds))

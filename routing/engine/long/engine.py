@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from routing.engine.primal import Ledger, pack
 
 _MOVES = 1000  # moves of each searcher that one iteration of the caller's limit stands for
 _BAND = 0.01  # routes of plans that are no further from the best go to the pool
-_PACK_FIRST, _PACK_LONGEST = 3.0, 4.0  # seconds: before the first recombination, and of one at most
+_PACK_PAUSE, _PACK_LONGEST = 2.0, 4.0  # seconds: between recombinations, and of one at most
 _PACK_COLUMNS = 5000
 _SEARCH_FIRST = 1.5  # seconds of search alone, before the exact side starts
 
@@ -44,6 +44,7 @@ class Searcher:
         self._cycle = 0
         self._end, self._begin, self._high = 0.0, 0.0, 0.0
         self.told = -math.inf
+        self.paused = False
 
     def step(self, now: float, moves: int, unit: float) -> None:
         """Make moves at the temperature of `now` (seconds, or iterations); `unit` is the first cycle's
@@ -90,6 +91,8 @@ class Long:
         self.bound = knapsack_bound(fleet)
         self._lock = threading.Lock()
         self._finished = False
+        self._closed = False
+        self._failure: BaseException | None = None
 
     # -- anytime bookkeeping --
 
@@ -100,16 +103,17 @@ class Long:
 
     def prove(self, bound: float) -> None:
         """Keep the bound if it is the lowest so far."""
-        whole = max(math.floor(bound + 1e-6), self.objective)
-        if self.bound is None or whole < self.bound:
-            self.bound = whole
+        with self._lock:
+            whole = max(math.floor(bound + 1e-6), self.objective)
+            if not self._closed and (self.bound is None or whole < self.bound):
+                self.bound = whole
 
     def offer(self, columns: list[Column]) -> bool:
         """Keep the plan that `columns` make if it is the best so far."""
         ledger = pack(self.fleet, columns)
         value = ledger.objective()
         with self._lock:
-            if value <= self.objective:
+            if self._closed or value <= self.objective:
                 return False
             self.best, self.objective = ledger.columns, value
         for column in ledger.columns:
@@ -179,7 +183,7 @@ class Long:
         if start:
             for searcher in self.searchers:
                 self.give(searcher.state)
-        self.exact = Exact(self.fleet, self.data, self.log)
+        self.exact = Exact(self.fleet, self.log)
         if self.clock.iterations is not None:
             self._counted(self.clock.iterations)
         else:
@@ -200,83 +204,107 @@ class Long:
         if not self.proven and iterations > 0:
             self.exact.run(self, self.clock, effort=iterations)
         if not self.proven and iterations > 0 and len(self.data.slot) > 1:
-            self._recombine(None)
+            self._recombine()
 
     def _timed(self) -> None:
-        """Search in threads of their own; the exact side and the integer master in this one."""
+        """Search in threads of their own; what else is to be done takes the last searcher's turn.
+
+        This thread alone asks the clock and tells the caller.
+        """
         clock = self.clock
         self.searchers[0].step(0.0, 1, 1.0)
         self.take(self.searchers[0])
         self.report("greedy")
-        self._paused = [False] * self.threads
         threads = [
             threading.Thread(target=self._search, args=(s,), daemon=True, name=f"search-{s.number}")
             for s in self.searchers
         ]
         for thread in threads:
             thread.start()
-        try:
-            self._wait(min(_SEARCH_FIRST, 0.15 * clock.left))
-            if not self._over():
-                self._paused[-1] = True
-                self.searchers[-1].halt[0] = True
-                self.exact.run(self, clock)
-                self.searchers[-1].halt[0] = False
-                self._paused[-1] = False
-            next_pack = clock.elapsed + _PACK_FIRST
-            while not self._over():
-                self._wait(min(clock.left, max(0.0, next_pack - clock.elapsed)))
-                if not self._over() and len(self.data.slot) > 1:
+        job: threading.Thread | None = None
+        jobs = self._jobs()
+        due = clock.elapsed + min(_SEARCH_FIRST, 0.15 * clock.left)
+        shown, told = (self.objective, self.bound), clock.elapsed
+        while not clock.over(0.1) and not self.proven:
+            time.sleep(0.02)
+            if job is None and clock.elapsed >= due:
+                work = next(jobs, None)
+                if work is not None:
                     began = clock.elapsed
-                    self._recombine(min(_PACK_LONGEST, clock.left))
-                    next_pack = clock.elapsed + max(_PACK_FIRST, 3 * (clock.elapsed - began))
-        finally:
-            self._finished = True
-            for searcher in self.searchers:
-                searcher.halt[0] = True
-            for thread in threads:
-                thread.join()
+                    job = threading.Thread(target=self._instead, args=(work,), daemon=True, name="exact")
+                    job.start()
+            elif job is not None and not job.is_alive():
+                job = None
+                due = clock.elapsed + max(_PACK_PAUSE, 3 * min(_PACK_LONGEST, clock.elapsed - began))
+            if (self.objective, self.bound) != shown or clock.elapsed - told > 0.5:
+                phase = "improving" if self.objective != shown[0] else "bound"
+                shown, told = (self.objective, self.bound), clock.elapsed
+                self.report(phase)
+        self._finished = True
+        self.exact.halt[0] = True
+        for searcher in self.searchers:
+            searcher.halt[0] = True
+        for thread in threads:
+            thread.join()
         for searcher in self.searchers:
             self.take(searcher)
+        if job is not None:
+            job.join(0.3)  # what hangs on in a solver is let go
+        with self._lock:
+            self._closed = True
+        if self._failure is not None:
+            raise self._failure
 
-    def _over(self) -> bool:
-        return self.clock.over(0.1) or self.proven
+    def _jobs(self) -> Iterator[Callable[[], None]]:
+        """Return what the last searcher makes way for, one after the other."""
+        yield self._prove_it
+        while len(self.data.slot) > 1:
+            yield self._recombine
 
-    def _wait(self, seconds: float) -> None:
-        """Let the searchers work, and tell of what they find."""
-        until = self.clock.elapsed + seconds
-        known, told = self.objective, self.clock.elapsed
-        while self.clock.elapsed < until and not self._over():
-            time.sleep(0.02)
-            if self.objective > known or self.clock.elapsed - told > 0.5:
-                known, told = self.objective, self.clock.elapsed
-                self.report("improving")
+    def _instead(self, work: Callable[[], None]) -> None:
+        """Do `work` while the last searcher pauses (in a thread of its own)."""
+        last = self.searchers[-1]
+        last.paused = True
+        last.halt[0] = True
+        try:
+            work()
+        except BaseException as error:
+            self._failure = error
+        last.halt[0] = self._finished
+        last.paused = False
+
+    def _prove_it(self) -> None:
+        self.exact.run(self, self._inner(self.clock.left * (0.9 if self.threads > 1 else 0.5)))
+
+    def _inner(self, seconds: float) -> Clock:
+        """Return a clock for a job: it stops when the solve does."""
+        return Clock(seconds, None, None, lambda: self._finished)
 
     def _search(self, searcher: Searcher) -> None:
         """Search until the solve is over (in a thread of its own)."""
-        clock = self.clock
-        unit = max(0.5, min(4.0, clock.left / 16))
-        while not self._finished and clock.left > 0.05:
-            if self._paused[searcher.number]:
+        unit = max(0.5, min(4.0, self.clock.left / 16))
+        while not self._finished:
+            if searcher.paused:
                 time.sleep(0.02)
                 continue
             began = time.monotonic()
-            searcher.step(clock.elapsed, searcher.moves, unit)
+            searcher.step(self.clock.elapsed, searcher.moves, unit)
             if time.monotonic() - began < 0.05:
                 searcher.moves = min(20_000, 2 * searcher.moves)
             elif time.monotonic() - began > 0.2:
                 searcher.moves = max(1, searcher.moves // 2)
             self.take(searcher)
 
-    def _recombine(self, seconds: float | None) -> None:
+    def _recombine(self) -> None:
         """Choose the best plan among the routes met lately, by integer programming."""
-        clock = Clock(seconds, None, None, lambda: self.clock.stopped or self._finished)
+        counted = self.clock.iterations is not None
+        clock = self.clock if counted else self._inner(min(_PACK_LONGEST, self.clock.left))
         with self._lock:
             best = list(self.best)
         columns = list(dict.fromkeys(best))
         known = set(columns)
         columns += [column for column in self.pool.newest(_PACK_COLUMNS) if column not in known]
-        nodes = 50 if seconds is None else None
+        nodes = 50 if counted else None
         chosen = choose(self.fleet, Rows(self.fleet), columns, best, clock, nodes=nodes)
-        if chosen is not None and self.offer(chosen[0]):
-            self.report("integer")
+        if chosen is not None:
+            self.offer(chosen[0])
