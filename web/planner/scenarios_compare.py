@@ -189,7 +189,7 @@ def _columns(session: Session) -> list[Column] | None:
     if wants_baseline:
         label = _("Biggest towns in turn")
         measured = planner.measure_baseline(session, by or found[0])
-        columns.append(Column(None, label, _("the same vans by plain practice"), "", measured))
+        columns.append(Column(None, label, _("the same centers by plain practice"), "", measured))
     return columns
 
 

@@ -50,7 +50,7 @@ class Names:
 def topic(name: str) -> str:
     """A group of kinds."""
     texts = {
-        "fleet": _("Vans"),
+        "fleet": _("Mobile centers"),
         "shifts": _("Working hours"),
         "demand": _("Demand"),
         "coverage": _("Fair coverage"),
@@ -63,11 +63,11 @@ def topic(name: str) -> str:
 def kind(name: str) -> str:
     """What a kind of change is called."""
     texts = {
-        "add_vans": _("More vans"),
-        "remove_vans": _("Fewer vans"),
-        "days_off": _("Vans out of service"),
+        "add_vans": _("More centers"),
+        "remove_vans": _("Fewer centers"),
+        "days_off": _("Out of service"),
         "depot": _("Move a depot"),
-        "klass": _("Another class of van"),
+        "klass": _("Another class of center"),
         "nights": _("Nights away"),
         "shift": _("Other shifts"),
         "second_crew": _("A second crew"),
@@ -87,13 +87,13 @@ def kind(name: str) -> str:
 def hint(name: str) -> str:
     """What a kind of change does, for the form."""
     texts = {
-        "add_vans": _("New vans copy a center: its depot, class, shift and days."),
+        "add_vans": _("New mobile centers copy one that there is: its depot, class, shift and days."),
         "remove_vans": _("Choose a center, or how many to take from a governorate."),
-        "days_off": _("The vans stay at their depot on these days."),
+        "days_off": _("The centers stay at their depot on these days."),
         "depot": _("The center starts and ends its days at another place."),
-        "klass": _("A larger van serves more people at each stop."),
-        "nights": _("The van may stay at its last place and go on from there the next day."),
-        "shift": _("When the van may leave its depot, and when it must be back. What you leave empty stays."),
+        "klass": _("A larger center serves more people at each stop."),
+        "nights": _("The center may stay at its last place and go on from there the next day."),
+        "shift": _("When the center may leave its depot, and when it must be back. What you leave empty stays."),
         "second_crew": _("A second crew takes over: longer hours and twice the driving, at twice the crew's cost."),
         "opening": _("When a visit may begin and must end at these places. What you leave empty stays."),
         "demand": _("100 is what is expected. Visits there are valued anew, with the waiting that this brings."),
@@ -112,7 +112,7 @@ def field(name: str, kind_name: str = "") -> str:
     """The label of a field."""
     texts = {
         "like": _("Like the center"),
-        "count": _("How many vans"),
+        "count": _("How many"),
         "site": _("Place"),
         "klass": _("Class"),
         "governorate": _("Governorate"),
@@ -152,7 +152,7 @@ def each(name: str) -> str:
 
 def klass(name: str) -> str:
     """A class of van."""
-    return str({"small": _("small van"), "large": _("large van")}.get(name, name))
+    return str({"small": _("small center"), "large": _("large center")}.get(name, name))
 
 
 def status(name: str) -> str:
@@ -213,7 +213,7 @@ def touched(kind_name: str, count: int) -> str:
         return ""
     if kind_name == "unpin":
         return str(ngettext("%(num)s visit", "%(num)s visits", count))
-    return str(ngettext("%(num)s van", "%(num)s vans", count))
+    return str(ngettext("%(num)s center", "%(num)s centers", count))
 
 
 def error(problem: FleetError) -> str:
@@ -257,14 +257,14 @@ def _reason(code: str, details: Mapping[str, Any]) -> str:
         "unknown_site": _("there is no place %(value)s in this week. Choose one from the list.", value=value),
         "many_sites": _("%(count)s places are called “%(value)s”. Choose one from the list.",
                         count=details.get("count"), value=value),
-        "unknown_class": _("there is no such class of van."),
+        "unknown_class": _("there is no such class of center."),
         "unknown_choice": _("choose one from the list."),
         "start_after_end": _("the end must be after the start. %(value)s", value=value).strip(),
         "no_effect": _("it would change nothing in this week."),
-        "too_many": _("there are only %(there)s vans there.", there=details.get("there")),
+        "too_many": _("there are only %(there)s centers there.", there=details.get("there")),
         "no_later": _("the shift of %(value)s lasts as long already.", value=value),
         "not_fixed": _("choose a fixed center; for a village, change the demand."),
-        "no_vans": _("no van would be left."),
+        "no_vans": _("no center would be left."),
     }  # fmt: skip
     return str(texts.get(code) or _("the week would not be valid."))
 
@@ -283,8 +283,8 @@ def _vans(change: Mapping[str, Any], names: Names) -> str:
             return f"{name} ({_ltr(codes[0])})" if name else _ltr(codes[0])
         return ", ".join(_ltr(code) for code in codes)
     if "governorate" in change:
-        return str(_("Vans of %(governorate)s", governorate=_governorate(change, names)))
-    return str(_("All vans"))
+        return str(_("Centers of %(governorate)s", governorate=_governorate(change, names)))
+    return str(_("All mobile centers"))
 
 
 def _where(change: Mapping[str, Any], names: Names) -> str:
@@ -345,7 +345,7 @@ def _shift(change: Mapping[str, Any], who: str) -> str:
 
 
 def _add(change: Mapping[str, Any], names: Names) -> str:
-    said = ngettext("%(num)s more van like %(center)s", "%(num)s more vans like %(center)s", change["count"],
+    said = ngettext("%(num)s more center like %(center)s", "%(num)s more centers like %(center)s", change["count"],
                     center=_vans({"centers": change["like"]}, names))  # fmt: skip
     if "site" in change:
         said += _(", depot at %(place)s", place=_site(change, names))
@@ -359,7 +359,10 @@ def _remove(change: Mapping[str, Any], names: Names, who: str) -> str:
         where = _governorate(change, names)
         return str(
             ngettext(
-                "%(where)s: %(num)s van fewer", "%(where)s: %(num)s vans fewer", change["count"], where=where
+                "%(where)s: %(num)s center fewer",
+                "%(where)s: %(num)s centers fewer",
+                change["count"],
+                where=where,
             )
         )
     return str(_("%(who)s: taken out", who=who))
