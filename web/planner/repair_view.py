@@ -1,0 +1,104 @@
+"""What the repair's page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from fleet.planning.repair import HOLDS, proposals_of
+from fleet.planning.repair_shapes import Disrupted, Proposal, VisitAt, VisitChange
+from fleet.store import Center, Plan, Repair, RepairCall, Site
+from web.i18n import named
+from web.planner import repair_words, words
+
+LOST = timedelta(minutes=60)
+"""A repair that still has no answer by then, on the product's clock, has lost its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One changed visit in words."""
+
+    change: VisitChange
+    place: str
+    words: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One proposal."""
+
+    proposal: Proposal
+    title: str
+    words: str
+    lines: Sequence[Line]
+    moved: int
+    lost: int
+    added: int
+
+
+def view_of(session: Session, made: Repair, now: datetime) -> dict[str, Any]:
+    """Everything that the page needs."""
+    proposals = proposals_of(session, made) if made.status == "proposed" else ()
+    calls = session.scalars(
+        select(RepairCall).where(RepairCall.repair_id == made.id).order_by(RepairCall.id)
+    ).all()
+    names = _names(session, proposals, calls)
+    return {
+        "made": made,
+        "plan": session.get_one(Plan, made.plan_id),
+        "happened": repair_words.happened(session, Disrupted.from_json(made.disruption)),
+        "cards": [_card(one, names) for one in proposals],
+        "calls": [
+            (call, repair_words.call_title(call, names), repair_words.call_text(call, names))
+            for call in calls
+        ],
+        "left": sum(call.told_at is None for call in calls),
+        "old": made.moment is not None and made.status == "proposed" and now - made.moment > HOLDS,
+        "lost": made.status == "solving" and now - made.created_at > LOST,
+        "words": words,
+        "repair_words": repair_words,
+        "now": now,
+    }
+
+
+def _card(one: Proposal, names: repair_words.Names) -> Card:
+    title, said = repair_words.proposal(one)
+    lines = [
+        Line(
+            change,
+            named(names.sites[change.site_id]),
+            repair_words.change(change.kind),
+            repair_words.visit(change.before, names),
+            repair_words.visit(change.after, names),
+        )
+        for change in one.changes
+    ]
+    lost, added = one.counts.get("dropped", 0), one.counts.get("added", 0)
+    return Card(one, title, said, lines, len(one.changes) - lost - added, lost, added)
+
+
+def _names(
+    session: Session, proposals: Sequence[Proposal], calls: Sequence[RepairCall]
+) -> repair_words.Names:
+    """Centers, and the places that are spoken of."""
+    wanted = {change.site_id for one in proposals for change in one.changes}
+    for call in calls:
+        if call.site_id is not None:
+            wanted.add(call.site_id)
+        wanted |= {
+            visit.site_id
+            for data in call.facts.get("stops", ())
+            if (visit := VisitAt.from_json(data)) is not None
+        }
+    sites = session.scalars(select(Site).where(Site.id.in_(wanted)).options(joinedload(Site.governorate)))
+    return repair_words.Names(
+        {site.id: site for site in sites}, {center.id: center for center in session.scalars(select(Center))}
+    )

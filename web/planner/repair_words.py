@@ -1,0 +1,278 @@
+"""What people read about a repair: the planner on the screen, crews and citizens in the texts to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from flask import g
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy.orm import Session
+
+from fleet.errors import FleetError
+from fleet.planning.repair_shapes import Disrupted, Proposal, VisitAt
+from fleet.store import Center, RepairCall, Site
+from web.i18n import long_date, named, weekday
+from web.planner import words
+
+ISOLATE, END = "\u2068", "\u2069"
+"""Keep codes and times in one piece inside Arabic text that is sent on as plain text."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Places and centers by id."""
+
+    sites: Mapping[int, Site]
+    centers: Mapping[int, Center]
+
+
+@contextmanager
+def in_arabic() -> Iterator[None]:
+    """Speak Arabic whatever the page's language: crews and citizens read the texts."""
+    before = getattr(g, "language", None)
+    g.language = "ar"
+    try:
+        yield
+    finally:
+        g.language = before
+
+
+def kind(name: str) -> str:
+    """What can happen, as the planner chooses it."""
+    texts = {
+        "center_out": _("A center is out of action"),
+        "site_closed": _("A place cannot be used"),
+        "road_slowed": _("A road is closed or slow"),
+        "demand_changed": _("A place overflows"),
+    }
+    return str(texts.get(name, name))
+
+
+def hint(name: str) -> str:
+    """When to choose it."""
+    texts = {
+        "center_out": _("Breakdown, accident, crew ill"),
+        "site_closed": _("Flood, fire, no access, a public event"),
+        "road_slowed": _("Closed bridge, works, sandstorm"),
+        "demand_changed": _("Far more people than expected"),
+    }
+    return str(texts.get(name, ""))
+
+
+def happened(session: Session, one: Disrupted) -> str:
+    """What happened, in a sentence."""
+    day = long_date(one.until)
+    if one.kind == "center_out":
+        center = session.get(Center, one.center_id)
+        who = f"{center.code} {named(center)}" if center is not None else str(one.center_id)
+        return str(_("%(center)s is out of action until the end of %(day)s", center=who, day=day))
+    site = session.get(Site, one.site_id)
+    place = named(site) if site is not None else str(one.site_id)
+    if one.kind == "site_closed":
+        return str(_("%(place)s cannot be used until the end of %(day)s", place=place, day=day))
+    if one.kind == "demand_changed":
+        return str(
+            _(
+                "At %(place)s demand is %(percent)s%% of what was expected, until the end of %(day)s",
+                place=place, percent=one.percent, day=day,
+            )
+        )  # fmt: skip
+    km = f"{one.radius_km:g}"
+    if one.percent is None:
+        return str(
+            _(
+                "Roads are closed within %(km)s km of %(place)s until the end of %(day)s",
+                km=km,
+                place=place,
+                day=day,
+            )
+        )
+    return str(
+        _(
+            "Driving within %(km)s km of %(place)s takes %(percent)s%% of the usual time, until the end of %(day)s",
+            km=km, place=place, percent=one.percent, day=day,
+        )
+    )  # fmt: skip
+
+
+def proposal(one: Proposal) -> tuple[str, str]:
+    """A proposal's name, and what it does."""
+    texts = {
+        "nothing": (_("Only cancel"), _("What nobody can make any more is cancelled. Nothing else changes.")),
+        "fewest": (
+            _("Fewest changes"),
+            _("What is lost goes where a center has free time. No other announced visit changes."),
+        ),
+        "balanced": (
+            _("Balanced"),
+            _("Other visits change only where that gains much more than it costs those who rely on them."),
+        ),
+        "best": (_("Most hours saved"), _("Whatever saves citizens most hours, changes counted little.")),
+    }
+    title, said = texts.get(one.name, (one.name, ""))
+    if not one.changes:
+        return str(_("As announced")), str(_("Nothing has to change: every announced visit can be made."))
+    return str(title), str(said)
+
+
+def change(name: str) -> str:
+    """What becomes of a visit."""
+    texts = {
+        "dropped": _("cancelled"),
+        "added": _("new visit"),
+        "other_day": _("on another day"),
+        "other_center": _("by another center"),
+        "other_time": _("at another time"),
+        "shorter": _("shorter"),
+        "longer": _("longer"),
+    }
+    return str(texts.get(name, name))
+
+
+def visit(one: VisitAt | None, names: Names) -> str:
+    """`Sunday 10:00–12:00 MC-01-02`."""
+    if one is None:
+        return ""
+    center = names.centers.get(one.center_id)
+    return f"{weekday(one.day)} {_span(one)} {_code(center)}"
+
+
+def call_title(call: RepairCall, names: Names) -> str:
+    """Whom to call."""
+    if call.kind == "crew":
+        center = names.centers.get(call.center_id or 0)
+        return str(
+            _(
+                "Crew of %(center)s, %(day)s",
+                center=f"{_code(center)} {named(center)}" if center else "",
+                day=long_date(call.day),
+            )
+        )
+    site = names.sites.get(call.site_id or 0)
+    return str(_("%(place)s, %(day)s", place=named(site) if site else "", day=long_date(call.day)))
+
+
+def call_text(call: RepairCall, names: Names) -> str:
+    """The text to send, in Arabic."""
+    with in_arabic():
+        return _crew_text(call, names) if call.kind == "crew" else _site_text(call, names)
+
+
+def _crew_text(call: RepairCall, names: Names) -> str:
+    stops = [v for data in call.facts.get("stops", ()) if (v := VisitAt.from_json(data)) is not None]
+    day = long_date(call.day)
+    if not stops:
+        return str(_("Your visits on %(day)s have been taken back. Please confirm.", day=day))
+    listed = str(_("; ")).join(f"{_place(v, names)} {_span(v)}" for v in stops)
+    return str(_("Your day has changed. %(day)s: %(stops)s. Please confirm.", day=day, stops=listed))
+
+
+def _site_text(call: RepairCall, names: Names) -> str:
+    before, after = (VisitAt.from_json(call.facts.get(side)) for side in ("before", "after"))
+    name = call.facts.get("change")
+    site = names.sites.get(call.site_id or 0)
+    facts: dict[str, Any] = {"place": named(site) if site else ""}
+    if before is not None:
+        facts |= {"day": long_date(before.day), "time": _span(before)}
+    if after is not None:
+        facts |= {"new_day": long_date(after.day), "new_time": _span(after)}
+    if before is None:
+        return str(_("A mobile center comes to %(place)s on %(new_day)s, %(new_time)s.", **facts))
+    if after is None:
+        return str(
+            _(
+                "The mobile center's visit to %(place)s on %(day)s, %(time)s, is cancelled. We are sorry. You find the "
+                "next visit near you on the site.",
+                **facts,
+            )
+        )
+    if name == "other_center" and (before.start, before.stay) == (after.start, after.stay):
+        return str(
+            _(
+                "The visit to %(place)s on %(day)s, %(time)s, stays as announced; another center comes.",
+                **facts,
+            )
+        )
+    if name == "other_day":
+        return str(
+            _(
+                "The mobile center's visit to %(place)s on %(day)s, %(time)s, moves to %(new_day)s, %(new_time)s.",
+                **facts,
+            )
+        )
+    return str(
+        _("The mobile center's visit to %(place)s on %(day)s is now at %(new_time)s, not %(time)s.", **facts)
+    )
+
+
+def people(one: Proposal) -> str:
+    """Whom it concerns, in a line."""
+    crews = len(one.crews)
+    parts = [
+        ngettext("%(num)s crew", "%(num)s crews", crews),
+        ngettext("%(num)s place to be told", "%(num)s places to be told", one.sites),
+        ngettext("%(num)s ticket holder", "%(num)s ticket holders", one.tickets),
+    ]
+    return str(_(", ")).join(str(part) for part in parts)
+
+
+def status(name: str) -> str:
+    """How far a repair is."""
+    texts = {
+        "solving": _("being worked out"),
+        "proposed": _("to be decided"),
+        "accepted": _("decided"),
+        "failed": _("failed"),
+        "dismissed": _("left as announced"),
+    }
+    return str(texts.get(name, name))
+
+
+def failure(message: str) -> str:
+    """Why there are no proposals."""
+    texts = {
+        "too_long": _("The search did not end in time. Try again."),
+        "plan_replaced": _("Another plan has been published meanwhile. Start again."),
+        "not_a_candidate": _("This place is not part of this week's plan: no center goes there."),
+    }
+    other = _("No proposals could be worked out. Try again; if it happens again, tell support.")
+    return str(texts.get(message.partition(":")[0].strip(), other))
+
+
+def error(problem: FleetError) -> str:
+    """A refusal in words."""
+    causes = {
+        "plan": _("Another plan has been published since. Work it out again."),
+        "old": _("These proposals are too old: the centers have moved on. Work it out again."),
+        "visit": _("A visit that this would change has changed since. Work it out again."),
+        "center": _("A center that this would send is out of service now. Work it out again."),
+    }
+    if problem.code == "repair_stale":
+        return str(causes.get(str(problem.details.get("cause")), causes["visit"]))
+    texts = {
+        "nothing_published": _("No plan is published for this week: there is nothing to repair."),
+        "not_a_candidate": _("This place is not part of this week's plan: no center goes there."),
+        "unknown_disruption": _("Something is missing. Choose what happened, where, and until when."),
+        "center_not_found": _("Choose the center."),
+        "site_not_found": _("Choose the place."),
+        "repair_over": _("This has been decided already."),
+        "no_such_proposal": _("There is no such proposal any more. Work it out again."),
+    }
+    return str(texts.get(problem.code) or words.error(problem))
+
+
+def _place(one: VisitAt, names: Names) -> str:
+    site = names.sites.get(one.site_id)
+    return named(site) if site is not None else ""
+
+
+def _span(one: VisitAt) -> str:
+    return f"\u2066{words.span(one.start, one.stay)}\u2069"
+
+
+def _code(center: Center | None) -> str:
+    return f"\u2066{center.code}\u2069" if center is not None else ""
