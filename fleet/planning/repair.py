@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fleet.calendar import local_day, local_minute, week_days, week_of
+from fleet.calendar import local_day, local_instant, local_minute, week_days, week_of
 from fleet.errors import Conflict, Invalid, NotFound
 from fleet.planning.blobs import pack, unpack
 from fleet.planning.frame import Frame, load_frame
@@ -37,8 +37,8 @@ from routing.problem import Place, Problem
 from routing.repair import Alternative, Whereabouts, from_json, repair
 from routing.solution import Plan as Routes
 
-HOLDS = timedelta(minutes=15)
-"""How long a proposal may be accepted: by then vans are somewhere else."""
+HOLDS = timedelta(minutes=45)
+"""How long a proposal may be accepted at most: by then vans are somewhere else."""
 SECONDS = 5.0
 """From the press to the alternatives."""
 
@@ -189,7 +189,9 @@ def refuse_stale(session: Session, made: Repair, proposal: Proposal, *, now: dat
         raise _stale("old", "The proposals are too old: the centers have moved on.")
     standing = {(v.center_id, v.site_id, v.day): v for v in standing_visits(session, plan)}
     for change in proposal.changes:
-        old = change.before
+        old, new = change.before, change.after
+        if new is not None and local_instant(new.day, new.start) <= now:
+            raise _stale("old", "A visit that this would make should have begun by now.")
         if old is None:
             continue
         visit = standing.get((old.center_id, old.site_id, old.day))
