@@ -1,4 +1,4 @@
-"""The commands `python -m routing solve PROBLEM --out PLAN` and `python -m routing check PROBLEM PLAN`.
+"""The commands `python -m routing solve PROBLEM --out PLAN`, `check PROBLEM PLAN` and `matrix PROBLEM --out PROBLEM2`.
 
 Exit codes: 0 a plan was written, or the plan is feasible; 1 the plan breaks rules; 2 the files or arguments
 are wrong. SIGTERM and SIGINT end a solve early: the best plan so far is written and the exit code is 0.
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from routing.check import check
-from routing.errors import PlanError, ProblemError
+from routing.errors import PlanError, ProblemError, RouterError
 from routing.problem import Problem, load, read_json
 from routing.solution import Plan, save
 from routing.solve import DEFAULT_SECONDS, solve
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = load(options.problem)
         if options.command == "solve" and options.seconds is not None:
             options.seconds = max(0.1, options.seconds - (time.monotonic() - began))
-        return _solve(problem, options) if options.command == "solve" else _check(problem, options)
-    except (ProblemError, PlanError) as error:
+        return {"solve": _solve, "check": _check, "matrix": _matrix}[options.command](problem, options)
+    except (ProblemError, PlanError, RouterError) as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
     except OSError as error:
@@ -61,6 +61,24 @@ def _parser() -> argparse.ArgumentParser:
     two = commands.add_parser("check", help="say what a fleet-plan/1 file breaks and what it is worth")
     two.add_argument("problem")
     two.add_argument("plan")
+    three = commands.add_parser("matrix", help="replace the road formula of a problem by a router's table")
+    three.add_argument("problem")
+    three.add_argument("--out", required=True, help="where the new problem goes, gzipped when it ends in .gz")
+    router = three.add_mutually_exclusive_group(required=True)
+    router.add_argument("--osrm", metavar="URL", help="ask an OSRM server, as http://localhost:5000")
+    router.add_argument(
+        "--valhalla", metavar="FILE", help="an .osm.pbf file, or a folder of Valhalla's road tiles"
+    )
+    three.add_argument(
+        "--tiles", help="keep the tiles built of FILE in this folder, and use those that are there"
+    )
+    three.add_argument("--profile", help="OSRM's profile (driving) or Valhalla's costing (auto)")
+    three.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for each answer (30)")
+    three.add_argument(
+        "--unreachable",
+        action="store_true",
+        help="write pairs that no road joins as too far, instead of refusing",
+    )
     return parser
 
 
@@ -118,6 +136,13 @@ def _check(problem: Problem, options: argparse.Namespace) -> int:
             f" bound={plan.bound} gap={100 * (plan.bound - verdict.objective) / max(1, abs(plan.bound)):.3f}%"
         )
     print(f"feasible objective={verdict.objective}{gap}")
+    return 0
+
+
+def _matrix(problem: Problem, options: argparse.Namespace) -> int:
+    from routing.routers.command import write_matrix
+
+    _say_text(write_matrix(problem, options))
     return 0
 
 

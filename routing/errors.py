@@ -35,3 +35,16 @@ class PlanError(RoutingError):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults: tuple[str, ...] = tuple(faults)
         super().__init__("\n".join(self.faults))
+
+
+class RouterError(RoutingError):
+    """A router that gave no table: not there, not understood, or a place that no road reaches.
+
+    `faults` holds a line for each thing wrong; an unreachable pair is named by its places.
+    """
+
+    code = "router"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults: tuple[str, ...] = tuple(faults)
+        super().__init__("\n".join(self.faults))

@@ -330,6 +330,15 @@ def read_json(path: str | Path) -> Any:
         raise ValueError("it is nested too deep") from error
 
 
+def write_json(data: object, path: str | Path) -> None:
+    """Write a JSON value, whole or not at all: a neighbour file is renamed over `path`. Gzipped if it ends in `.gz`."""
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.part")
+    raw = json.dumps(data, ensure_ascii=False).encode()
+    draft.write_bytes(gzip.compress(raw, mtime=0) if target.name.endswith(".gz") else raw)
+    draft.replace(target)
+
+
 def _offers_json(offers: tuple[Offer, ...]) -> list[dict[str, int]]:
     return [{"stay": offer.stay, "value": offer.value} for offer in offers]
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from routing.problem import Center, Problem
+from routing.problem import Center, Problem, write_json
 from routing.travel import Travel
 
 FORMAT = "fleet-plan/1"
@@ -166,10 +165,7 @@ class Plan:
 
 def save(plan: Plan, path: str | Path) -> None:
     """Write the plan as JSON, whole or not at all (a neighbour file is renamed over `path`)."""
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.part")
-    draft.write_text(json.dumps(plan.to_json(), ensure_ascii=False), encoding="utf-8")
-    draft.replace(target)
+    write_json(plan.to_json(), path)
 
 
 def earliest(
