@@ -311,7 +311,7 @@ def _each_in(change: Mapping[str, Any], names: Names) -> str:
         str(change.get("each")), _("districts and governorates")
     )
     return (
-        f"{where}, {which}" if change.get("each") != "governorate" or "governorate" not in change else where
+        f"{where}{_(', ')}{which}" if change.get("each") != "governorate" or "governorate" not in change else where
     )
 
 
