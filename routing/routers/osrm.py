@@ -2,7 +2,8 @@
 
 `GET /table/v1/{profile}/{lon},{lat};...?sources=...&destinations=...&annotations=duration,distance` answers with
 seconds and metres. A server takes 100 x 100 cells by default (`--max-table-size`), so larger tables are asked in
-blocks; one that takes less says `TooBig`, and the block is quartered.
+blocks; one that takes less says `TooBig`, and the block is halved. So is one that fails whole with `NoSegment`, because
+a single place lies off the roads, until it is known which.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ class Osrm:
         query = f"sources={sources}&destinations={destinations}&annotations=duration,distance"
         status, answer = self._get(f"{self.url}/table/v1/{self.profile}/{spots}?{query}")
         code = answer.get("code")
-        if code == "TooBig" and max(len(rows), len(columns)) > 1:
-            return self._quarters(points, rows, columns)
+        if code in ("TooBig", "NoSegment") and max(len(rows), len(columns)) > 1:
+            return self._halves(points, rows, columns)
+        if code == "NoSegment":
+            return [[None]], [[None]]
         if status != 200 or code != "Ok":
             said = answer.get("message") or f"HTTP status {status}"
             raise RouterError([f"osrm: {self.url} answers {code or 'no code'}: {said}"])
@@ -66,8 +69,8 @@ class Osrm:
         metres = self._numbers(answer, "distances", shape)
         return seconds, [[None if one is None else one / 1000 for one in row] for row in metres]
 
-    def _quarters(self, points: Sequence[Point], rows: range, columns: range) -> Block:
-        """Ask a block that is too big in halves of its longer side."""
+    def _halves(self, points: Sequence[Point], rows: range, columns: range) -> Block:
+        """Ask a block in halves of its longer side."""
         if len(rows) >= len(columns):
             middle = rows.start + len(rows) // 2
             upper = self._block(points, range(rows.start, middle), columns)
@@ -110,7 +113,7 @@ class Osrm:
         """Return a table of the answer after looking at its shape: a server that lies must not end in a plan."""
         rows = answer.get(key)
         if not isinstance(rows, list):
-            hint = " (distances need OSRM 5.22 or later)" if key == "distances" else ""
+            hint = " (this OSRM may be too old for them)" if key == "distances" else ""
             raise RouterError([f"osrm: {self.url} answers without {key}{hint}"])
         found: list[list[float | None]] = []
         for row in rows:
