@@ -1,7 +1,7 @@
 """A real HTTP server that answers `table` requests in OSRM's exact shape, with OSRM's limits and errors.
 
-Shapes, order of checks and messages are those of osrm-backend's docs/http.md and src/engine/plugins/table.cpp. Roads: as
-the crow flies at 36 km/h (10 m/s); places south of the equator are on an island, those north of 80 degrees off the roads.
+Shapes, order of checks and messages are those of osrm-backend's docs/http.md and src/engine/plugins/table.cpp. Roads:
+as the crow flies at 36 km/h (10 m/s); south of the equator lies an island, and north of 80 degrees there are none.
 """
 
 from __future__ import annotations
