@@ -51,6 +51,11 @@ def accept_repair(session: Session, made: Repair, name: str, *, actor: str, now:
     disrupted = Disrupted.from_json(made.disruption)
     old = session.get_one(Plan, made.plan_id)
     standing = {(v.center_id, v.site_id, v.day): v for v in standing_visits(session, old)}
+    if not proposal.changes:
+        made.result_id = old.id
+        _end_open_visits(session, standing.values(), disrupted, now)
+        session.flush()
+        return Accepted(made.id, old.id, 0, 0, 0, 0, now)
     made.calls.extend(calls_of(proposal))
     changed, cancelled, closed = _change_now(session, proposal, standing, disrupted, actor, now)
     _end_open_visits(session, standing.values(), disrupted, now)

@@ -107,7 +107,9 @@ def accept(repair_id: int) -> Any:
     except FleetError as error:
         flash(repair_words.error(error), "error")
         return redirect(url_for("planner.repair", repair_id=repair_id))
-    if not done.repeated:
+    if not done.repeated and not (done.created or done.changed or done.cancelled):
+        flash(_("Nothing was changed."), "info")
+    elif not done.repeated:
         flash(_("Announced. Citizens see the changed visits now."), "good")
         if done.tickets_closed:
             flash(
