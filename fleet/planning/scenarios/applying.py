@@ -75,6 +75,9 @@ def apply(
         raise refuse(len(checked), checked[-1]["kind"], "no_vans", "no van would be left")
     if values:
         demand.revalue(session, work, now=now)
+    for part in ("groups", "pinned"):
+        if part not in problem and not work.problem[part]:
+            del work.problem[part]
     faults = faults_of({**work.problem, "pinned": []})
     if faults:
         number = _culprit(problem, checked, work, faults)
