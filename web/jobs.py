@@ -22,6 +22,7 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 
 from fleet.days import run_day_transitions
+from fleet.planning.repair import return_centers
 from fleet.store import Setting
 from fleet.tracking import mark_silent
 from queueing.desks import close_forgotten
@@ -73,6 +74,11 @@ def silent(now: datetime) -> object:
     return write(lambda session: mark_silent(session, now=now))
 
 
+def returned(now: datetime) -> object:
+    """Take centers into service again that were said to be out of action until yesterday."""
+    return write(lambda session: return_centers(session, now=now))
+
+
 def prune(now: datetime) -> object:
     """Delete announcements that no screen will ask for again."""
     return write(lambda session: live.prune(session, now=now))
@@ -109,6 +115,7 @@ def demo_publish(now: datetime) -> object:
 JOBS: tuple[Job, ...] = (
     Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
     Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
+    Job("returned", "take repaired vans into service again", cron(hour=4, minute=30), returned),
     Job("measure", "measure the day's queues", cron(minute="*/15", hour="7-18"), measure, child=True),
     Job("prune", "delete old announcements", cron(minute=20), prune),
     Job("forgotten", "close tickets left open overnight", cron(hour=23, minute=50), forgotten),

@@ -72,6 +72,21 @@ def ready_again(session: Session, center: Center, *, now: datetime) -> None:
         touch(session, center, part="visit", now=now, status="ready", status_reason="")
 
 
+def return_centers(session: Session, *, now: datetime) -> list[Center]:
+    """Take into service again the centers that were said to be out until a day that is over; those taken."""
+    today, until = local_day(now), dict[int, date]()
+    for data in session.scalars(select(Repair.disruption).order_by(Repair.id)):
+        one = Disrupted.from_json(data)
+        if one.kind == "center_out" and one.center_id is not None:
+            until[one.center_id] = one.until
+    due = [center_id for center_id, last in until.items() if last < today]
+    chosen = select(Center).where(Center.id.in_(due), Center.status != "ready").order_by(Center.id)
+    centers = list(session.scalars(chosen))
+    for center in centers:
+        ready_again(session, center, now=now)
+    return centers
+
+
 def prepare_request(session: Session, made: Repair, *, now: datetime) -> dict[str, Any]:
     """Return what the solver's process answers, from the live state at `now`. Reads only."""
     plan = session.get_one(Plan, made.plan_id)

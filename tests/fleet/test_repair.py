@@ -311,3 +311,27 @@ def test_without_a_published_week_there_is_nothing_to_repair() -> None:
             actor="p",
             now=datetime(2026, 11, 21, 9, tzinfo=UTC),
         )
+
+
+def test_a_center_that_was_out_for_today_is_in_service_again_tomorrow() -> None:
+    """Not before; and not one of which nothing was said."""
+    with under_way() as (session, _plan):
+        first, second = session.scalars(select(Center).order_by(Center.id)).all()[:2]
+        repair.report_disruption(
+            session, Disrupted("center_out", WEEK, center_id=first.id), actor="p", now=SATURDAY
+        )
+        second.status = "out_of_service"
+        session.flush()
+        assert repair.return_centers(session, now=SATURDAY + timedelta(hours=10)) == []
+        assert repair.return_centers(session, now=SATURDAY + timedelta(hours=20)) == [first]
+        assert (first.status, second.status) == ("ready", "out_of_service")
+
+
+def test_a_visit_that_is_open_at_the_broken_center_ends_when_a_way_is_chosen() -> None:
+    """Whatever is chosen: its doors cannot stay open."""
+    with under_way() as (session, _plan):
+        opened = next(v for v in visits(session) if v.status == "open")
+        made, found = proposed(session, Disrupted("center_out", WEEK, center_id=opened.center_id))
+        assert opened.status == "open"
+        accept_repair(session, made, found[0].name, actor="planner", now=SATURDAY)
+        assert (opened.status, opened.queue.state) == ("closed", "closed")

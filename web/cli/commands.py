@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from web.cli.network import network
-from web.cli.plans import plan
+from web.cli.repairs import plan
 from web.cli.users import token, user
 from web.cli.work import day, demo, jobs
 
