@@ -6,7 +6,7 @@ person-hour.
 
 from __future__ import annotations
 
-from fleet.planning.changes import apply_change, pin, tour_of, try_change, unpin
+from fleet.planning.changes import apply_change, ends_away, pin, tour_of, try_change, unpin
 from fleet.planning.compare import compare, totals
 from fleet.planning.drafts import (
     accept_solution,
@@ -68,10 +68,12 @@ from fleet.planning.shapes import (
     UnservedSite,
     Verdict,
 )
+from fleet.planning.tours import MOST_NIGHTS, set_nights
 from fleet.planning.why import pin_price, why_none, why_this
 from fleet.planning.why_shapes import Option, PinPrice, WhyNone, WhyVisit
 
 __all__ = [
+    "MOST_NIGHTS",
     "MOST_WEEKS",
     "Change",
     "Comparison",
@@ -106,6 +108,7 @@ __all__ = [
     "discard_scenario",
     "drop_change",
     "duplicate_as_draft",
+    "ends_away",
     "export",
     "fail_draft",
     "fill_draft",
@@ -133,6 +136,7 @@ __all__ = [
     "reset_weight",
     "scenarios",
     "set_limit",
+    "set_nights",
     "settled_weeks",
     "solver_command",
     "source_of",

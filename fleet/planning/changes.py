@@ -108,6 +108,13 @@ def tour_of(session: Session, visit: PlanVisit) -> list[PlanVisit]:
     return [row for row in rows if frame.day_index(row.day) in tour] if len(tour) > 1 else [visit]
 
 
+def ends_away(session: Session, visit: PlanVisit) -> bool:
+    """Whether the van is away over the night after the visit's day."""
+    return any(
+        v.overnight for v in visits_of(session, visit.plan) if (v.center_id, v.day) == (visit.center_id, visit.day)
+    )
+
+
 def _set_pin(session: Session, visit: PlanVisit, pinned: bool, actor: str, now: datetime) -> None:
     plan = visit.plan
     if plan.status != "draft":

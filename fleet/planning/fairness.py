@@ -117,7 +117,9 @@ def _judge(
         missing or late > 0,
         weeks_over,
         due,
-        penalty_hours=coverage.overdue_penalty(max(0, weeks_over - 1)) * max(1, unit.coverage_weight) / TENTHS,
+        penalty_hours=coverage.overdue_penalty(max(0, weeks_over - 1))
+        * max(1, unit.coverage_weight)
+        / TENTHS,
     )
     if not row.over:
         return row

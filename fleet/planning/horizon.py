@@ -150,7 +150,8 @@ def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanV
     length = 7 + max((day - 6 for day in home.values()), default=0)
     days = raw["days"][offset : offset + length]
     centers = [
-        {**center, "days": _shifted(center["days"], offset, home.get(center["id"]))} for center in raw["centers"]
+        {**center, "days": _shifted(center["days"], offset, home.get(center["id"]))}
+        for center in raw["centers"]
     ]
     for center in centers:
         center.pop("starts", None)
@@ -162,7 +163,9 @@ def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanV
         {
             **site,
             "open": {
-                str(int(day) - offset): window for day, window in site["open"].items() if 0 <= int(day) - offset < 7
+                str(int(day) - offset): window
+                for day, window in site["open"].items()
+                if 0 <= int(day) - offset < 7
             },
             "day_percent": [*site["day_percent"][offset : offset + 7], *[0] * (length - 7)],
             "max_visits": length if site["max_visits"] >= 7 else max(1, visited.get(site["id"], 0)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,11 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import Calendar
+from fleet.errors import Invalid
+from fleet.network.nights import HEAD_HOURS
 from fleet.planning.shapes import TENTHS
 from fleet.store import Center, PlanVisit, Site, Visit
 
 ROUTE_COST = 20
 """Readying and closing down a van takes its crew of four half an hour a day, in tenths of a person-hour."""
+MOST_NIGHTS = 13
+"""Two weeks on the road: what this installation takes for the utmost."""
+MOST_NIGHT_COST = 1000.0
 LONGEST_AWAY = 14
 """Days to look back for a night that a center may still be away from, and ahead for the day it comes home."""
 
@@ -36,9 +41,7 @@ class Span:
     def works(self, center: Center, calendar: Calendar) -> list[int]:
         """The indices of the center's working days by its own week and the holidays, whatever its state."""
         return [
-            i
-            for i, day in enumerate(self.days)
-            if calendar.is_working_day(day, weekdays=center.weekdays)
+            i for i, day in enumerate(self.days) if calendar.is_working_day(day, weekdays=center.weekdays)
         ]
 
 
@@ -134,10 +137,12 @@ def _mornings_after(pins: Sequence[PlanVisit], working: Sequence[int], span: Spa
     return {home for i in away if (home := next((d for d in working if d > i), None)) is not None}
 
 
-def sleeps_at(visits: Collection[PlanVisit]) -> dict[int, dict[date, int]]:
-    """Return the site of each night away by center id and the day before it."""
-    found: dict[int, dict[date, int]] = {}
-    for visit in visits:
-        if visit.overnight:
-            found.setdefault(visit.center_id, {})[visit.day] = visit.site_id
-    return found
+def set_nights(session: Session, center: Center, *, nights: int, night_cost: float | None = None) -> None:
+    """Let the center stay `nights` nights in a row away, each for `night_cost` person-hours (None: the usual cost for
+    its crew). Later problems reckon with it; a plan that is there stays. Raises Invalid `nights`."""
+    if not 0 <= nights <= MOST_NIGHTS or (night_cost is not None and not 0 <= night_cost <= MOST_NIGHT_COST):
+        raise Invalid("nights", f"0 to {MOST_NIGHTS} nights at 0 to {MOST_NIGHT_COST:g} person-hours each.")
+    usual = HEAD_HOURS * (1 + center.desks)
+    center.nights = nights
+    center.night_cost = (usual if night_cost is None else night_cost) if nights else 0.0
+    session.flush()

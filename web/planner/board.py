@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, render_template, request
@@ -24,10 +24,11 @@ def home() -> Any:
     """The board of a week: the asked plan, else the published one, else the newest draft."""
     asked = wanted_int("plan")
     plan = the_plan(asked) if asked is not None else None
-    week = plan.week if plan is not None else wanted_week()
+    week = _week_of(plan) if plan is not None else wanted_week()
     plans = plans_of(week)
     if plan is None:
         plan = next((p for p in plans if p.status in HAS_VISITS), None)
+    weeks = planner.weeks_of(plan) if plan is not None else [week]
     governorate_id, text = wanted_int("governorate"), request.args.get("q", "").strip()[:80]
     groups = board(read(), week, plan, governorate_id=governorate_id, text=text)
     return render_template(
@@ -40,6 +41,10 @@ def home() -> Any:
         after=week + timedelta(days=7),
         plan=plan,
         plans=plans,
+        weeks=weeks,
+        settled=planner.settled_weeks(read(), plan) if plan is not None else set(),
+        stale=planner.stale(read(), plan) if plan is not None else None,
+        most_weeks=planner.MOST_WEEKS,
         solving=next((p for p in plans if p.status == "solving"), None),
         figures=figures(plan),
         groups=groups,
@@ -60,8 +65,14 @@ def rows(plan_id: int) -> Any:
     ]
     if not ids:
         abort(400)
-    groups = board(read(), plan.week, plan, center_ids=ids)
+    groups = board(read(), _week_of(plan), plan, center_ids=ids)
     return render_template("planner/_rows.html", groups=groups, plan=plan, bare=True)
+
+
+def _week_of(plan: Plan) -> date:
+    """The week of the plan that the address asks for, else its first."""
+    asked = wanted_week() if request.args.get("week") else plan.week
+    return asked if asked in planner.weeks_of(plan) else plan.week
 
 
 @blueprint.get("/plans/<int:plan_id>/totals")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, url_for
@@ -18,7 +18,7 @@ from web import clock
 from web.db import read, write
 from web.i18n import named, weekday
 from web.planner import words
-from web.planner.door import actor, blueprint, the_plan
+from web.planner.door import actor, blueprint, the_plan, wanted_date
 
 
 @blueprint.get("/plans/<int:plan_id>/compare")
@@ -28,9 +28,9 @@ def compare(plan_id: int) -> Any:
     if plan.status not in ("draft", "published", "superseded"):
         return redirect(url_for("planner.draft", plan_id=plan_id))
     session = read()
-    published = session.scalar(
-        select(Plan).where(Plan.week == plan.week, Plan.status == "published", Plan.id != plan.id)
-    )
+    # A longer draft holds what is published of its weeks as it is: there is nothing beside it.
+    published = planner.published_plans(session, [plan.week]).get(plan.week) if plan.weeks == 1 else None
+    published = None if published is plan else published
     found = planner.compare(session, plan, published)
     wanted = {*found.gained, *found.lost, *(moved.site_id for moved in found.moved)}
     sites = {site.id: site for site in session.scalars(select(Site).where(Site.id.in_(wanted)))}
@@ -54,7 +54,8 @@ def compare(plan_id: int) -> Any:
             if m.site_id in sites
         ],
         quality=words.quality(plan.objective, plan.bound),
-        last_day=plan.week + timedelta(days=6),
+        last_day=planner.days_of(plan)[-1],
+        until=_wanted_until(plan),
     )
 
 
@@ -65,27 +66,28 @@ def confirm(plan_id: int) -> Any:
     if plan.status == "published":
         return redirect(url_for("planner.home", plan=plan_id))
     try:
-        would = planner.preview(read(), plan, now=clock.now())
+        until = _wanted_until(plan)
+        would = planner.preview(read(), plan, now=clock.now(), until=until)
     except FleetError as error:
         flash(words.error(error), "error")
         return redirect(url_for("planner.home", plan=plan_id))
     return render_template(
-        "planner/publish.html", plan=plan, words=words, would=would,
-        last_day=plan.week + timedelta(days=6),
+        "planner/publish.html", plan=plan, words=words, would=would, until=until,
+        open_weeks=planner.open_weeks(read(), plan), last_day=would.weeks[-1] + timedelta(days=6),
     )  # fmt: skip
 
 
 @blueprint.post("/plans/<int:plan_id>/publish")
 def publish(plan_id: int) -> Any:
     """Announce the plan's visits. Pressing twice is once."""
-    the_plan(plan_id)
+    until = _wanted_until(the_plan(plan_id))
     name, now = actor(), clock.now()
 
     def work(session: Session) -> PublishReport:
         plan = session.get(Plan, plan_id)
         if plan is None:
             abort(404)
-        return planner.publish(session, plan, actor=name, now=now)
+        return planner.publish(session, plan, actor=name, now=now, until=until)
 
     try:
         report = write(work)
@@ -96,7 +98,15 @@ def publish(plan_id: int) -> Any:
         flash(_("This plan was published already."), "info")
     else:
         flash(_("The plan is published. Citizens see it now."), "good")
-    return redirect(url_for("planner.home", plan=plan_id))
+    return redirect(url_for("planner.home", plan=plan_id, week=until))
+
+
+def _wanted_until(plan: Plan) -> date | None:
+    """The last week to publish of a longer draft: the next open one unless the address says otherwise."""
+    if plan.weeks == 1 or plan.status != "draft":
+        return None
+    weeks = planner.open_weeks(read(), plan)
+    return wanted_date("until", weeks[0]) if weeks else None
 
 
 def _place(placed: Placement, codes: dict[int, str]) -> tuple[str, str, str]:

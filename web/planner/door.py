@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, request
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
+from fleet.planner import MOST_WEEKS, weeks_of
 from fleet.store import Plan, PlanVisit
 from web import clock
 from web.auth import login_manager
@@ -89,9 +90,12 @@ def the_stop(visit_id: int, session: Session | None = None) -> PlanVisit:
 
 
 def plans_of(week: date) -> list[Plan]:
-    """Plans of a week, the published first, then the newest first. Scenarios have pages of their own."""
-    chosen = select(Plan).where(Plan.week == week, Plan.kind == "plan", Plan.status != "discarded")
-    plans = read().scalars(chosen).all()
+    """Plans that hold a week, the published first, then the newest first. Scenarios have pages of their own."""
+    earliest = week - timedelta(days=7 * (MOST_WEEKS - 1))
+    chosen = select(Plan).where(
+        Plan.week.between(earliest, week), Plan.kind == "plan", Plan.status != "discarded"
+    )
+    plans = [p for p in read().scalars(chosen) if week in weeks_of(p)]
     return sorted(plans, key=lambda p: (p.status != "published", -p.id))
 
 

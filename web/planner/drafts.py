@@ -15,7 +15,7 @@ from fleet.planning.shapes import TENTHS
 from fleet.store import Plan
 from web import clock, solving
 from web.db import write
-from web.planner import words
+from web.planner import fairness, words
 from web.planner.door import actor, blueprint, the_plan, wanted_date, wanted_int
 
 DEFAULT_SEED = 1
@@ -30,9 +30,10 @@ def start() -> Any:
     seconds = wanted_int("seconds") or 60
     seed = wanted_int("seed") or DEFAULT_SEED
     source = wanted_int("from_plan")
+    weeks = wanted_int("weeks") or 1
     try:
         plan_id = solving.start_draft(
-            week, seconds=float(seconds), seed=seed, actor=actor(), from_plan_id=source
+            week, seconds=float(seconds), seed=seed, actor=actor(), from_plan_id=source, weeks=weeks
         )
     except FleetError as error:
         flash(words.error(error), "error")
@@ -97,4 +98,6 @@ def _state(plan: Plan) -> dict[str, Any]:
         "hours": report["objective"] / TENTHS if isinstance(report.get("objective"), int) else None,
         "at_most": report["bound"] / TENTHS if isinstance(report.get("bound"), int) else None,
         "quality": words.quality(report.get("objective"), report.get("bound")),
+        "fair": fairness.summary(plan) if plan.status in ("draft", "published", "superseded") else None,
+        "last_day": planner.days_of(plan)[-1],
     }

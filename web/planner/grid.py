@@ -27,6 +27,8 @@ class Stop:
     hours: float
     pinned: bool
     cancelled: bool = False
+    overnight: bool = False
+    """The van stays the night here."""
 
 
 @dataclass(slots=True)
@@ -117,7 +119,7 @@ def _fill(session: Session, plan: Plan, days: list[date], rows: dict[int, Row]) 
     stops = session.execute(
         select(
             PlanVisit.id, PlanVisit.center_id, PlanVisit.site_id, PlanVisit.day, PlanVisit.start_minute,
-            PlanVisit.stay_minutes, PlanVisit.hours_saved, PlanVisit.pinned,
+            PlanVisit.stay_minutes, PlanVisit.hours_saved, PlanVisit.pinned, PlanVisit.overnight,
             (Site.name_ar if language() == "ar" else Site.name_en).label("place"), Site.search_key,
         )
         .join(Site, Site.id == PlanVisit.site_id)
@@ -130,7 +132,7 @@ def _fill(session: Session, plan: Plan, days: list[date], rows: dict[int, Row]) 
         rows[stop.center_id].days[index[stop.day]].append(
             Stop(
                 stop.id, stop.place, stop.start_minute, stop.stay_minutes, stop.hours_saved, stop.pinned,
-                (stop.center_id, stop.site_id, stop.day) in cancelled,
+                (stop.center_id, stop.site_id, stop.day) in cancelled, bool(stop.overnight),
             )
         )  # fmt: skip
         keys[stop.center_id].append(f"{stop.search_key} {fold(stop.place)}")

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import planner
-from fleet.calendar import week_days
 from fleet.errors import FleetError
 from fleet.names import fold
 from fleet.planner import Change, Verdict
@@ -107,7 +106,7 @@ def add(plan_id: int) -> Any:
     if center_id is not None and not refused and plan.status == "draft":
         verdict = planner.try_change(session, plan, change, now=clock.now())
     page = render_template(
-        "planner/add.html", plan=plan, words=words, site=site, days=week_days(plan.week), stays=STAYS,
+        "planner/add.html", plan=plan, words=words, site=site, days=planner.days_of(plan), stays=STAYS,
         centers=nearest_centers(session, site), change=change, verdict=verdict, refused=refused,
         shown=Shown.of(session, verdict) if verdict is not None else None,
     )  # fmt: skip

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import planner
-from fleet.calendar import week_days
 from fleet.errors import FleetError
 from fleet.planner import Change, Verdict
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
@@ -131,7 +130,14 @@ def wanted_change(stop: PlanVisit) -> Change:
         day=day,
         start_minute=start,
         stay_minutes=stay,
+        overnight=_wanted_night(),
     )
+
+
+def _wanted_night() -> bool | None:
+    """What the form asks of the night; None where it leaves it as it was."""
+    night = request.values.get("night", "")
+    return None if night == request.values.get("night_was") else {"1": True, "0": False}.get(night)
 
 
 def wanted_minute(name: str) -> int | None:
@@ -160,7 +166,9 @@ def drawer(stop: PlanVisit, change: Change | None = None) -> dict[str, Any]:
         "words": words,
         "editable": editable,
         "announced": announced_of(session, stop),
-        "days": week_days(plan.week),
+        "days": planner.days_of(plan),
+        "nights": bool(stop.center.nights) or stop.overnight,
+        "ends_away": planner.ends_away(session, stop),
         "stays": stays,
         "centers": session.scalars(select(Center).order_by(Center.governorate_id, Center.code)).all()
         if editable

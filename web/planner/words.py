@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from fleet.errors import FleetError
+from fleet.planner import UnitCoverage
 from fleet.planning.shapes import TENTHS, Fault
 from fleet.store import Plan
 from web.errors import words_for
-from web.i18n import minute_time, number, weekday
+from web.i18n import minute_time, number, short_date, weekday
 
 
 def fault(found: Fault) -> str:
@@ -48,6 +49,12 @@ def fault_code(code: str, fallback: str) -> str:
         "missing_field": _("Choose a center, a place and a day."),
         "center_out_of_service": _("The center is out of service."),
         "outside_week": _("This day is not in the week of the plan."),
+        "week_published": _("This week is published: its visits stay as they are."),
+        "late_finish": _("The visit would end after the shift, and the center stays the night there."),
+        "overnight_empty": _("A center can stay the night only where it stops."),
+        "overnight_last_day": _("The center has no working day left in this plan on which to come home."),
+        "too_many_nights": _("The crew would be away for more nights in a row than it may."),
+        "night_pinned": _("A pinned visit decides where the center spends that night."),
     }
     return str(texts.get(code, fallback))
 
@@ -113,6 +120,36 @@ def exact_hours(value: float) -> str:
     return str(_("%(shown)s person-hours", shown=number(shown, 1)))
 
 
+def coverage(row: UnitCoverage) -> str:
+    """Why a district waits longer than its limit, in words."""
+    day = str(row.numbers.get("day", ""))
+    shown = short_date(date.fromisoformat(day)) if len(day) == 10 else ""
+    if row.code == "late":
+        late = ngettext("%(num)s week after its limit", "%(num)s weeks after its limit", row.weeks_over)
+        return str(_("It is visited on %(day)s, %(late)s.", day=shown, late=late))
+    texts = {
+        "due_again": _("It is visited on %(day)s and due once more before the plan ends.", day=shown),
+        "no_place": _("It has no place where a center can stop."),
+        "no_candidate": _("None of its places is among the candidates of this plan."),
+        "not_worth": _("The drive costs more than a visit here saves and leaving it out costs together."),
+        "displaced": _("Every center that could come saves more elsewhere, its %(hours)s hours for leaving it out "
+                       "counted.", hours=number(row.penalty_hours)),
+    }  # fmt: skip
+    return str(texts.get(row.code) or reason(row.code, row.words, row.numbers))
+
+
+def unit_kind(kind: str) -> str:
+    """What kind of districts, in the plural."""
+    texts = {
+        "markaz": _("Rural districts (markaz)"),
+        "qism": _("Urban districts (qism)"),
+        "city": _("Cities"),
+        "new_city": _("New cities"),
+        "town": _("Towns and their villages"),
+    }
+    return str(texts.get(kind, kind))
+
+
 def status(plan: Plan) -> str:
     """What a plan is, in a word."""
     texts = {
@@ -123,6 +160,16 @@ def status(plan: Plan) -> str:
         "failed": _("failed"),
     }
     return str(texts.get(plan.status, plan.status))
+
+
+def weeks(count: int) -> str:
+    """So many weeks."""
+    return str(ngettext("%(num)s week", "%(num)s weeks", count))
+
+
+def days(some: Iterable[date]) -> str:
+    """Dates in a row."""
+    return str(_(", ")).join(short_date(day) for day in some)
 
 
 def failure(message: str) -> str:
@@ -198,6 +245,12 @@ def error(problem: FleetError) -> str:
         "change_refused": _("This change breaks a rule, so nothing was changed."),
         "infeasible": _("The plan breaks a rule and cannot be published as it is."),
         "week_over": _("This week is over."),
+        "all_published": _("Every week of that span is published or over."),
+        "span": _("A plan spans one to four weeks."),
+        "draft_stale": _("Something else has been published since this draft was made. Refresh it first."),
+        "week_published": _("This week is published: its visits stay as they are."),
+        "limit": _("A limit is 1 to 52 weeks."),
+        "nights": _("Up to 13 nights in a row, each for up to 1000 person-hours."),
         "visit_not_announced": _("This visit can no longer be cancelled."),
         "visit_started": _("This visit has begun or is over."),
         "reason_missing": _("Give a reason in Arabic: citizens will read it."),

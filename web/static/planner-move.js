@@ -132,7 +132,7 @@
   }
 
   function fetchRows(query) {
-    return fetch(grid.dataset.rows + query, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
+    return fetch(grid.dataset.rows + (grid.dataset.rows.includes("?") ? "&" : "?") + query, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
       return a.ok ? a.text() : Promise.reject(a.status);
     }).then(replaceRows);
   }
@@ -140,7 +140,7 @@
   // Somebody else changed the plan, or this page missed something: all rows again.
   function fresh() {
     var ids = rows().map(function (r) { return r.id.slice(1); });
-    return fetchRows("?centers=" + ids.join(",")).then(function () {
+    return fetchRows("centers=" + ids.join(",")).then(function () {
       grid.querySelectorAll(".changed").forEach(function (r) { r.classList.remove("changed"); });
       settleTabs();
     }).catch(function () { /* the connection line says so */ });
@@ -155,7 +155,7 @@
       bar.querySelector("[data-cancel]").hidden = true;
       apply.hidden = true;
       grid.querySelectorAll(".changed").forEach(function (r) { r.classList.remove("changed"); });
-      fetchRows("?centers=" + answer.centers.join(",")).then(function () {
+      fetchRows("centers=" + answer.centers.join(",")).then(function () {
         var link = id && linkOf(id);
         grid.querySelectorAll("td a").forEach(function (x) { x.tabIndex = -1; });
         if (link) { link.tabIndex = 0; link.focus(); } else settleTabs();
