@@ -30,6 +30,8 @@ from routing.problem import Pin
 from routing.solution import Plan as Routes
 from routing.solution import Prices, Route, describe
 
+FAR_MINUTES = 90
+"""A visit further away than that is no help to anybody."""
 MOST = 8
 """How many ways are told."""
 
@@ -53,7 +55,11 @@ def why_none(session: Session, plan: Plan, site_id: int, *, now: datetime, most:
             Obstacle(c, len(keys), len({center for center, _ in keys})) for c, keys in found.blocks.items()
         ),
         desk.options(found.ways),
-        tuple(NearVisit(desk.placement(n.visit), n.minutes, n.km) for n in found.nearest),
+        tuple(
+            NearVisit(desk.placement(n.visit), n.minutes, n.km)
+            for n in found.nearest
+            if n.minutes <= FAR_MINUTES
+        ),
         _price(plan, code),
     )
 

@@ -14,6 +14,8 @@ KINDS = ("van", "shift", "crew", "unpin", "serve")
 FORCE = 10**7
 """The penalty of leaving a place unserved that must be served: more than any visit is worth."""
 MIDNIGHT = 1440
+LATEST = 1320
+"""A second crew is home by 22:00."""
 MOST_MINUTES = 720
 
 
@@ -27,7 +29,7 @@ class Question:
 
     `van`: one more center like each of `centers`, on their days. `shift`: the shifts of `centers` end `minutes` later.
     `crew`: a second crew takes over the vans of `centers` from the end of their shift, for as long as the first had
-    them (at the latest until midnight); with `open_until`, `sites` stay open until that minute. `unpin`: without the
+    them (home by 22:00); with `open_until`, `sites` stay open until that minute. `unpin`: without the
     pins on `visits`, (center, day, site, start, stay) each. `serve`: the places `sites` must have a visit.
     """
 
@@ -128,11 +130,10 @@ def twin(problem: Problem, center: Center) -> Center:
 
 
 def second_crew(center: Center) -> Center:
-    """Return the same van with a second crew: from the end of the shift, for as long, at the latest until midnight."""
+    """Return the same van with a second crew: from the end of the shift, for as long, at the latest until 22:00."""
     opens, closes = center.shift
-    return replace(
-        center, id=f"{center.id}+crew", shift=(closes, min(MIDNIGHT, 2 * closes - opens)), starts={}, nights=0
-    )
+    until = max(closes, min(LATEST, 2 * closes - opens))
+    return replace(center, id=f"{center.id}+crew", shift=(closes, until), starts={}, nights=0)
 
 
 def _late(problem: Problem, question: Question) -> tuple[Site, ...]:
