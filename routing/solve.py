@@ -9,10 +9,11 @@ from routing.engine.clock import Clock, Progress, Stop
 from routing.engine.columns import Generation
 from routing.engine.fleet import Fleet
 from routing.engine.long.engine import Long
+from routing.engine.master import Duals
 from routing.errors import RoutingError
 from routing.explain import explain
 from routing.problem import Problem
-from routing.solution import Plan, describe
+from routing.solution import Plan, Prices, describe
 from routing.travel import Travel
 
 DEFAULT_SECONDS = 60.0
@@ -56,4 +57,25 @@ def solve(
         raise RoutingError("the engine made a faulty plan: " + "; ".join(f.text for f in verdict.faults))
     unserved = explain(problem, plan, travel=travel)
     facts = {"seed": seed, "seconds": round(clock.elapsed, 2), "iterations": clock.iteration}
-    return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, unserved, facts)
+    prices = _prices(fleet, engine.prices if isinstance(engine, Generation) else None)
+    return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, unserved, facts, prices)
+
+
+def _prices(fleet: Fleet, duals: Duals | None) -> Prices | None:
+    """Return the engine's prices by center, site and day of the problem, those of nothing left out."""
+    if duals is None:
+        return None
+    days = {
+        (center, day): round(rent, 1)
+        for gap, rent in zip(fleet.gaps, duals.rent.tolist(), strict=True)
+        for center, day, part in gap.members
+        if part == 0 and (center, day) not in fleet.pins and rent >= 0.05
+    }
+    sites = fleet.problem.sites
+    visits = {
+        (sites[i].id, day): round(price, 1)
+        for day in range(fleet.days)
+        for i, price in enumerate(duals.visit[day].tolist())
+        if abs(price) >= 0.05 and sites[i].window(day) is not None
+    }
+    return Prices(days, visits)

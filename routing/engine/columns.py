@@ -1,4 +1,9 @@
-"""Column generation: a plan, the linear bound, and an integer plan close to it."""
+"""Column generation: a plan, the linear bound, and an integer plan close to it.
+
+The steps are those of branch-and-price without the branching: greedy plans; the linear master solved by pricing
+whole routes, quick first, exact at last, so that its Lagrangian bound holds for every plan; a first integer plan;
+subset-row cuts (cuts.py) that lower the bound; the integer master over all routes within the gap.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +21,18 @@ from routing.engine.knapsack import knapsack_bound
 from routing.engine.master import Duals, Master
 from routing.engine.primal import Ledger, fill, pack
 
-CAPS = (
-    60,
-    150,
-    400,
-    1000,
-)  # sites that quick pricing looks at for each gap, stage by stage; exact pricing follows
+CAPS = (60, 150, 400, 1000)
+"""Sites that quick pricing looks at for each gap, stage by stage; exact pricing follows."""
 SMOOTH = 0.5
 SLOW = 5e-4  # a quick stage ends when the linear program gains less than this share, three times
 MOST_COLUMNS = 40_000
 EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever quick pricing still finds
 WANT = 6
 CUTS_A_ROUND = 100
+FEW = 2_500  # columns of the first, quick integer master
+LINEAR, CUTTING = 0.7, 0.6  # the shares of the time by which the linear master and the cuts end
+QUICK = 0.08  # the share of the time, and
+QUICKEST = 2.0  # the seconds at most, for the first integer plan
 
 
 def mix(master: Master, center: Duals, duals: Duals, share: float) -> Duals:
@@ -122,16 +127,23 @@ class Generation:
             master = Master(self.fleet)
             master.add(columns)
             self.descend(master)
+            self.round_down(master)
+            if self.clock.seconds is not None and not self.proven:
+                self.glimpse(master)
             if self.proof is not None:
                 self.tighten(master)
             if not self.clock.over(0.3) and not self.proven:
                 self.round_up(master)
         self.report("done")
 
+    def reserve(self, share: float) -> float:
+        """Return the seconds to keep for what follows when a phase may last until `share` of the time."""
+        return 0.0 if self.clock.seconds is None else (1.0 - share) * self.clock.seconds
+
     def descend(self, master: Master) -> None:
         """Solve the linear master by pricing: quick first, exact when quick finds nothing more."""
         fleet, clock = self.fleet, self.clock
-        reserve = 0.3 * clock.seconds if clock.seconds is not None else 0.0
+        reserve = self.reserve(LINEAR)
         most = max(len(gap.nodes) for gap in fleet.gaps)
         caps: list[int | None] = [*(cap for cap in CAPS if 1.2 * cap < most), None]
         stage = 0
@@ -159,11 +171,7 @@ class Generation:
                 self.prove(bound)
             fresh = master.add(found)
             lp = master.objective + fleet.constant
-            if self.log:
-                self.log(
-                    f"{clock.elapsed:6.2f} it {clock.iteration} cap {caps[stage]} lp {lp:.1f} bound "
-                    f"{self.raw_bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
-                )
+            self.note(f"it {clock.iteration} cap {caps[stage]} lp {lp:.1f} new {fresh}", master)
             self.report("bound" if exact else "columns")
             if exact and self.raw_bound - lp < 1e-3:
                 break
@@ -182,49 +190,51 @@ class Generation:
                 break
             else:
                 stage, share, center = stage + 1, SMOOTH, None
-            if len(master.columns) > 40_000:
+            if len(master.columns) > MOST_COLUMNS:
                 master.keep(-50.0)
 
     def tighten(self, master: Master) -> None:
         """Add cuts that the linear solution breaks, and price again, while the bound falls."""
         clock = self.clock
-        reserve = 0.5 * clock.seconds if clock.seconds is not None else 0.0
+        reserve = self.reserve(CUTTING)
         before, slow = self.raw_bound, 0
         while not clock.over(reserve) and not self.proven and slow < 3:
-            fractional = [
-                (column, value)
-                for column, value in zip(master.columns, master.values.tolist(), strict=False)
-                if value > 1e-6
-            ]
-            cuts = separate(master.rows.halves, fractional, set(master.rows.cuts), CUTS_A_ROUND)
+            values = master.values.tolist()
+            used = [(master.columns[i], value) for i, value in enumerate(values) if value > 1e-6]
+            cuts = separate(master.rows.halves, used, set(master.rows.cuts), CUTS_A_ROUND)
             if not cuts:
                 break
             master.add_cuts(cuts)
-            while not clock.over(reserve):
-                duals = master.solve(None if clock.seconds is None else clock.left - reserve)
-                if duals is None:
-                    return
-                clock.iteration += 1
-                found, bound = self.price_all(duals, None)
-                if bound is None:
-                    return
-                if bound < self.raw_bound:
-                    self.proof = duals
-                self.prove(bound)
-                fresh = master.add(found)
-                if self.log:
-                    self.log(
-                        f"{clock.elapsed:6.2f} cuts {len(master.rows.cuts)} lp {master.objective + self.fleet.constant:.1f} "
-                        f"bound {bound:.1f} plan {self.objective} new {fresh} columns {len(master.columns)}"
-                    )
-                if not fresh or bound - master.objective - self.fleet.constant < 0.02 * (
-                    bound - self.objective
-                ):
-                    break
+            if not self.reprice(master, reserve):
+                break
             self.round_down(master)
             self.report("cuts")
             slow = slow + 1 if before - self.raw_bound < 0.01 * (before - self.objective) else 0
             before = self.raw_bound
+
+    def reprice(self, master: Master, reserve: float) -> bool:
+        """Price exactly until no route pays under the present cuts, or nearly; say whether time sufficed."""
+        clock, bound, lp = self.clock, math.inf, -math.inf
+        while bound - lp >= 0.02 * (bound - self.objective):
+            if clock.iterations is not None and clock.iteration >= clock.iterations:
+                return False
+            duals = None if clock.over(reserve) else master.solve(clock.left - reserve)
+            if duals is None:
+                return False
+            clock.iteration += 1
+            found, fresh_bound = self.price_all(duals, None)
+            if fresh_bound is None:
+                return False
+            bound = fresh_bound
+            if bound < self.raw_bound:
+                self.proof = duals
+            self.prove(bound)
+            fresh = master.add(found)
+            lp = master.objective + self.fleet.constant
+            self.note(f"cuts {len(master.rows.cuts)} lp {lp:.1f} new {fresh}", master)
+            if not fresh:
+                break
+        return True
 
     def price_all(self, duals: Duals, cap: int | None) -> tuple[list[Column], float | None]:
         """Price every gap.
@@ -238,8 +248,10 @@ class Generation:
         if cap is not None:
             return found, None
         total = self.fleet.constant + duals.offset
-        for gap, rent, one in zip(self.fleet.gaps, duals.rent.tolist(), priced, strict=True):
-            total += len(gap.members) * max(0.0, rent + one.best)
+        for g, (gap, rent, one) in enumerate(zip(self.fleet.gaps, duals.rent.tolist(), priced, strict=True)):
+            # a tour pays the rents of several days, so its days' rents count in full
+            worth = rent + max(0.0, one.best) if g in self.fleet.chain_of else max(0.0, rent + one.best)
+            total += len(gap.members) * worth
         return found, total
 
     def round_down(self, master: Master) -> None:
@@ -256,6 +268,29 @@ class Generation:
         fill(ledger, self.clock, cap=40)
         self.offer(ledger, "rounding")
 
+    def glimpse(self, master: Master) -> None:
+        """Make a first integer plan of the most promising columns, in little time."""
+        duals, clock = self.proof or master.duals, self.clock
+        if duals is None or clock.seconds is None or clock.over(1.0):
+            return
+        costs = master.reduced(duals)
+        best = sorted(range(len(costs)), key=lambda i: (-costs[i], i))[:FEW]
+        columns = list(dict.fromkeys([*self.best, *(master.columns[i] for i in best)]))
+        self.integer(master, columns, min(QUICKEST, QUICK * clock.seconds))
+
+    def integer(self, master: Master, columns: list[Column], seconds: float | None = None) -> bool:
+        """Improve the plan by integer programming over `columns`; say whether it is now the best of them."""
+        self.note(f"integer of {len(columns)}, gap {self.raw_bound - self.objective:.0f}", master)
+        nodes = 100 if self.clock.seconds is None else None
+        chosen = choose(self.fleet, master.rows, columns, self.best, self.clock, nodes=nodes, seconds=seconds)
+        if chosen is not None:
+            ledger = pack(self.fleet, chosen[0])
+            fill(ledger, self.clock)
+            master.add(ledger.columns)
+            self.offer(ledger, "integer")
+        self.note("integer done", master)
+        return chosen is not None and chosen[1]
+
     def round_up(self, master: Master) -> None:
         """Choose among the columns by integer programming, then among more of them, while time lasts.
 
@@ -267,27 +302,17 @@ class Generation:
             return
         most = WANT
         while not clock.over(0.2) and not self.proven:
-            gap = self.raw_bound - self.objective
+            depth = self.depth()
             costs = master.reduced(duals)
             known = set(self.best)
             ranked = sorted(
                 (-cost, i)
                 for i, cost in enumerate(costs.tolist())
-                if cost >= -gap and master.columns[i] not in known
+                if cost >= -depth and master.columns[i] not in known
             )
             columns = list(dict.fromkeys(self.best)) + [master.columns[i] for _, i in ranked[:MOST_COLUMNS]]
-            if self.log:
-                self.log(f"{clock.elapsed:6.2f} integer: {len(columns)} columns, gap {gap:.0f}")
-            nodes = 100 if clock.seconds is None else None
-            chosen = choose(self.fleet, master.rows, columns, self.best, clock, nodes=nodes)
-            if chosen is not None:
-                ledger = pack(self.fleet, chosen[0])
-                fill(ledger, clock)
-                master.add(ledger.columns)
-                self.offer(ledger, "integer")
-            if self.log:
-                self.log(f"{clock.elapsed:6.2f} integer done {self.objective} bound {self.bound}")
-            if chosen is None or not chosen[1] or self.proof is None:
+            best_of_them = self.integer(master, columns)
+            if not best_of_them or self.proof is None:
                 break
             if most > WANT and self.complete and len(ranked) <= MOST_COLUMNS:
                 self.prove(float(self.objective))
@@ -297,16 +322,33 @@ class Generation:
             most *= 4
             self.enrich(master, duals, most)
 
+    def depth(self) -> float:
+        """Return how far below zero the reduced cost of a column in a better plan may lie: plans are worth
+        whole numbers.
+        """
+        return max(0.0, self.raw_bound - self.objective - 1.0 + 1e-6)
+
     def enrich(self, master: Master, duals: Duals, most: int) -> None:
         """Add the columns within the gap, up to `most` for each gap; set `complete` when these are all."""
-        depth = self.raw_bound - self.objective
+        order = Order(duals.visit, duals.rent, duals.toll, duals.fines, -self.depth() - 1e-6, most, None)
         self.complete = False
-        priced = self.crew.price_all(
-            Order(duals.visit, duals.rent, duals.toll, duals.fines, -depth, most, None)
-        )
+        priced = self.crew.price_all(order)
         if priced is not None:
             self.complete = all(
                 one.whole and gap.rule < 0 for one, gap in zip(priced, self.fleet.gaps, strict=True)
             )
             for one in priced:
                 master.add(column for _, column in one.columns)
+
+    @property
+    def prices(self) -> Duals | None:
+        """The prices that the bound was proven with."""
+        return self.proof
+
+    def note(self, what: str, master: Master) -> None:
+        """Tell the log where the solve stands."""
+        if self.log:
+            self.log(
+                f"{self.clock.elapsed:6.2f} {what} bound {self.raw_bound:.1f} plan {self.objective} "
+                f"columns {len(master.columns)}"
+            )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from routing.engine.clock import Clock
 from routing.engine.cuts import Fines
-from routing.engine.fleet import Fleet, Floats
+from routing.engine.fleet import Chain, Fleet, Floats
 from routing.engine.pricing import Priced, price
+from routing.engine.tours import price_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Crew:
     def __init__(self, fleet: Fleet, clock: Clock, threads: int) -> None:
         self.fleet, self.clock = fleet, clock
         self._pool = ThreadPoolExecutor(max(1, min(threads, 8)), thread_name_prefix="pricing")
+        # the largest first, so that no core waits long for the other at the end
+        gaps = fleet.gaps
+        single = [g for g in range(len(gaps)) if g not in fleet.chain_of]
+        single.sort(key=lambda g: (-len(gaps[g].nodes), g))
+        self._work: list[int | Chain] = [*fleet.chains, *single]
 
     def __enter__(self) -> Crew:
         return self
@@ -40,29 +46,45 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _price(self, g: int, order: Order) -> Priced | None:
+    def _price(self, work: int | Chain, order: Order) -> list[tuple[int, Priced]] | None:
+        """Price one gap, or one chain of gaps."""
         if self.clock.over():
             return None
-        gap = self.fleet.gaps[g]
-        return price(
+        if isinstance(work, Chain):
+            gaps = [self.fleet.gaps[g] for g in work.gaps]
+            priced = price_chain(
+                self.fleet,
+                work,
+                [order.visit[gap.day] for gap in gaps],
+                [float(order.rent[g]) for g in work.gaps],
+                floor=order.floor,
+                want=order.want + len(gaps[0].members),
+                cap=order.cap,
+                fines=order.fines,
+            )
+            return list(zip(work.gaps, priced, strict=True))
+        gap = self.fleet.gaps[work]
+        one = price(
             self.fleet,
-            g,
+            work,
             order.visit[gap.day],
-            float(order.rent[g]),
+            float(order.rent[work]),
             floor=order.floor,
             want=order.want + len(gap.members),
             cap=order.cap,
             toll=float(order.toll[gap.rule]) if gap.rule >= 0 else 0.0,
             fines=order.fines[gap.day],
         )
+        return [(work, one)]
 
     def price_all(self, order: Order) -> list[Priced] | None:
         """Return what was found for each gap, in order; None when the clock ran out or the caller stopped."""
-        # the largest gaps first, so that no core waits long for the other at the end
-        turn = sorted(range(len(self.fleet.gaps)), key=lambda g: (-len(self.fleet.gaps[g].nodes), g))
-        done = dict(zip(turn, self._pool.map(lambda g: self._price(g, order), turn), strict=True))
-        found = [done[g] for g in range(len(self.fleet.gaps))]
-        return None if any(one is None for one in found) else [one for one in found if one is not None]
+        done: dict[int, Priced] = {}
+        for found in self._pool.map(lambda work: self._price(work, order), self._work):
+            if found is None:
+                return None
+            done.update(found)
+        return [done[g] for g in range(len(self.fleet.gaps))]
 
     def close(self) -> None:
         """Let the threads go."""

@@ -21,9 +21,10 @@ def choose(
     clock: Clock,
     *,
     nodes: int | None = None,
+    seconds: float | None = None,
 ) -> tuple[list[Column], bool] | None:
-    """Return the best plan found in the time that is left (or `nodes`), and whether it is proven best of these
-    columns.
+    """Return the best plan found in the time that is left (or `seconds`, or `nodes`), and whether it is proven
+    best of these columns.
 
     None when no plan was found. `start` is a plan to begin from; its columns must be among `columns`. The
     solver runs in a thread of its own, so that the stop button works: what it has not finished by then is
@@ -58,7 +59,8 @@ def choose(
         for row, weight in rows.of(column).items():
             other[row].set_coefficient(variable, weight)
         hint.variable_values[variable] = float(used.get(column, 0))
-    seconds = None if clock.seconds is None else clock.left
+    if clock.seconds is not None:
+        seconds = clock.left if seconds is None else min(seconds, clock.left)
     parameters = mathopt.SolveParameters(
         time_limit=None if seconds is None else timedelta(seconds=max(0.1, seconds)),
         node_limit=nodes,

@@ -290,33 +290,35 @@ def search(
         b = max(0, (done - begin) // width)
         if b >= buckets or value + leave[stops - 1 - pos, k, b] <= floor:
             continue
-        total = NEVER
-        sleeps = 0
-        if done <= home[k] and drive[pos] + drive_out[k] <= drive_most:
-            total = value - cost_out[k]
-        if done <= deadline and night[k] > NEVER / 2 and value + night[k] > total:
-            total = value + night[k]
-            sleeps = 1
         mark_here = _mix(site[k])
         if pos > 0:
             mark_here += mark[pos - 1]
         node[pos] = k
         option[pos] = o
-        if total > floor:
+        for sleeps in range(2):  # home, or the night here: both are kept, a tour may need either
+            total = NEVER
+            if sleeps == 0:
+                if done <= home[k] and drive[pos] + drive_out[k] <= drive_most:
+                    total = value - cost_out[k]
+            elif done <= deadline and night[k] > NEVER / 2:
+                total = value + night[k]
+            if total <= floor:
+                continue
             if count == room:
                 count, any_lost = _compact(worth, key, path, count, want)
                 lost = lost or any_lost
                 if count == want:
                     floor = max(floor, worth[want - 1])
-            if total > floor:
-                worth[count] = total
-                key[count] = mark_here + np.uint64(sleeps) * _mix(site[k] + 1_000_003)
-                path[count, 0] = pos + 1
-                path[count, 1] = sleeps
-                for p in range(pos + 1):
-                    path[count, 2 + 2 * p] = node[p]
-                    path[count, 3 + 2 * p] = option[p]
-                count += 1
+                if total <= floor:
+                    continue
+            worth[count] = total
+            key[count] = mark_here + np.uint64(sleeps) * _mix(site[k] + 1_000_003)
+            path[count, 0] = pos + 1
+            path[count, 1] = sleeps
+            for p in range(pos + 1):
+                path[count, 2 + 2 * p] = node[p]
+                path[count, 3 + 2 * p] = option[p]
+            count += 1
         if pos + 1 < stops:
             if steps > budget:
                 count, any_lost = _compact(worth, key, path, count, want)
@@ -334,3 +336,104 @@ def search(
     if count and worth[0] > best:
         best = worth[0]
     return worth[:count], path[:count], best, not lost
+
+
+@njit(cache=True, nogil=True)
+def sweep(
+    minutes: Any,
+    costs: Any,
+    toll: float,
+    place: Any,
+    setup: int,
+    opens: Any,
+    closes: Any,
+    home: Any,
+    cost_out: Any,
+    drive_out: Any,
+    deadline: int,
+    night: Any,
+    stay: Any,
+    prize: Any,
+    leave: Any,
+    come: Any,
+    begin: int,
+    width: int,
+    ready: int,
+    drive_most: int,
+    base: float,
+    rent: float,
+    budget: int,
+    site: Any,
+    cut_from: Any,
+    cut_of: Any,
+    fine: Any,
+    region: Any,
+    pair: Any,
+    rate: Any,
+    origins: Any,
+    origin_regions: Any,
+    homeward: Any,
+) -> Any:
+    """Return, for each place in `origins` that a day may begin at, the most the day and what follows can earn.
+
+    As `search` from that place at minute `ready`, with one route wanted; or straight home, which costs `rent`
+    and earns `homeward` [origins] (NEVER where it is too late).
+    """
+    n = len(place)
+    most = np.full(len(origins), NEVER)
+    way_in = np.zeros(n, dtype=np.int32)
+    drive_in = np.zeros(n, dtype=np.int32)
+    cost_in = np.zeros(n)
+    for q in range(len(origins)):
+        for k in range(n):
+            leg = minutes[origins[q], place[k]]
+            drive_in[k] = leg
+            if len(rate):
+                way_in[k] = arrive(ready, leg, pair[origin_regions[q], region[k]], rate) - ready
+            else:
+                way_in[k] = leg
+            cost_in[k] = costs[origins[q], place[k]] + toll * leg
+        least = homeward[q] - rent if homeward[q] > NEVER / 2 else NEVER
+        worth, _, roof, _ = search(
+            minutes,
+            costs,
+            toll,
+            place,
+            setup,
+            opens,
+            closes,
+            home,
+            cost_out,
+            drive_out,
+            deadline,
+            night,
+            stay,
+            prize,
+            leave,
+            come,
+            begin,
+            width,
+            ready,
+            way_in,
+            drive_in,
+            cost_in,
+            drive_most,
+            base,
+            max(least, -1e9),
+            1,
+            budget,
+            site,
+            cut_from,
+            cut_of,
+            fine,
+            region,
+            pair,
+            rate,
+        )
+        if len(worth):
+            most[q] = max(roof, worth[0])
+        elif roof > -1e9 + 1.0 and roof > least + 1e-9:
+            most[q] = roof
+        else:
+            most[q] = least
+    return most

@@ -205,7 +205,7 @@ class Master:
 
     def solve(self, seconds: float | None = None) -> Duals | None:
         """Solve the linear program; None when the time did not suffice."""
-        limit = None if seconds is None else timedelta(seconds=max(0.01, seconds))
+        limit = None if seconds is None or seconds > 1e8 else timedelta(seconds=max(0.01, seconds))
         algorithm = (
             mathopt.LPAlgorithm.DUAL_SIMPLEX if self._cut_since else mathopt.LPAlgorithm.PRIMAL_SIMPLEX
         )

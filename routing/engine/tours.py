@@ -1,0 +1,330 @@
+"""The best tours with nights away: day by day backwards, each day's routes searched exactly.
+
+What a day can earn depends on where it begins, how many nights away are left, and nothing else of the days
+before, since every day begins at the start of the shift. So the value of beginning a day at a place is computed
+from the last day on, and a night at a place is worth what the next day can earn from there. A site may come on two
+days of what is computed so far; it is the promise by which tours without such repeats are searched, best first.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.engine.cuts import Fines
+from routing.engine.fleet import Fleet
+from routing.engine.kernel import sweep
+from routing.engine.pricing import BUDGET, Board, Priced, Start, make_board, prizes
+from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
+
+SHUT = 1e12  # the rent of a day that no route may use
+LEAST = -1e9
+WIDTH = 24  # routes of a day from one place that are tried at least
+STEPS = 2000  # parts of tours looked at for the tours that begin on one day
+
+
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """Routes of one day from one place, best first, with the best that can follow counted in; `rest` is the
+    most that those left out are worth (None: nothing above the least was left out).
+    """
+
+    worth: list[float]
+    path: Ints
+    rest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Part of a tour: what its days earned so far, and the day and place from which it goes on (None: over)."""
+
+    day: int
+    left: int
+    value: float
+    parts: tuple[tuple[int, Visits], ...]
+    place: int | None
+
+
+@dataclass(slots=True)
+class _Day:
+    """What beginning a day at each place of the day before (`act` of that day) can earn at most."""
+
+    most: Floats
+
+
+class _Tours:
+    """One pricing of one chain."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        chain: Chain,
+        prices: Sequence[Floats],
+        rents: Sequence[float],
+        fines: Sequence[Fines],
+        floor: float,
+        cap: int | None,
+        want: int,
+    ) -> None:
+        self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
+        self.width = max(WIDTH, want)
+        self._routes: dict[tuple[int, int, int], _Routes] = {}
+        self.gaps: list[Gap] = [fleet.gaps[g] for g in chain.gaps]
+        self.rents = rents
+        self.prize = [prizes(gap, price) for gap, price in zip(self.gaps, prices, strict=True)]
+        self.act = self._promising(cap)
+        self._boards: dict[tuple[int, int], Board | None] = {}
+        self._days: dict[tuple[int, int], _Day] = {}
+
+    def _promising(self, cap: int | None) -> list[NDArray[np.intp]]:
+        """Return, by day, the positions of sites that can be part of a tour above the floor, best first.
+
+        As `pricing.promising`: a tour of m visits costs at least the mean of its visits' trips from the depot.
+        """
+        tops = [prize.max(axis=1) for prize in self.prize]
+        most = sum(max(1, gap.stops) for gap in self.gaps)
+        metric = self.fleet.travel.metric and all(gap.origin == gap.target for gap in self.gaps)
+        worth = []
+        best = np.full(len(self.fleet.problem.sites), 0.0)
+        for gap, top in zip(self.gaps, tops, strict=True):
+            value = top - np.maximum(0.0, gap.cost_in + gap.cost_out) / most if metric else top
+            worth.append(value)
+            np.maximum.at(best, gap.nodes, value)
+        spare = np.sort(best)[::-1][: most - 1].sum() + most + len(self.gaps) + 1.0
+        base = max(-gap.fixed - rent for gap, rent in zip(self.gaps, self.rents, strict=True))
+        made = []
+        for top, value, rent in zip(tops, worth, self.rents, strict=True):
+            keep = np.flatnonzero(top > NEVER / 2)
+            if metric:
+                keep = keep[value[keep] + spare + base > self.floor]
+            order = np.argsort(-value[keep], kind="stable")
+            keep = keep[order if cap is None else order[:cap]]
+            made.append(keep if rent < SHUT / 2 else keep[:0])
+        return made
+
+    def board(self, d: int, left: int) -> Board | None:
+        """Return the board of day `d` with `left` nights left for the night after it and later ones."""
+        gap = self.gaps[d]
+        if gap.after < 0 or left < gap.apart:
+            left = 0
+        if (d, left) not in self._boards:
+            self._boards[d, left] = self._make_board(d, left)
+        return self._boards[d, left]
+
+    def _make_board(self, d: int, left: int) -> Board | None:
+        gap, act = self.gaps[d], self.act[d]
+        if not len(act):
+            return None
+        board = make_board(gap, act, self.prize[d][act], 0.0)
+        if gap.after >= 0 and 0 < gap.apart <= left and self.rents[d + 1] < SHUT / 2:
+            most = self.day(d + 1, left - gap.apart).most
+            board.night = np.where(most > NEVER / 2, most - self.chain.cost * gap.apart, NEVER)
+        board.prepare(self.fleet, max(1, gap.stops))
+        return board
+
+    def day(self, d: int, left: int) -> _Day:
+        """Return what day `d` can earn from each place where the day before may end."""
+        gap = self.gaps[d]
+        if gap.after < 0 or left < gap.apart:
+            left = 0
+        found = self._days.get((d, left))
+        if found is None:
+            found = self._days[d, left] = self._make_day(d, left)
+        return found
+
+    def _make_day(self, d: int, left: int) -> _Day:
+        fleet, gap = self.fleet, self.gaps[d]
+        origins = fleet.place[self.gaps[d - 1].nodes[self.act[d - 1]]]
+        roads = fleet.roads
+        in_time = roads.departures(origins, gap.target, gap.deadline, gap.day) >= self.gaps[d].ready
+        in_time &= roads.minutes[origins, gap.target] <= gap.drive
+        homeward = np.where(in_time, -roads.cost[origins, gap.target].astype(float), NEVER)
+        rent = self.rents[d]
+        board = self.board(d, left)
+        if board is None:
+            return _Day(np.where(in_time, homeward - rent, NEVER))
+        act = board.act
+        nodes = gap.nodes[act]
+        fines = self.fines[gap.day]
+        most = sweep(
+            fleet.minutes,
+            fleet.cost,
+            0.0,
+            fleet.place[nodes],
+            gap.setup,
+            gap.menu.opens[nodes],
+            gap.menu.closes[nodes],
+            gap.home[act],
+            gap.cost_out[act],
+            gap.way_out[act],
+            gap.deadline,
+            board.night,
+            gap.menu.stay[nodes],
+            board.prize,
+            board.leave,
+            board.come,
+            board.begin,
+            board.width,
+            gap.ready,
+            gap.drive,
+            float(-gap.fixed - rent),
+            float(rent),
+            BUDGET,
+            nodes,
+            fines.begin,
+            fines.cuts,
+            fines.fine,
+            fleet.region_of[nodes],
+            roads.pair[gap.day],
+            roads.rate,
+            origins,
+            roads.region[origins],
+            homeward,
+        )
+        return _Day(most)
+
+    def routes(self, d: int, left: int, place: int | None) -> _Routes:
+        """Return the best routes of day `d` from a place (None: where the day's gap begins), best first."""
+        gap = self.gaps[d]
+        key = (d, left, -1 if place is None else place)
+        found = self._routes.get(key)
+        if found is not None:
+            return found
+        board = self.board(d, left)
+        base, start = float(-gap.fixed - self.rents[d]), self._start(gap, place)
+        if place is None:
+            base += gap.direct_cost
+        if board is None:
+            made = _Routes([], np.zeros((0, 2), np.int32), None)
+        else:
+            worths, paths, most, whole = board.search(
+                self.fleet,
+                start,
+                base,
+                self.floor if place is None else LEAST,
+                self.width,
+                self.fines[gap.day],
+            )
+            values = worths.tolist()
+            rest = None if whole else max(most, values[-1]) if len(values) < self.width else values[-1]
+            made = _Routes(values, paths, rest)
+        self._routes[key] = made
+        return made
+
+    def _start(self, gap: Gap, place: int | None) -> Start:
+        if place is None:
+            return Start(gap.ready, gap.way_in, gap.drive_in, gap.cost_in)
+        roads, places = self.fleet.roads, self.fleet.place[gap.nodes]
+        arrivals = roads.arrivals(place, places, gap.ready, gap.day)
+        way_in = (arrivals - gap.ready).astype(np.int32)
+        return Start(gap.ready, way_in, roads.minutes[place, places], roads.cost[place, places].astype(float))
+
+    def starting(self, d: int, want: int) -> Priced:
+        """Return the best tours (and day trips) that begin on day `d`: best first over days, whose promise is
+        what the following days can earn at most.
+        """
+        gap = self.gaps[d]
+        found: list[tuple[float, Column]] = []
+        if self.rents[d] > SHUT / 2 or self.board(d, self.chain.nights - gap.slept) is None:
+            return Priced(found, self.floor)
+        heap: list[tuple[float, int, _Step | None]] = []
+        first = _Step(d, self.chain.nights - gap.slept, 0.0, (), None)
+        pushed = self._push(heap, first, self.routes(d, first.left, None), 0)
+        best: float | None = None
+        whole = True
+        for _ in range(STEPS):
+            if not heap or -heap[0][0] <= self.floor or len(found) >= want:
+                break
+            promise, _, step = heapq.heappop(heap)
+            if step is None:  # what was left out of a list of routes may be worth as much
+                best = -promise if best is None else best
+                whole = False
+                continue
+            if step.place is None:
+                best = -promise if best is None else best
+                column = self.fleet.tour(step.parts)
+                assert column is not None, "a tour found keeps the rules"
+                found.append((-promise, column))
+                continue
+            pushed = self._push(heap, step, self.routes(step.day, step.left, step.place), pushed)
+        whole = whole and (not heap or -heap[0][0] <= self.floor)
+        if best is None:
+            best = max(self.floor, -heap[0][0]) if heap else self.floor
+        return Priced(found, max(self.floor, best), whole)
+
+    def _push(
+        self, heap: list[tuple[float, int, _Step | None]], step: _Step, routes: _Routes, pushed: int
+    ) -> int:
+        """Put each way to go on from `step` on the heap; return how many things were put there in all."""
+        d = step.day
+        gap, board = self.gaps[d], self.board(d, step.left)
+        for worth, path in zip(routes.worth, routes.path, strict=True):
+            if step.value + worth <= self.floor:
+                break
+            assert board is not None, "a path has sites"
+            visits = board.visits(path)
+            if any(self._again(site, gap.day, step.parts) for site, _ in visits):
+                continue
+            parts = (*step.parts, (self.chain.gaps[d], visits))
+            pushed += 1
+            if path[1]:
+                last = int(path[2 * int(path[0])])
+                place = int(self.fleet.place[visits[-1][0]])
+                value = step.value + worth - float(board.night[last])
+                value -= self.chain.cost * gap.apart
+                after = _Step(d + 1, step.left - gap.apart, value, parts, place)
+            else:
+                after = _Step(d, 0, step.value + worth, parts, None)
+            heapq.heappush(heap, (-(step.value + worth), pushed, after))
+        if routes.rest is not None and step.value + routes.rest > self.floor:
+            pushed += 1
+            heapq.heappush(heap, (-(step.value + routes.rest), pushed, None))
+        if step.place is not None and self._home_in_time(d, step.place):
+            cost = float(self.fleet.cost[step.place, gap.target])
+            value = step.value - cost - self.rents[d]
+            if value > self.floor:
+                pushed += 1
+                after = _Step(d, 0, value, (*step.parts, (self.chain.gaps[d], ())), None)
+                heapq.heappush(heap, (-value, pushed, after))
+        return pushed
+
+    def _home_in_time(self, d: int, place: int) -> bool:
+        gap, roads = self.gaps[d], self.fleet.roads
+        due = roads.arrive(place, gap.target, gap.ready, gap.day)
+        return due <= gap.deadline and int(roads.minutes[place, gap.target]) <= gap.drive
+
+    def _again(self, site: int, day: int, parts: Sequence[tuple[int, Visits]]) -> bool:
+        """Say whether a visit comes too often, or too soon after the others of the tour."""
+        days = [self.fleet.gaps[g].day for g, visits in parts for other, _ in visits if other == site]
+        apart = self.fleet.problem.sites[site].min_gap_days
+        return len(days) >= int(self.fleet.visits_left[site]) or any(day - other < apart for other in days)
+
+
+def price_chain(
+    fleet: Fleet,
+    chain: Chain,
+    prices: Sequence[Floats],
+    rents: Sequence[float],
+    *,
+    floor: float = 1e-6,
+    want: int = 10,
+    cap: int | None = None,
+    fines: Sequence[Fines],
+) -> list[Priced]:
+    """Return, for each gap of `chain`, the best columns that begin in it with reduced cost above `floor`.
+
+    `prices` [sites] and `rents` by gap; a rent of `SHUT` or more closes a day; `fines` by day of the problem.
+    `whole` is said of a gap only when no tour was among what was found.
+    """
+    tours = _Tours(fleet, chain, prices, rents, fines, floor, cap, want)
+    return [tours.starting(d, want) for d in range(len(chain.gaps))]
+
+
+def columns_of(priced: Sequence[Priced]) -> list[tuple[float, Column]]:
+    """Return all columns of several gaps' pricing, the best first."""
+    found = [pair for one in priced for pair in one.columns]
+    return sorted(found, key=lambda pair: (-pair[0], pair[1].gap, pair[1].visits))
