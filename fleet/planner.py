@@ -69,6 +69,7 @@ from fleet.planning.shapes import (
     Verdict,
 )
 from fleet.planning.tours import MOST_NIGHTS, set_nights
+from fleet.planning.travel import Roads, roads_of
 from fleet.planning.why import pin_price, why_none, why_this
 from fleet.planning.why_shapes import Option, PinPrice, WhyNone, WhyVisit
 
@@ -86,6 +87,7 @@ __all__ = [
     "Placement",
     "PublishPreview",
     "PublishReport",
+    "Roads",
     "Stale",
     "TakeOver",
     "Totals",
@@ -134,6 +136,7 @@ __all__ = [
     "reserve_draft",
     "reserve_scenario",
     "reset_weight",
+    "roads_of",
     "scenarios",
     "set_limit",
     "set_nights",

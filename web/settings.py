@@ -31,6 +31,10 @@ class Settings:
     scheduler: bool = True
     secure_cookies: bool = False
     solver_threads: int = 2
+    router_url: str | None = None
+    """An OSRM server that knows driving times; without it, and without tiles, the road formula does."""
+    valhalla_tiles: Path | None = None
+    """A folder of Valhalla's road tiles, in the place of a server."""
     trusted_proxies: int = 0
     """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
 
@@ -77,6 +81,15 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     redis_url = source.get("REDIS_URL", "").strip() or None
     if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL must start with redis://, rediss:// or unix://")
+    router_url = source.get("ROUTER_URL", "").strip() or None
+    if router_url and not router_url.startswith(("http://", "https://")):
+        faults.append("ROUTER_URL must start with http:// or https://")
+    raw_tiles = source.get("VALHALLA_TILES", "").strip()
+    tiles = Path(raw_tiles).expanduser().resolve() if raw_tiles else None
+    if tiles and not tiles.is_dir():
+        faults.append(f"VALHALLA_TILES must be a folder, {tiles} is none")
+    if tiles and router_url:
+        faults.append("ROUTER_URL and VALHALLA_TILES must not both be set")
     port = int(number("PORT", 8000, 1, 65535))
     speed = number("DEMO_SPEED", 60, 0, 3600)
     threads = int(number("SOLVER_THREADS", 2, 1, 64))
@@ -99,6 +112,8 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         scheduler=scheduler,
         secure_cookies=secure,
         solver_threads=threads,
+        router_url=router_url,
+        valhalla_tiles=tiles,
         trusted_proxies=proxies,
     )
 

@@ -21,6 +21,7 @@ from fleet.planning.horizon import checked_weeks, days_of, open_weeks, published
 from fleet.planning.ledger import judge, settle, visits_of
 from fleet.planning.problem import build_problem, pinned_json
 from fleet.planning.scenarios.verbs import accept_answer, prepare_scenario
+from fleet.planning.travel import Roads, by_road
 from fleet.store import Center, Plan, PlanVisit, Visit
 from routing.check import check
 from routing.errors import RoutingError
@@ -80,12 +81,18 @@ def reserve_draft(
 
 
 def prepare_draft(
-    session: Session, week: date, *, now: datetime, from_plan: Plan | None = None, weeks: int = 1
+    session: Session,
+    week: date,
+    *,
+    now: datetime,
+    from_plan: Plan | None = None,
+    weeks: int = 1,
+    roads: Roads | None = None,
 ) -> Prepared:
-    """Build what a reserved draft of the weeks from that of `week` on will answer. Reads only, and takes seconds for
-    a country: call it outside of any write transaction."""
+    """Build what a reserved draft of the weeks from that of `week` on will answer; driving times come from `roads`,
+    or by formula. Reads only, and takes seconds for a country: call it outside of any write transaction."""
     kept, dropped = _pins(session, week, weeks, from_plan, now)
-    problem = build_problem(session, week, now=now, pins=kept, weeks=weeks)
+    problem = by_road(build_problem(session, week, now=now, pins=kept, weeks=weeks), roads)
     kept, faulty = _sound(session, problem, kept, week)
     packed = pack(problem)
     return Prepared(
@@ -96,7 +103,12 @@ def prepare_draft(
 
 
 def _start(
-    session: Session, problem: bytes, kept: Sequence[PlanVisit], from_plan: Plan | None, week: date, weeks: int
+    session: Session,
+    problem: bytes,
+    kept: Sequence[PlanVisit],
+    from_plan: Plan | None,
+    week: date,
+    weeks: int,
 ) -> bytes:
     """The visits of the plan to start from as a plan of the new problem; what stands comes first, and a center's day
     that breaks a rule by itself is left out."""
@@ -121,11 +133,18 @@ def _start(
     return pack(Routes(decoded.problem.name, routes, verdict.objective).to_json())
 
 
-def prepare(session: Session, plan: Plan, *, now: datetime, from_plan: Plan | None = None) -> Prepared:
+def prepare(
+    session: Session,
+    plan: Plan,
+    *,
+    now: datetime,
+    from_plan: Plan | None = None,
+    roads: Roads | None = None,
+) -> Prepared:
     """Build what a reserved plan of either kind, draft or scenario, will answer. As `prepare_draft`."""
     if plan.kind == "scenario":
         return Prepared(*prepare_scenario(session, plan, now=now))
-    return prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=plan.weeks)
+    return prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=plan.weeks, roads=roads)
 
 
 def fill_draft(session: Session, plan: Plan, prepared: Prepared) -> None:

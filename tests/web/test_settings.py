@@ -62,3 +62,19 @@ def test_the_number_of_trusted_proxies_is_none_unless_said(tmp_path: Path) -> No
     assert from_environment({"DATA_DIR": str(tmp_path), "TRUSTED_PROXIES": "2"}).trusted_proxies == 2
     with pytest.raises(SettingsError, match="TRUSTED_PROXIES"):
         from_environment({"DATA_DIR": str(tmp_path), "TRUSTED_PROXIES": "-1"})
+
+
+def test_a_router_is_one_address_or_one_folder(tmp_path: Path) -> None:
+    """ROUTER_URL and VALHALLA_TILES say where driving times come from; wrong ones are all named."""
+    bare = from_environment({"DATA_DIR": str(tmp_path)})
+    assert bare.router_url is None and bare.valhalla_tiles is None
+    assert from_environment({"DATA_DIR": str(tmp_path), "ROUTER_URL": "http://osrm:5000"}).router_url
+    assert (
+        from_environment({"DATA_DIR": str(tmp_path), "VALHALLA_TILES": str(tmp_path)}).valhalla_tiles
+        == tmp_path
+    )
+    with pytest.raises(SettingsError) as caught:
+        from_environment(
+            {"DATA_DIR": str(tmp_path), "ROUTER_URL": "osrm:5000", "VALHALLA_TILES": str(tmp_path / "none")}
+        )
+    assert "ROUTER_URL must start with" in str(caught.value) and "must be a folder" in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -20,11 +21,14 @@ from sqlalchemy.orm import Session
 from fleet import planner
 from fleet.errors import FleetError
 from fleet.forecast import make_forecast
+from fleet.planning.blobs import decode
 from fleet.store import Plan
 from queueing.store import Outbox
+from routing.problem import Matrix, Road
+from tests.routing.routers.osrmserver import serving
 from tests.web import world as cast
 from tests.web.planned import WEEK
-from web import solving
+from web import roads, solving
 
 WAITS_FOR_STOP = """
 import json, signal, sys, threading
@@ -71,6 +75,13 @@ def plan_of(app: Flask, plan_id: int) -> Plan:
         return plan
 
 
+def travel_of(app: Flask, plan_id: int) -> tuple[Any, str]:
+    """Return how the plan's problem travels, and what its page says of that."""
+    with Session(app.extensions["writer"].engine) as session, app.test_request_context():
+        plan = session.get_one(Plan, plan_id)
+        return decode(plan.problem).problem.travel, roads.said(plan)
+
+
 def until(true: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for a condition of another thread; fails when it does not come."""
     end = time.monotonic() + seconds
@@ -93,6 +104,36 @@ def test_the_real_solver_makes_a_draft_with_visits(context: Flask) -> None:
     assert plan.objective is not None and heard and heard[-1]["objective"] == plan.objective
     folder: Path = context.extensions["settings"].data_dir / "solving"
     assert list(folder.iterdir()) == []
+
+
+def test_driving_times_of_a_router_reach_the_plan_and_the_planner(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ROUTER_URL the draft is solved on the server's table, kept in the data folder, and the page says so."""
+    with serving() as server:
+        settings = dataclasses.replace(context.extensions["settings"], router_url=server.url)
+        monkeypatch.setitem(context.extensions, "settings", settings)
+        plan_id = draft()
+        assert solving.solve_now(plan_id) == "draft"
+        asked = len(server.asked)
+        travel, told = travel_of(context, plan_id)
+        assert isinstance(travel, Matrix) and "OSRM" in told
+        assert list((settings.data_dir / "roads").glob("*.npz")) and asked
+        assert solving.solve_now(draft()) == "draft"
+        assert len(server.asked) == asked, "the second draft asks nothing"
+
+
+def test_a_router_that_is_away_does_not_stop_planning(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        url = server.url
+    settings = dataclasses.replace(context.extensions["settings"], router_url=url)
+    monkeypatch.setitem(context.extensions, "settings", settings)
+    plan_id = draft()
+    assert solving.solve_now(plan_id) == "draft"
+    travel, told = travel_of(context, plan_id)
+    assert isinstance(travel, Road) and ("formula" in told or "معادلة" in told)
 
 
 def test_progress_is_announced_on_the_plans_topic(context: Flask) -> None:

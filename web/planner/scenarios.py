@@ -20,7 +20,7 @@ from fleet.planning.scenarios.kinds import ALL, KINDS, TOPICS
 from fleet.planning.scenarios.verbs import SOURCES
 from fleet.planning.shapes import TENTHS
 from fleet.store import Plan
-from web import clock, solving
+from web import clock, roads, solving
 from web.db import read, write
 from web.planner import scenarios_words as said
 from web.planner import words
@@ -165,7 +165,7 @@ def confirm_take_over(plan_id: int) -> Any:
     """Say what a draft made of it would hold, and what not."""
     plan, session = the_scenario(plan_id), read()
     try:
-        would = planner.prepare_takeover(session, plan, now=clock.now())
+        would = planner.prepare_takeover(session, plan, now=clock.now(), roads=roads.installed())
     except FleetError as error:
         flash(said.error(error), "error")
         return redirect(url_for("planner.scenario", plan_id=plan_id))
@@ -183,9 +183,8 @@ def take_over(plan_id: int) -> Any:
     """Make an ordinary draft of it. Nothing is published."""
     plan, who, now = the_scenario(plan_id), actor(), clock.now()
     try:
-        ready = planner.prepare_takeover(
-            read(), plan, now=now
-        )  # seconds of arithmetic, outside of the writer
+        # Seconds of arithmetic, outside of the writer.
+        ready = planner.prepare_takeover(read(), plan, now=now, roads=roads.installed())
         made = write(lambda session: planner.fill_takeover(session, ready, actor=who, now=now).id)
     except FleetError as error:
         flash(said.error(error), "error")

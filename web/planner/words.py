@@ -15,6 +15,7 @@ from fleet.planning.shapes import TENTHS, Fault
 from fleet.store import Plan
 from web.errors import words_for
 from web.i18n import minute_time, number, short_date, weekday
+from web.roads import said
 
 
 def fault(found: Fault) -> str:
@@ -170,6 +171,11 @@ def weeks(count: int) -> str:
 def days(some: Iterable[date]) -> str:
     """Dates in a row."""
     return str(_(", ")).join(short_date(day) for day in some)
+
+
+def roads(plan: Plan) -> str:
+    """Where the plan's driving times came from; empty when no router was asked."""
+    return said(plan)
 
 
 def failure(message: str) -> str:

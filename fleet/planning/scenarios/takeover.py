@@ -22,6 +22,7 @@ from fleet.planning.ledger import settle, visits_of
 from fleet.planning.scenarios.applying import apply, is_decision
 from fleet.planning.scenarios.standing import keep_feasible, marks_of_answer
 from fleet.planning.scenarios.verbs import source_of
+from fleet.planning.travel import Roads
 from fleet.store import Plan, PlanVisit
 from routing.problem import Problem
 
@@ -39,10 +40,13 @@ class TakeOver:
     """Changes that are not: suppositions, and decisions about what is not there."""
     left_out: tuple[Mark, ...]
     """Visits of the scenario that the real week does not allow."""
+    baseline_hours: float
 
 
-def prepare_takeover(session: Session, scenario: Plan, *, now: datetime) -> TakeOver:
-    """Work out the draft. Reads only, and takes seconds for a country.
+def prepare_takeover(
+    session: Session, scenario: Plan, *, now: datetime, roads: Roads | None = None
+) -> TakeOver:
+    """Work out the draft, with driving times from `roads` or by formula. Reads only, and takes seconds for a country.
 
     Raises Conflict `not_a_scenario`, `scenario_not_solved`, `week_over`.
     """
@@ -54,7 +58,7 @@ def prepare_takeover(session: Session, scenario: Plan, *, now: datetime) -> Take
     days = decode(scenario.problem).problem.days
     if all(frozen(frame.day(d), now) for d in range(len(days))):
         raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
-    real = unpack(drafts.prepare(session, _bare(scenario), now=now).problem)
+    real = unpack(drafts.prepare(session, _bare(scenario), now=now, roads=roads).problem)
     problem, taken = _with_decisions(session, scenario, real, now)
     decoded = decode(pack(problem))
     fixed = [
@@ -66,6 +70,7 @@ def prepare_takeover(session: Session, scenario: Plan, *, now: datetime) -> Take
     marks = [*fixed, *(m for m in wanted if _what(m) not in {_what(f) for f in fixed})]
     kept = keep_feasible([replace(m, id=n) for n, m in enumerate(marks)], decoded)
     there = {_what(m) for m in kept}
+    full = Problem.from_json(decoded.raw)
     return TakeOver(
         scenario.id,
         pack(problem),
@@ -73,6 +78,7 @@ def prepare_takeover(session: Session, scenario: Plan, *, now: datetime) -> Take
         taken,
         tuple(i for i in range(len(scenario.changes)) if i not in taken),
         tuple(m for m in wanted if _what(m) not in there),
+        baseline.hours(full, baseline.rankings(session, full), decoded.travel),
     )
 
 
@@ -96,8 +102,7 @@ def fill_takeover(session: Session, takeover: TakeOver, *, actor: str, now: date
     frame, decoded = load_frame(session, draft.week), decode(takeover.problem)
     visits = [_visit(draft, mark, frame) for mark in takeover.visits]
     settle(draft, visits, list(takeover.visits), decoded)
-    full = Problem.from_json(decoded.raw)
-    draft.baseline_hours = baseline.hours(full, baseline.rankings(session, full), decoded.travel)
+    draft.baseline_hours = takeover.baseline_hours
     session.add_all(visits)
     session.flush()
     return draft
