@@ -72,7 +72,12 @@ def propose(
     try:
         _ask(repair_id, folder, now=now)
         answer = _answer(folder, until, seed)
-        write(lambda session: repair.keep_proposals(session, _get(session, repair_id), answer, now=now))
+
+        def keep(session: Session) -> None:
+            repair.keep_proposals(session, _get(session, repair_id), answer, now=now)
+            _tell(session, repair_id)
+
+        write(keep)
     except FleetError as error:
         _fail(repair_id, f"{error.code}: {error.message}")
     except _Failed as error:
@@ -82,7 +87,8 @@ def propose(
         _fail(repair_id, f"internal: {type(error).__name__}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return write(lambda session: _told(session, repair_id))
+    with Session(current_app.extensions["writer"].engine) as session:
+        return _get(session, repair_id).status
 
 
 class _Failed(Exception):
@@ -130,12 +136,15 @@ def _get(session: Session, repair_id: int) -> Repair:
 
 
 def _fail(repair_id: int, message: str) -> None:
-    write(lambda session: repair.fail_repair(session, _get(session, repair_id), message))
+    def work(session: Session) -> None:
+        repair.fail_repair(session, _get(session, repair_id), message)
+        _tell(session, repair_id)
+
+    write(work)
 
 
-def _told(session: Session, repair_id: int) -> str:
-    """Let the pages that wait for it hear, and return the status."""
+def _tell(session: Session, repair_id: int) -> None:
+    """Let the pages that wait for it hear, in the same transaction."""
     made = _get(session, repair_id)
     plan = session.get_one(Plan, made.plan_id)
     tell(session, plan, "repair", {"repair": made.id, "status": made.status}, clock.now())
-    return made.status

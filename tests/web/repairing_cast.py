@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import planner
-from fleet.calendar import local_instant
-from fleet.store import Plan
+from fleet.store import Plan, Visit
 from tests.web import world as cast
 from tests.web.planned import WEEK, copy_planned, make_planned
 from web.app import create_app
 
-DAY: date = WEEK
-TEN = local_instant(DAY, 600)
-EIGHT = local_instant(DAY, 480)
-"""The vans are on their way, nothing is open yet."""
+
+def first_visit(session: Session) -> Visit:
+    """The first visit of the published week."""
+    return session.scalars(select(Visit).where(Visit.day >= WEEK).order_by(Visit.opens_at, Visit.id)).all()[0]
+
+
+def before_it_opens(visit: Visit) -> datetime:
+    """An hour before: whatever happens then concerns it."""
+    return visit.opens_at - timedelta(hours=1)
 
 
 def make_published(template: Path, folder: Path) -> Path:
