@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from routing.engine.fleet import Column, Fleet
 from routing.engine.integer import choose
 from routing.engine.knapsack import knapsack_bound
 from routing.engine.master import Duals, Master
+from routing.engine.polish import Polish
 from routing.engine.primal import Ledger, fill, pack
 
 CAPS = (60, 150, 400, 1000)
@@ -29,7 +31,6 @@ MOST_COLUMNS = 40_000
 EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever quick pricing still finds
 WANT = 6
 CUTS_A_ROUND = 100
-FEW = 2_500  # columns of the first, quick integer master
 LINEAR, CUTTING = 0.7, 0.6  # the shares of the time by which the linear master and the cuts end
 QUICK = 0.08  # the share of the time, and
 QUICKEST = 2.0  # the seconds at most, for the first integer plan
@@ -269,20 +270,31 @@ class Generation:
         self.offer(ledger, "rounding")
 
     def glimpse(self, master: Master) -> None:
-        """Make a first integer plan of the most promising columns, in little time."""
-        duals, clock = self.proof or master.duals, self.clock
-        if duals is None or clock.seconds is None or clock.over(1.0):
+        """Improve the rounded plan place by place, for a little while."""
+        clock = self.clock
+        if clock.seconds is None or not self.best:
             return
-        costs = master.reduced(duals)
-        best = sorted(range(len(costs)), key=lambda i: (-costs[i], i))[:FEW]
-        columns = list(dict.fromkeys([*self.best, *(master.columns[i] for i in best)]))
-        self.integer(master, columns, min(QUICKEST, QUICK * clock.seconds))
+        polish = Polish(self.fleet, master, self.best, self.random)
+        until = clock.elapsed + min(QUICKEST, QUICK * clock.seconds)
+        while clock.elapsed < until and not clock.over(0.5):
+            self.polish(polish, 0.5)
+        self.note(f"polished in {polish.steps} steps of {polish.free} routes", master)
 
-    def integer(self, master: Master, columns: list[Column], seconds: float | None = None) -> bool:
+    def polish(self, polish: Polish, seconds: float) -> None:
+        """Do one step of improvement and keep what it brings."""
+        if polish.step(seconds) > 0.5:
+            self.offer(pack(self.fleet, polish.best()), "polish")
+
+    def integer(self, master: Master, columns: list[Column]) -> bool:
         """Improve the plan by integer programming over `columns`; say whether it is now the best of them."""
         self.note(f"integer of {len(columns)}, gap {self.raw_bound - self.objective:.0f}", master)
-        nodes = 100 if self.clock.seconds is None else None
-        chosen = choose(self.fleet, master.rows, columns, self.best, self.clock, nodes=nodes, seconds=seconds)
+        nodes, meanwhile = (100 if self.clock.seconds is None else None), None
+        if self.threads > 1 and self.clock.seconds is not None and self.best:
+            polish = Polish(self.fleet, master, self.best, self.random)
+            meanwhile = partial(self.polish, polish, 0.5)
+        chosen = choose(
+            self.fleet, master.rows, columns, self.best, self.clock, nodes=nodes, meanwhile=meanwhile
+        )
         if chosen is not None:
             ledger = pack(self.fleet, chosen[0])
             fill(ledger, self.clock)

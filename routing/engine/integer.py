@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ortools.math_opt.python import mathopt
@@ -11,6 +11,9 @@ from ortools.math_opt.python import mathopt
 from routing.engine.clock import Clock
 from routing.engine.fleet import Column, Fleet
 from routing.engine.master import Rows
+
+LANDING = 0.4
+"""Seconds by which the solver is told to end sooner than it must, since it ends late."""
 
 
 def choose(
@@ -21,14 +24,14 @@ def choose(
     clock: Clock,
     *,
     nodes: int | None = None,
-    seconds: float | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[list[Column], bool] | None:
-    """Return the best plan found in the time that is left (or `seconds`, or `nodes`), and whether it is proven
-    best of these columns.
+    """Return the best plan found in the time that is left (or `nodes`), and whether it is proven best of these
+    columns.
 
     None when no plan was found. `start` is a plan to begin from; its columns must be among `columns`. The
     solver runs in a thread of its own, so that the stop button works: what it has not finished by then is
-    abandoned.
+    abandoned. `meanwhile` is called again and again while it works.
     """
     model = mathopt.Model()
     model.objective.is_maximize = True
@@ -59,15 +62,16 @@ def choose(
         for row, weight in rows.of(column).items():
             other[row].set_coefficient(variable, weight)
         hint.variable_values[variable] = float(used.get(column, 0))
-    if clock.seconds is not None:
-        seconds = clock.left if seconds is None else min(seconds, clock.left)
+    seconds = None if clock.seconds is None else clock.left
     parameters = mathopt.SolveParameters(
-        time_limit=None if seconds is None else timedelta(seconds=max(0.1, seconds)),
+        time_limit=None if seconds is None else timedelta(seconds=max(0.1, seconds - LANDING)),
         node_limit=nodes,
         relative_gap_tolerance=0.0,
         absolute_gap_tolerance=0.5,
     )
-    result = _run(model, parameters, mathopt.ModelSolveParameters(solution_hints=[hint]), clock, seconds)
+    result = _run(
+        model, parameters, mathopt.ModelSolveParameters(solution_hints=[hint]), clock, seconds, meanwhile
+    )
     if result is None or not result.has_primal_feasible_solution():
         return None
     chosen: list[Column] = []
@@ -82,6 +86,7 @@ def _run(
     more: mathopt.ModelSolveParameters,
     clock: Clock,
     seconds: float | None,
+    meanwhile: Callable[[], None] | None,
 ) -> mathopt.SolveResult | None:
     """Solve in a daemon thread; None when the caller stopped or the solver overran its time by far."""
     results: list[mathopt.SolveResult] = []
@@ -99,7 +104,10 @@ def _run(
     limit = clock.elapsed + (float("inf") if seconds is None else seconds + 0.3)
     thread.start()
     while thread.is_alive():
-        thread.join(0.1)
+        if meanwhile is None:
+            thread.join(0.1)
+        else:
+            meanwhile()
         if clock.stopped or clock.elapsed > limit:
             return None
     if errors:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 from ortools.math_opt.python import mathopt
 
 from routing.engine.cuts import Cut, Fines, Halves
-from routing.engine.fleet import Column, Fleet, Floats
+from routing.engine.fleet import Column, Fleet, Floats, Visits
 
 
 @dataclass(slots=True)
@@ -35,6 +36,13 @@ class Duals:
     row: Floats
     fine: Floats
     fines: list[Fines]
+
+
+Key = tuple[int, Visits, tuple[tuple[int, Visits], ...]]
+
+
+def _key(column: Column) -> Key:
+    return column.gap, column.visits, column.more
 
 
 class Rows:
@@ -113,7 +121,7 @@ class Master:
         self.fleet = fleet
         self.rows = Rows(fleet)
         self.columns: list[Column] = []
-        self._keys: set[tuple[int, tuple[tuple[int, int], ...]]] = set()
+        self._keys: dict[Key, int] = {}
         self.objective = 0.0
         self.values: Floats = np.zeros(0)
         self.duals: Duals | None = None
@@ -137,8 +145,8 @@ class Master:
         self._cut_rows = [model.add_linear_constraint(ub=1.0) for _ in rows.cuts]
         self._variables: list[mathopt.Variable] = []
         self.columns = []
-        self._table = _Table()
-        self._keys = set()
+        self.table = Table()
+        self._keys = {}
         self.add(columns)
         some = mathopt.SparseVectorFilter(skip_zero_values=True)
         self._wanted = mathopt.ModelSolveParameters(
@@ -153,10 +161,10 @@ class Master:
         """Add the columns that are new; return how many were."""
         count = 0
         for column in columns:
-            key = (column.gap, column.visits, column.more)
+            key = _key(column)
             if key in self._keys:
                 continue
-            self._keys.add(key)
+            self._keys[key] = len(self.columns)
             variable = self._model.add_variable(lb=0.0)
             self._model.objective.set_linear_coefficient(variable, float(column.profit))
             for gap, _ in column.parts:
@@ -167,11 +175,15 @@ class Master:
             cuts = self.rows.cuts_of(column)
             for c in cuts:
                 self._cut_rows[c].set_coefficient(variable, 1.0)
-            self._table.add(column, weights, cuts, len(self.fleet.gaps), len(self.rows.limit))
+            self.table.add(column, weights, cuts, len(self.fleet.gaps), len(self.rows.limit))
             self._variables.append(variable)
             self.columns.append(column)
             count += 1
         return count
+
+    def number(self, column: Column) -> int:
+        """Return the number of a column that was added. Raises KeyError when it was not."""
+        return self._keys[_key(column)]
 
     def add_cuts(self, cuts: list[Cut]) -> None:
         """Add violated cuts as rows."""
@@ -183,7 +195,7 @@ class Master:
             for c in self.rows.cuts_of(column):
                 if c >= first:
                     self._cut_rows[c].set_coefficient(self._variables[i], 1.0)
-                    self._table.late(i, shift + c)
+                    self.table.late(i, shift + c)
         self._cut_since = True
 
     def keep(self, least: float) -> None:
@@ -230,7 +242,7 @@ class Master:
         """Return the reduced cost of every column at the given prices (cuts added since are priced at 0)."""
         fine = np.zeros(len(self.rows.cuts))
         fine[: len(duals.fine)] = duals.fine
-        return self._table.reduced(np.concatenate([duals.rent, duals.row, fine]))
+        return self.table.reduced(np.concatenate([duals.rent, duals.row, fine]))
 
     def prices(self, rent: Floats, row: Floats, fine: Floats) -> Duals:
         """Return the prices that row and cut duals mean, each first clipped to its valid range."""
@@ -257,7 +269,7 @@ class Master:
         return Duals(rent, visit, toll, offset, row, fine, rows.halves.fines(rows.cuts, fine))
 
 
-class _Table:
+class Table:
     """The columns' coefficients as flat lists, for reduced costs in one go. Gap rows come first, then the
     others, then the cuts.
     """
@@ -290,12 +302,13 @@ class _Table:
         self._row.append(row)
         self._weight.append(weight)
 
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Return column, row and weight of every coefficient."""
+        return np.array(self._column, np.int64), np.array(self._row, np.int64), np.array(self._weight)
+
     def reduced(self, price: Floats) -> Floats:
         """Return profit less what each column pays at `price` [all rows]."""
-        paid = np.bincount(
-            np.array(self._column, dtype=np.int64),
-            np.array(self._weight) * price[np.array(self._row, dtype=np.int64)],
-            minlength=len(self.profit),
-        )
+        column, row, weight = self.arrays()
+        paid = np.bincount(column, weight * price[row], minlength=len(self.profit))
         reduced: Floats = np.array(self.profit) - paid
         return reduced
