@@ -116,22 +116,22 @@ def due(
         limit = max(1, unit.max_weeks_unvisited if most is None else most)
         days = [day for day in (held or {}).get(unit.id, ()) if day >= week]
         seen = max([*days, *([last[unit.id]] if unit.id in last else [])], default=None)
-        if seen is None:
-            found.append(Due(unit, 0, max(1, weeks // limit)))
-            continue
-        without = (end - seen).days // 7 + 1 if seen < end else 0
-        visits = min(without // limit, -(-weeks // limit))
+        by = week if seen is None else deadline(seen, limit)
+        visits, turn = 0, max(by, week)
+        while turn <= end:  # each further visit is reckoned late in its week
+            visits, turn = visits + 1, turn + timedelta(days=7 * limit)
         if days and unit.id in last and max(week, deadline(last[unit.id], limit)) < week_of(days[0]):
             visits += 1  # the visit that is held comes too late, and there is time before it
         if visits:
-            found.append(Due(unit, max(0, without - limit), visits))
+            found.append(Due(unit, 0 if seen is None else max(0, (end - by).days // 7), visits))
     return found
 
 
 def deadline(last: date, limit: int) -> date:
     """Return the Saturday of the week in which a district last visited on `last` must be visited again, so that it
-    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`."""
-    return week_of(last + timedelta(days=7 * limit - 1))
+    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`, and never the
+    week of `last` itself."""
+    return max(week_of(last) + timedelta(days=7), week_of(last + timedelta(days=7 * limit - 1)))
 
 
 def last_visits(session: Session, before: date) -> dict[int, date]:
