@@ -5,8 +5,13 @@ from __future__ import annotations
 import click
 
 from web.cli.network import network
-from web.cli.repairs import plan
+from web.cli.plans import plan
+from web.cli.repairs import repair
+from web.cli.scenarios import scenario
 from web.cli.users import token, user
 from web.cli.work import day, demo, jobs
+
+plan.add_command(repair)
+plan.add_command(scenario)
 
 groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo)

@@ -55,7 +55,7 @@ def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool, 
     week = week_of(day)
     forecast_week(week, clock.now())
     plan_id = new_draft(week, seconds=seconds, seed=seed, actor=actor, weeks=weeks)
-    solve_now(plan_id, progress=_show if echo else None)
+    solve_now(plan_id, progress=show_progress if echo else None)
     made = read().get(Plan, plan_id, populate_existing=True)
     assert made is not None
     if made.status != "draft":
@@ -63,7 +63,8 @@ def draft_week(day: date, *, seconds: float, seed: int, actor: str, echo: bool, 
     return made
 
 
-def _show(progress: dict[str, Any]) -> None:
+def show_progress(progress: dict[str, Any]) -> None:
+    """Say how far a search is, on standard error."""
     objective, bound = progress.get("objective"), progress.get("bound")
     gap = progress.get("gap")
     words = f"  {progress.get('elapsed', 0):5.1f} s  {progress.get('phase', '')}"
