@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from routing import Plan, Problem, ProblemError, check, solve
 from tests.routing.brute import best_plan
-from tests.routing.make import rich
+from tests.routing.make import rich, touring
 
 exact = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -42,3 +42,15 @@ def test_the_optimum_of_a_tiny_problem_is_found_and_proven(seed: int, matrix: bo
 @given(seed=seeds, matrix=st.booleans())
 def test_the_optimum_of_a_larger_one_too(seed: int, matrix: bool) -> None:
     same_optimum(rich(seed, sites=4, centers=3, days=2, matrix=matrix))
+
+
+@settings(exact, max_examples=60)
+@given(seed=seeds, matrix=st.booleans())
+def test_the_optimum_with_nights_starts_pins_and_traffic_is_found_and_proven(seed: int, matrix: bool) -> None:
+    same_optimum(touring(seed, sites=3, matrix=matrix))
+
+
+@settings(exact, max_examples=12)
+@given(seed=seeds, matrix=st.booleans())
+def test_the_optimum_of_a_larger_one_with_nights_too(seed: int, matrix: bool) -> None:
+    same_optimum(touring(seed, sites=4, centers=2, days=2, matrix=matrix))
