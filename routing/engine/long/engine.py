@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from routing.engine.clock import Clock
-from routing.engine.fleet import Column, Fleet
+from routing.engine.fleet import NEVER, Column, Fleet
 from routing.engine.integer import choose
 from routing.engine.knapsack import knapsack_bound
 from routing.engine.long import model, search
@@ -88,6 +88,7 @@ class Long:
         self.best: list[Column] = []
         self.objective = Ledger(fleet).objective()
         self.floor = float(self.objective)
+        self.base, self.unit = self.objective, _unit(fleet)
         self.bound = knapsack_bound(fleet)
         self._lock = threading.Lock()
         self._finished = False
@@ -101,10 +102,14 @@ class Long:
         """Whether the plan is proven best."""
         return self.bound is not None and self.objective >= self.bound
 
+    def whole(self, bound: float) -> int:
+        """Return the greatest objective that a plan may have that is no greater than `bound`."""
+        return self.base + self.unit * math.floor((bound + 1e-6 - self.base) / self.unit)
+
     def prove(self, bound: float) -> None:
         """Keep the bound if it is the lowest so far."""
         with self._lock:
-            whole = max(math.floor(bound + 1e-6), self.objective)
+            whole = max(self.whole(bound), self.objective)
             if not self._closed and (self.bound is None or whole < self.bound):
                 self.bound = whole
 
@@ -274,7 +279,7 @@ class Long:
         last.paused = False
 
     def _prove_it(self) -> None:
-        self.exact.run(self, self._inner(self.clock.left * (0.9 if self.threads > 1 else 0.5)))
+        self.exact.run(self, self._inner(self.clock.left * (0.7 if self.threads > 1 else 0.5)))
 
     def _inner(self, seconds: float) -> Clock:
         """Return a clock for a job: it stops when the solve does."""
@@ -308,3 +313,14 @@ class Long:
         chosen = choose(self.fleet, Rows(self.fleet), columns, best, clock, nodes=nodes)
         if chosen is not None:
             self.offer(chosen[0])
+
+
+def _unit(fleet: Fleet) -> int:
+    """Return the greatest number that all values, costs and penalties are multiples of."""
+    unit = math.gcd(*(group.penalty for group in fleet.problem.groups), *np.unique(fleet.cost).tolist())
+    for gap in fleet.gaps:
+        unit = math.gcd(unit, gap.fixed, gap.direct_cost)
+        if unit != 1:
+            value = np.unique(gap.menu.value[gap.nodes])
+            unit = math.gcd(unit, *(int(v) for v in value.tolist() if v > NEVER / 2))
+    return max(1, unit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from routing.engine.clock import Clock
+from routing.engine.columns import mix
 from routing.engine.cuts import separate
 from routing.engine.fleet import Column, Fleet
 from routing.engine.integer import choose
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 _START = 400  # routes of the search that the linear program begins with
 _WANT = 60
 _MOST_ROUTES = 60_000  # routes within the gap that the integer master is asked to choose among
+_MOST_ROUNDED = 4000  # routes of the linear program to choose a plan among
 _CUTS, _CUTS_A_ROUND = 120, 15
+_SMOOTH = 0.5
+_SHALLOW = 0.004  # how far the bound may be from the plan, as a share, for listing all routes to pay
+_ROOM, _MOST_ROOM = 400_000, 1_500_000  # labels that listing all routes within the gap may take
 
 
 class Exact:
@@ -38,14 +44,20 @@ class Exact:
         self.engine, self.clock = engine, clock
         self.rounds = 0 if effort is None else 20 * effort
         self.counted = effort is not None
+        self.refused = math.inf  # the depth at which there were too many routes within the gap
+        self.room = _ROOM
         self.master = Master(self.fleet)
         self.master.add(engine.best)
         self.master.add(engine.pool.newest(_START))
         while self._converge():
             self._tell("linear")
-            if engine.proven or self._all_within():
+            self._round()
+            depth = self.bound - engine.objective
+            if engine.proven or (depth <= _SHALLOW * abs(engine.objective) and self._all_within()):
                 return
             if not self._remember() and not self._cut():
+                self.room = _MOST_ROOM
+                self._all_within()
                 return
 
     def _over(self) -> bool:
@@ -60,26 +72,46 @@ class Exact:
             )
 
     def _converge(self) -> bool:
-        """Price until no route pays any more; False when that could not be finished."""
-        fresh = 1
-        rough = True
+        """Price until no route pays any more, or the bound cannot fall by a whole step; False when that could
+        not be finished.
+
+        Prices are held back towards the last ones that helped (Wentges 1997): bare ones swing.
+        """
+        center: Duals | None = None
+        rough, share = True, _SMOOTH
+        lowest = math.inf
         while not self._over():
             duals = self.master.solve(None if self.clock.seconds is None else max(0.05, self.clock.left))
             if duals is None:
                 return False
             self.rounds -= 1
-            priced = self._price(duals, rough)
+            tried = duals if center is None else mix(self.master, center, duals, share)
+            priced = self._price(tried, rough)
             if priced is None:
                 return False
             found = [column for one in priced for _, column in one.columns]
             fresh = self.master.add(found)
             self._keep(found)
-            if not rough:
-                self._prove(duals, priced)
-                if fresh == 0 or all(one.best <= 1e-6 for one in priced):
-                    self.duals = duals
+            self._tell(f"{'rough' if rough else 'exact'} pricing, {fresh} new routes")
+            promised = self._lagrange(tried, priced) - self.master.objective - self.fleet.constant
+            near = fresh < _WANT // 3 or promised < max(self.engine.unit, 0.005 * abs(self.engine.objective))
+            if rough:
+                center, rough = tried, not near
+                continue
+            bound = self._lagrange(tried, priced)
+            if bound < lowest:
+                lowest, center = bound, tried
+                self.bound, self.duals = bound, tried
+                self.engine.prove(bound)
+            linear = self.master.objective + self.fleet.constant
+            if self.engine.whole(lowest) <= self.engine.whole(linear) or lowest - linear < 1e-3:
+                return True
+            if fresh == 0:
+                if tried is duals:
                     return True
-            rough = fresh > 0 if rough else True
+                share = 0.0
+            else:
+                rough, share = not near, _SMOOTH
         return False
 
     def _price(self, duals: Duals, rough: bool) -> list[Priced] | None:
@@ -94,18 +126,17 @@ class Exact:
             made.append(one)
         return made
 
-    def _prove(self, duals: Duals, priced: list[Priced]) -> None:
-        """Keep the Lagrangian bound that the prices prove."""
+    def _lagrange(self, duals: Duals, priced: list[Priced]) -> float:
+        """Return the bound that the prices prove."""
         total = self.fleet.constant + duals.offset
         for gap, rent, one in zip(self.fleet.gaps, duals.rent.tolist(), priced, strict=True):
             total += len(gap.members) * max(0.0, rent + one.best)
-        self.bound = total
-        self.engine.prove(total)
+        return total
 
     def _keep(self, columns: list[Column]) -> None:
         """Give elementary routes to the pool."""
         for column in columns:
-            if len({site for site, _ in column.visits}) == len(column.visits):
+            if self._elementary(column):
                 self.engine.pool.add(column)
 
     def _remember(self) -> bool:
@@ -113,7 +144,7 @@ class Exact:
         bad = False
         cyclic: list[Column] = []
         for column, value in zip(self.master.columns, self.master.values.tolist(), strict=False):
-            if value > 1e-6 and len({site for site, _ in column.visits}) < len(column.visits):
+            if value > 1e-6 and not self._elementary(column):
                 bad = True
                 pricer = self.pricers[column.gap]
                 where = np.searchsorted(pricer.gap.nodes, [site for site, _ in column.visits])
@@ -135,7 +166,7 @@ class Exact:
         """Say whether `column` comes back to a site that is remembered all the way."""
         near = self.pricers[column.gap].near
         nodes = self.pricers[column.gap].gap.nodes
-        if len({site for site, _ in column.visits}) == len(column.visits):
+        if self._elementary(column):
             return False
         memory: set[int] = set()
         for k in np.searchsorted(nodes, [site for site, _ in column.visits]).tolist():
@@ -160,22 +191,52 @@ class Exact:
         self.master.add_cuts(cuts)
         return True
 
+    def _round(self) -> None:
+        """Look for a plan among the routes of the linear program."""
+        engine = self.engine
+        if len(engine.data.slot) < 2 or self.clock.over(0.5):
+            return
+        depth = self.bound - engine.objective
+        costs = self.master.reduced(self.duals)
+        best = list(engine.best)
+        known = set(best)
+        columns = list(dict.fromkeys(best))
+        for i in np.argsort(-costs, kind="stable")[:_MOST_ROUNDED].tolist():
+            column = self.master.columns[i]
+            if costs[i] >= -depth and column not in known and self._elementary(column):
+                columns.append(column)
+        seconds = None if self.clock.seconds is None else min(3.0, 0.15 * self.clock.left)
+        clock = Clock(seconds, None, None, lambda: self.clock.over())
+        chosen = choose(
+            self.fleet, self.master.rows, columns, best, clock, nodes=50 if self.counted else None
+        )
+        if chosen is not None:
+            engine.offer(chosen[0])
+        self._tell(f"rounded {len(columns)}")
+
+    @staticmethod
+    def _elementary(column: Column) -> bool:
+        return len({site for site, _ in column.visits}) == len(column.visits)
+
     def _all_within(self) -> bool:
         """List every route that a better plan could hold and choose among them; True when that proves it."""
         engine = self.engine
         if any(gap.rule >= 0 for gap in self.fleet.gaps):
             return False  # a shared allowance of driving may want another order of the same sites
-        depth = self.bound - engine.objective - 1
+        depth = self.bound - engine.objective - engine.unit
         if depth < 0:
             engine.prove(float(engine.objective))
             return True
         columns: list[Column] = []
+        if depth > 0.9 * self.refused:
+            return False
         for pricer in self.pricers:
             if self._over():
                 return False
-            some = pricer.within(self.duals, depth, _MOST_ROUTES)
+            some = pricer.within(self.duals, depth, _MOST_ROUTES, self.room)
             if some is None or len(columns) + len(some) > _MOST_ROUTES:
                 self._tell("too many within the gap")
+                self.refused = depth
                 return False
             columns.extend(some)
         self._tell(f"{len(columns)} within the gap")

@@ -10,7 +10,7 @@ that one kernel serves both. Subset-row cuts are carried as one bit each (Jepsen
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Labels(NamedTuple):
     top: Array
     low: Array
     best: Array
-    count: Array
+    made: Array
     draft: Array
     draft_cut: Array
 
@@ -96,14 +96,14 @@ def blank(sites: int, buckets: int, words: int, cut_words: int, most: int) -> La
         top=np.empty((sites, buckets), np.float64),
         low=np.empty((sites, buckets), np.float64),
         best=np.empty((sites, buckets), np.float64),
-        count=np.zeros(1, np.int64),
+        made=np.zeros(1, np.int64),
         draft=np.zeros(words, np.uint64),
         draft_cut=np.zeros(cut_words, np.uint64),
     )
 
 
 @inlined
-def _fined(fine, bits, word):  # type: ignore[no-untyped-def]
+def _fined(fine: Array, bits: Any, word: int) -> float:
     """Return the prices of the cuts whose bits are set in the word numbered `word`."""
     total = 0.0
     at = 64 * word
@@ -116,47 +116,54 @@ def _fined(fine, bits, word):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _covers(labels, fine, j, earned, mode):  # type: ignore[no-untyped-def]
+def _covers(labels: Labels, fine: Array, j: int, earned: float, mode: int) -> bool:
     """Say whether label `j`, no later and no poorer than the draft, drops it."""
     if mode == 0:
         return True
     for word in range(labels.draft.shape[0]):
         mine, other = labels.memory[j, word], labels.draft[word]
-        if mode == 2:
-            if mine != other:
-                return False
-        elif mine & ~other != np.uint64(0):
+        if mine & ~other != np.uint64(0):
             return False
     owed = 0.0
     for word in range(labels.draft_cut.shape[0]):
         bits = labels.cut[j, word] & ~labels.draft_cut[word]
         if bits != np.uint64(0):
             owed += _fined(fine, bits, word)
-    return labels.earned[j] - owed >= earned - EPS
+    good: bool = labels.earned[j] - owed >= earned - EPS
+    return good
 
 
 @inlined
-def _covered(labels, fine, j, earned, mode):  # type: ignore[no-untyped-def]
+def _covered(labels: Labels, fine: Array, j: int, earned: float, mode: int) -> bool:
     """Say whether the draft, no later and no poorer than label `j`, drops it."""
     if mode == 0:
         return True
     for word in range(labels.draft.shape[0]):
         mine, other = labels.memory[j, word], labels.draft[word]
-        if mode == 2:
-            if mine != other:
-                return False
-        elif other & ~mine != np.uint64(0):
+        if other & ~mine != np.uint64(0):
             return False
     owed = 0.0
     for word in range(labels.draft_cut.shape[0]):
         bits = labels.draft_cut[word] & ~labels.cut[j, word]
         if bits != np.uint64(0):
             owed += _fined(fine, bits, word)
-    return earned - owed >= labels.earned[j] - EPS
+    good: bool = earned - owed >= labels.earned[j] - EPS
+    return good
 
 
 @inlined
-def _offer(side, labels, w, option, time, drive, earned, parent, mode, floor):  # type: ignore[no-untyped-def]
+def _offer(
+    side: Side,
+    labels: Labels,
+    w: int,
+    option: int,
+    time: int,
+    drive: int,
+    earned: float,
+    parent: int,
+    mode: int,
+    floor: float,
+) -> bool:
     """Keep the draft as a label unless it is hopeless or dropped by another. False when there is no room."""
     b = (time - side.origin) // side.width
     if earned + side.hope[w, b] <= floor:
@@ -196,10 +203,10 @@ def _offer(side, labels, w, option, time, drive, earned, parent, mode, floor):  
             else:
                 before = j
             j = after
-    i = labels.count[0]
+    i = labels.made[0]
     if i >= len(labels.time):
         return False
-    labels.count[0] = i + 1
+    labels.made[0] = i + 1
     labels.time[i] = time
     labels.drive[i] = drive
     labels.earned[i] = earned
@@ -225,7 +232,7 @@ def _offer(side, labels, w, option, time, drive, earned, parent, mode, floor):  
 
 
 @kernel
-def grow(side, labels, mode, until, floor, halt):  # type: ignore[no-untyped-def]
+def grow(side: Side, labels: Labels, mode: int, until: int, floor: float, halt: Array) -> int:
     """Grow all labels whose time is at most `until`; drop those that cannot rise above `floor`.
 
     Return DONE, FULL when there was no room for all, or HALTED.
@@ -237,7 +244,7 @@ def grow(side, labels, mode, until, floor, halt):  # type: ignore[no-untyped-def
     labels.top[:] = NEVER
     labels.low[:] = -NEVER
     labels.best[:] = NEVER
-    labels.count[0] = 0
+    labels.made[0] = 0
     for v in range(n):
         if side.first_drive[v] > side.drive_most:
             continue
@@ -295,8 +302,142 @@ def grow(side, labels, mode, until, floor, halt):  # type: ignore[no-untyped-def
     return 0
 
 
+@inlined
+def _enlist(
+    side: Side,
+    labels: Labels,
+    table: Array,
+    w: int,
+    option: int,
+    time: int,
+    drive: int,
+    earned: float,
+    parent: int,
+    floor: float,
+) -> bool:
+    """Keep the draft as a label unless it is hopeless or another order of the same sites is as good."""
+    b = (time - side.origin) // side.width
+    if earned + side.hope[w, b] <= floor:
+        return True
+    mark = np.uint64(w + 1) * np.uint64(0x9E3779B97F4A7C15)
+    for word in range(labels.draft.shape[0]):
+        mark = (mark ^ labels.draft[word]) * np.uint64(0x9E3779B97F4A7C15)
+        mark ^= mark >> np.uint64(31)
+    slot = np.int64(mark % np.uint64(len(table)))
+    j = table[slot]
+    while j >= 0:
+        same = labels.node[j] == w
+        for word in range(labels.draft.shape[0]):
+            same = same and labels.memory[j, word] == labels.draft[word]
+        if same and labels.alive[j]:
+            if labels.earned[j] >= earned - EPS and labels.time[j] <= time and labels.drive[j] <= drive:
+                return True
+            if labels.earned[j] <= earned + EPS and labels.time[j] >= time and labels.drive[j] >= drive:
+                labels.alive[j] = False
+        j = labels.following[j]
+    i = labels.made[0]
+    if i >= len(labels.time):
+        return False
+    labels.made[0] = i + 1
+    labels.time[i] = time
+    labels.drive[i] = drive
+    labels.earned[i] = earned
+    labels.node[i] = w
+    labels.option[i] = option
+    labels.parent[i] = parent
+    for word in range(labels.draft.shape[0]):
+        labels.memory[i, word] = labels.draft[word]
+    for word in range(labels.draft_cut.shape[0]):
+        labels.cut[i, word] = labels.draft_cut[word]
+    labels.alive[i] = True
+    labels.following[i] = table[slot]
+    table[slot] = i
+    labels.queued[i] = labels.queue[b]
+    labels.queue[b] = i
+    return True
+
+
 @kernel
-def meet(side, back, ahead, labels, until, last, last_cost, last_drive, rate, pair, best, halt):  # type: ignore[no-untyped-def]
+def enlist(side: Side, labels: Labels, table: Array, floor: float, halt: Array) -> int:
+    """Make a label of every elementary partial route that can still rise above `floor`, the best orders of
+    each set of sites. Return DONE, FULL or HALTED.
+    """
+    n, options = side.stay.shape
+    words, cut_words = side.memory.shape[1], side.cut.shape[1]
+    table[:] = -1
+    labels.queue[:] = -1
+    labels.made[0] = 0
+    for v in range(n):
+        if side.first_drive[v] > side.drive_most:
+            continue
+        start = max(side.first[v], side.opens[v])
+        for k in range(options):
+            time = start + side.stay[v, k]
+            if time > side.closes[v] or side.prize[v, k] <= NEVER / 2:
+                continue
+            labels.draft[:] = np.uint64(0)
+            labels.draft[v >> 6] |= np.uint64(1) << np.uint64(v & 63)
+            for word in range(cut_words):
+                labels.draft_cut[word] = side.cut[v, word]
+            earned = side.prize[v, k] - side.first_cost[v]
+            if not _enlist(side, labels, table, v, k, time, side.first_drive[v], earned, -1, floor):
+                return 1
+    steps = 0
+    for b in range(len(labels.queue)):
+        while labels.queue[b] >= 0:
+            i = labels.queue[b]
+            labels.queue[b] = labels.queued[i]
+            if not labels.alive[i]:
+                continue
+            steps += 1
+            if steps & 63 == 0 and halt[0]:
+                return 2
+            v = labels.node[i]
+            for w in range(n):
+                if labels.memory[i, w >> 6] >> np.uint64(w & 63) & np.uint64(1):
+                    continue
+                start = max(labels.time[i] + side.legs[v, w], side.opens[w])
+                if start + side.stay[w, 0] > side.closes[w]:
+                    continue
+                drive = labels.drive[i] + side.drives[v, w]
+                if drive > side.drive_most:
+                    continue
+                base = labels.earned[i] - side.costs[v, w]
+                for word in range(words):
+                    labels.draft[word] = labels.memory[i, word]
+                labels.draft[w >> 6] |= np.uint64(1) << np.uint64(w & 63)
+                for word in range(cut_words):
+                    bits = side.cut[w, word]
+                    both = labels.cut[i, word] & bits
+                    if both != np.uint64(0):
+                        base -= _fined(side.fine, both, word)
+                    labels.draft_cut[word] = labels.cut[i, word] ^ bits
+                for k in range(options):
+                    time = start + side.stay[w, k]
+                    if time > side.closes[w]:
+                        break
+                    if side.prize[w, k] > NEVER / 2 and not _enlist(
+                        side, labels, table, w, k, time, drive, base + side.prize[w, k], i, floor
+                    ):
+                        return 1
+    return 0
+
+
+@kernel
+def meet(
+    side: Side,
+    back: Side,
+    ahead: Labels,
+    labels: Labels,
+    until: int,
+    last: Array,
+    last_cost: Array,
+    last_drive: Array,
+    rate: Array,
+    pair: Array,
+    best: Array,
+    halt: Array,
+) -> bool:
     """Put forward and backward labels together. `last`: the latest minute to leave each site for the end.
 
     `rate` [site + 1, site]: the best worth by the arc the two halves meet on (the last row: forward labels that
@@ -309,7 +450,7 @@ def meet(side, back, ahead, labels, until, last, last_cost, last_drive, rate, pa
     for w in range(n):
         for b in range(buckets):
             best[w, b] = labels.best[w, b]
-    for i in range(ahead.count[0]):
+    for i in range(ahead.made[0]):
         if not ahead.alive[i]:
             continue
         if i & 255 == 0 and halt[0]:
@@ -368,7 +509,7 @@ def meet(side, back, ahead, labels, until, last, last_cost, last_drive, rate, pa
 
 
 @kernel
-def foresee(side, back, labels, last, last_cost, hope):  # type: ignore[no-untyped-def]
+def foresee(side: Side, back: Side, labels: Labels, last: Array, last_cost: Array, hope: Array) -> None:
     """Fill `hope` [site, bucket]: the most that can be earned after leaving a site in the bucket or later, by
     backward labels of the whole day.
     """

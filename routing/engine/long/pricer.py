@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from routing.engine.fleet import FAR, NEVER, Column, Fleet, Floats
 from routing.engine.long import labels as kernels
-from routing.engine.long.labels import DONE, MEMORY, ROUGH, SETS, Labels, Side
+from routing.engine.long.labels import DONE, MEMORY, ROUGH, Labels, Side
 from routing.engine.long.model import Array
 from routing.engine.master import Duals
 
@@ -15,6 +15,7 @@ _BUCKETS = 256
 _ROOM = 250_000_000  # bytes of labels in one direction
 _MOST = 1_500_000
 _NEIGHBOURS = 8
+_TABLE = (1 << 21) - 9  # a prime
 ENDLESS = 2**60
 
 
@@ -53,6 +54,7 @@ class Pricer:
         self.near = near
         self.middle = (gap.ready + gap.deadline) // 2
         self._kept: tuple[tuple[int, ...], Labels, Labels] | None = None
+        self._table: Array | None = None
 
     def _useful(self) -> Floats:
         """Return, for each site, the prize below which no route wants it: what it may spare by a detour.
@@ -211,7 +213,7 @@ class Pricer:
         ):
             return None
         if not rough:
-            many, few = int(front.count[0]), int(rear.count[0])
+            many, few = int(front.made[0]), int(rear.made[0])
             self._shift(-1 if many > 1.4 * few else 1 if few > 1.4 * many else 0)
         columns = self._pick(act, rate, pair, front, rear, want)
         return Priced(columns, max(0.0, float(rate.max())), not rough)
@@ -262,9 +264,10 @@ class Pricer:
             i = int(labels.parent[i])
         return path
 
-    def within(self, duals: Duals, depth: float, most: int) -> list[Column] | None:
+    def within(self, duals: Duals, depth: float, most: int, room: int) -> list[Column] | None:
         """Return every elementary route whose reduced cost lies above minus `depth`, the best order for each
-        set of sites; None when there are more than `most`, when halted or when there was no room.
+        set of sites; None when there are more than `most`, when halted or when they take more than `room`
+        labels.
         """
         made = self._sides(duals, self.near)
         if made is None:
@@ -272,16 +275,18 @@ class Pricer:
         act, ahead, back = made
         floor = -depth - 1e-6
         front, rear = self._room(len(act), ahead.memory.shape[1], ahead.cut.shape[1])
+        front = front._replace(time=front.time[:room])
         if kernels.grow(back, rear, MEMORY, ENDLESS, floor, self.halt) != DONE:
             return None
         last = -back.first
         hope = np.empty((len(act), _BUCKETS))
         kernels.foresee(ahead, back, rear, last, back.first_cost, hope)
-        n = len(act)
-        ahead = ahead._replace(hope=np.minimum(hope, ahead.hope), memory=_packed(np.ones((n, n), dtype=bool)))
-        if kernels.grow(ahead, front, SETS, ENDLESS, floor, self.halt) != DONE:
+        ahead = ahead._replace(hope=np.minimum(hope, ahead.hope))
+        if self._table is None:
+            self._table = np.empty(_TABLE, np.int32)
+        if kernels.enlist(ahead, front, self._table, floor, self.halt) != DONE:
             return None
-        count = int(front.count[0])
+        count = int(front.made[0])
         node, time = front.node[:count], front.time[:count]
         worth = front.earned[:count] - back.first_cost[node]
         good = front.alive[:count] & (time <= last[node]) & (worth > floor)

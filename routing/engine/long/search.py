@@ -42,7 +42,7 @@ class State(NamedTuple):
     size: Array
     drive: Array
     worth: Array
-    count: Array
+    visits: Array
     block: Array
     relief: Array
     cover: Array
@@ -86,7 +86,7 @@ def blank(data: Data, seed: int) -> State:
         size=np.zeros(slots, np.int32),
         drive=np.zeros(slots, np.int64),
         worth=np.zeros(slots),
-        count=np.zeros(sites, np.int32),
+        visits=np.zeros(sites, np.int32),
         block=np.zeros((max(1, data.days), sites), np.int32),
         relief=np.zeros(sites),
         cover=np.zeros(len(data.need), np.int32),
@@ -123,23 +123,24 @@ def blank(data: Data, seed: int) -> State:
 
 
 @inlined
-def _next(state):  # type: ignore[no-untyped-def]
+def _next(state: State) -> float:
     """Return the next random number of 53 bits as a share of one (xorshift64)."""
     x = state.random[0]
     x ^= x << np.uint64(13)
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state.random[0] = x
-    return (x >> np.uint64(11)) * 1.1102230246251565e-16
+    share: float = (x >> np.uint64(11)) * 1.1102230246251565e-16
+    return share
 
 
 @inlined
-def _below(state, n):  # type: ignore[no-untyped-def]
+def _below(state: State, n: int) -> int:
     return min(n - 1, int(_next(state) * n))
 
 
 @inlined
-def _timetable(data, state, r):  # type: ignore[no-untyped-def]
+def _timetable(data: Data, state: State, r: int) -> None:
     """Compute the times, the driving and the worth of route `r` anew."""
     g = data.gap[data.slot[r]]
     menu, setup = g[MENU], g[SETUP]
@@ -180,9 +181,9 @@ def _timetable(data, state, r):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _mark(data, state, v, r, step):  # type: ignore[no-untyped-def]
+def _mark(data: Data, state: State, v: int, r: int, step: int) -> None:
     """Count a visit of site `v` in route `r` as made (step 1) or taken back (step -1)."""
-    state.count[v] += step
+    state.visits[v] += step
     day = data.gap[data.slot[r], DAY]
     apart = data.apart[v]
     for other in range(max(0, day - apart + 1), min(data.days, day + apart)):
@@ -193,7 +194,7 @@ def _mark(data, state, v, r, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _count(data, state, v, step):  # type: ignore[no-untyped-def]
+def _count(data: Data, state: State, v: int, step: int) -> None:
     """Count a visit of site `v` for its groups."""
     for i in range(data.site_at[v], data.site_at[v + 1]):
         group = data.site_group[i]
@@ -211,9 +212,9 @@ def _count(data, state, v, step):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def load(data, state, seq, opt, size):  # type: ignore[no-untyped-def]
+def load(data: Data, state: State, seq: Array, opt: Array, size: Array) -> None:
     """Make the plan anew: the visits of `seq` and `opt`, in whole routes."""
-    state.count[:] = 0
+    state.visits[:] = 0
     state.block[:] = 0
     state.relief[:] = 0.0
     state.cover[:] = 0
@@ -243,7 +244,7 @@ def load(data, state, seq, opt, size):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def save(state):  # type: ignore[no-untyped-def]
+def save(state: State) -> None:
     """Keep the plan as the best one."""
     state.number[BEST] = state.number[OBJECTIVE]
     state.number[BEST_DRIVEN] = state.number[DRIVEN]
@@ -256,7 +257,7 @@ def save(state):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _touch(state, r):  # type: ignore[no-untyped-def]
+def _touch(state: State, r: int) -> None:
     """Remember how route `r` was before this move."""
     if state.old_size[r] >= 0:
         return
@@ -270,7 +271,7 @@ def _touch(state, r):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _insert(data, state, r, p, v, k):  # type: ignore[no-untyped-def]
+def _insert(data: Data, state: State, r: int, p: int, v: int, k: int) -> None:
     """Put site `v` with option `k` after position `p` of route `r`."""
     _touch(state, r)
     for q in range(state.size[r] + 1, p, -1):
@@ -284,7 +285,7 @@ def _insert(data, state, r, p, v, k):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _cut(data, state, r, p, length):  # type: ignore[no-untyped-def]
+def _cut(data: Data, state: State, r: int, p: int, length: int) -> None:
     """Take `length` visits out of route `r`, from position `p` on."""
     _touch(state, r)
     n = state.size[r]
@@ -298,7 +299,23 @@ def _cut(data, state, r, p, length):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _rate(gap, n, seq, end, latest, spare, v, price, relief, legs, costs, stays, values, opens, closes):  # type: ignore[no-untyped-def]
+def _rate(
+    gap: Array,
+    n: int,
+    seq: Array,
+    end: Array,
+    latest: Array,
+    spare: int,
+    v: int,
+    price: float,
+    relief: float,
+    legs: Array,
+    costs: Array,
+    stays: Array,
+    values: Array,
+    opens: Array,
+    closes: Array,
+) -> tuple[float, int, int, float, float]:
     """Return the best way to put site `v` into a route: rating, position, option, gain, minutes it takes.
 
     The rating is the gain less `price` for each minute by which what follows is delayed. The arrays come one
@@ -343,17 +360,17 @@ def _rate(gap, n, seq, end, latest, spare, v, price, relief, legs, costs, stays,
 
 
 @inlined
-def _spare(data, state, r):  # type: ignore[no-untyped-def]
+def _spare(data: Data, state: State, r: int) -> int:
     """Return the minutes of driving that route `r` may still add."""
     g = data.gap[data.slot[r]]
-    spare = g[DRIVE] - state.drive[r]
+    spare: int = g[DRIVE] - state.drive[r]
     if g[RULE] >= 0:
         spare = min(spare, data.rules[g[RULE]] - state.spent[g[RULE]])
     return spare
 
 
 @inlined
-def _undo(data, state):  # type: ignore[no-untyped-def]
+def _undo(data: Data, state: State) -> None:
     """Put the touched routes back as they were."""
     slots = len(state.size)
     many = state.touched[slots]
@@ -373,7 +390,7 @@ def _undo(data, state):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _forget(state):  # type: ignore[no-untyped-def]
+def _forget(state: State) -> None:
     """End the move: nothing is touched."""
     slots = len(state.size)
     for i in range(state.touched[slots]):
@@ -382,7 +399,7 @@ def _forget(state):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _note(data, state, everything):  # type: ignore[no-untyped-def]
+def _note(data: Data, state: State, everything: bool) -> None:
     """Put the touched routes (or all) into the pool, those that were never there."""
     slots = len(state.size)
     many = slots if everything else state.touched[slots]
@@ -414,7 +431,7 @@ def _note(data, state, everything):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _string(data, state, r, v, longest):  # type: ignore[no-untyped-def]
+def _string(data: Data, state: State, r: int, v: int, longest: int) -> None:
     """Take a stretch of route `r` out that holds site `v`, perhaps with some visits kept inside it."""
     n = state.size[r]
     at = 0
@@ -443,7 +460,7 @@ def _string(data, state, r, v, longest):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _ruin(data, state, seed, size):  # type: ignore[no-untyped-def]
+def _ruin(data: Data, state: State, seed: int, size: float) -> None:
     """Take visits out, about `size` in all."""
     slots = len(state.size)
     served, full = 0, 0
@@ -479,7 +496,7 @@ def _ruin(data, state, seed, size):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _routes_near(data, state, seed, routes):  # type: ignore[no-untyped-def]
+def _routes_near(data: Data, state: State, seed: int, routes: Array) -> int:
     """Fill `routes` with the routes that the move may change; return how many."""
     slots = len(state.size)
     if slots <= _WIDE:
@@ -513,30 +530,30 @@ def _routes_near(data, state, seed, routes):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _sites_near(data, state, seed, sites):  # type: ignore[no-untyped-def]
+def _sites_near(data: Data, state: State, seed: int, sites: Array) -> int:
     """Fill `sites` with those that may be put in; return how many."""
     many = 0
-    total = len(state.count)
+    total = len(state.visits)
     if total <= _MANY:
         for v in range(total):
-            if state.count[v] < data.left[v]:
+            if state.visits[v] < data.left[v]:
                 sites[many] = v
                 many += 1
         return many
     slots = len(state.size)
-    if state.count[seed] < data.left[seed]:
+    if state.visits[seed] < data.left[seed]:
         sites[many] = seed
         many += 1
     for i in range(data.near.shape[1]):
         v = data.near[seed, i]
-        if state.count[v] < data.left[v]:
+        if state.visits[v] < data.left[v]:
             sites[many] = v
             many += 1
     for i in range(state.touched[slots]):
         r = state.touched[i]
         for p in range(1, state.old_size[r] + 1):
             v = state.old_seq[r, p]
-            if state.count[v] < data.left[v]:
+            if state.visits[v] < data.left[v]:
                 new = True
                 for j in range(many):
                     new = new and sites[j] != v
@@ -547,7 +564,17 @@ def _sites_near(data, state, seed, sites):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _in_turn(data, state, sites, many, routes, ways, price, key, seed):  # type: ignore[no-untyped-def]
+def _in_turn(
+    data: Data,
+    state: State,
+    sites: Array,
+    many: int,
+    routes: Array,
+    ways: int,
+    price: float,
+    key: Array,
+    seed: int,
+) -> None:
     """Put sites in one after the other, in an order by chance, each where it costs least."""
     _order(data, state, sites, many, key, seed)
     order = state.order
@@ -564,7 +591,7 @@ def _in_turn(data, state, sites, many, routes, ways, price, key, seed):  # type:
     gaps, allowed, count, block, left, relief = (
         data.gap,
         data.allowed,
-        state.count,
+        state.visits,
         state.block,
         data.left,
         state.relief,
@@ -611,7 +638,7 @@ def _in_turn(data, state, sites, many, routes, ways, price, key, seed):  # type:
 
 
 @inlined
-def _sort(key, order, many):  # type: ignore[no-untyped-def]
+def _sort(key: Array, order: Array, many: int) -> None:
     """Fill `order` with the positions of `key`, the smallest first (a heap: no memory is asked for)."""
     for i in range(many):
         order[i] = i
@@ -623,7 +650,7 @@ def _sort(key, order, many):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _sink(key, order, at, many):  # type: ignore[no-untyped-def]
+def _sink(key: Array, order: Array, at: int, many: int) -> None:
     moved = order[at]
     while True:
         child = 2 * at + 1
@@ -639,7 +666,7 @@ def _sink(key, order, at, many):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _order(data, state, sites, many, key, seed):  # type: ignore[no-untyped-def]
+def _order(data: Data, state: State, sites: Array, many: int, key: Array, seed: int) -> None:
     """Fill `key` with what the sites are to be sorted by."""
     kind = _next(state)
     m = data.gap[0, MENU]
@@ -670,7 +697,17 @@ def _order(data, state, sites, many, key, seed):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _by_worth(data, state, sites, many, routes, ways, price, power, noise):  # type: ignore[no-untyped-def]
+def _by_worth(
+    data: Data,
+    state: State,
+    sites: Array,
+    many: int,
+    routes: Array,
+    ways: int,
+    price: float,
+    power: float,
+    noise: float,
+) -> None:
     """Put in, again and again, what brings most for the minutes it takes."""
     score, place, option, stale = state.score, state.place, state.option, state.stale
     stale[:ways] = True
@@ -686,7 +723,7 @@ def _by_worth(data, state, sites, many, routes, ways, price, power, noise):  # t
     gaps, allowed, count, block, left, relief = (
         data.gap,
         data.allowed,
-        state.count,
+        state.visits,
         state.block,
         data.left,
         state.relief,
@@ -741,13 +778,13 @@ def _by_worth(data, state, sites, many, routes, ways, price, power, noise):  # t
 
 
 @kernel
-def improve(data, state, moves, heat, ease, band, halt):  # type: ignore[no-untyped-def]
+def improve(data: Data, state: State, moves: int, heat: float, ease: float, band: float, halt: Array) -> int:
     """Make `moves` moves at temperature `heat`; return how many were made before `halt` was raised.
 
     `ease` values a minute driven when plans are compared; routes of plans within `band` of the best go to the
     pool.
     """
-    slots, sites = len(state.size), len(state.count)
+    slots, sites = len(state.size), len(state.visits)
     routes, some, key = state.routes, state.some, state.key_of
     for move in range(moves):
         if halt[0]:
