@@ -44,7 +44,7 @@ bench: setup-dev ## benchmarks, side by side with their baselines; figures go to
 reset: ## delete the data of this folder's installation, after asking
 	@.ci/reset "$(DATA_DIR)"
 
-setup: $(VENV)/.ready web/static/vendor/.ready
+setup: $(VENV)/.ready web/static/vendor/.ready $(VENV)/.compiled
 
 setup-dev: setup $(VENV)/.ready-dev
 
@@ -64,6 +64,12 @@ $(VENV)/.ready: $(VENV)/bin/python requirements.txt
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@echo "installing tools for tests and lint ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# the planning engine's inner loops are compiled once here, else the first plan would wait for it
+$(VENV)/.compiled: $(VENV)/.ready $(shell find routing/engine -name '*.py')
+	@echo "compiling the planning engine ..."
+	@$(BIN)/python -m routing warm
 	@touch $@
 
 web/static/vendor/.ready: package.json package-lock.json $(VENV)/.ready

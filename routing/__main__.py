@@ -1,4 +1,4 @@
-"""The commands `python -m routing solve PROBLEM --out PLAN`, `check PROBLEM PLAN` and `matrix PROBLEM --out PROBLEM2`.
+"""The commands of planning files: `python -m routing solve`, `check`, `matrix` and `warm`.
 
 Exit codes: 0 a plan was written, or the plan is feasible; 1 the plan breaks rules; 2 the files or arguments
 are wrong. SIGTERM and SIGINT end a solve early: the best plan so far is written and the exit code is 0.
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from routing.check import check
+from routing.engine.warm import warm
 from routing.errors import PlanError, ProblemError, RouterError
 from routing.problem import Problem, load, read_json
 from routing.solution import Plan, save
@@ -26,6 +27,9 @@ from routing.solve import DEFAULT_SECONDS, solve
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.command == "warm":
+        warm()
+        return 0
     try:
         began = time.monotonic()
         problem = load(options.problem)
@@ -79,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write pairs that no road joins as too far, instead of refusing",
     )
+    commands.add_parser("warm", help="compile the inner loops once, which the first solve would do else")
     return parser
 
 

@@ -17,7 +17,7 @@ FAR = 10**9
 
 
 @njit(cache=True, nogil=True, inline="always")
-def arrive(depart: int, minutes: int, pair: int, rate: Any) -> int:
+def arrive(depart: Any, minutes: Any, pair: Any, rate: Any) -> Any:
     """Return the clock minute of arrival of a leg of `minutes` table minutes begun at minute `depart`."""
     if pair < 0 or minutes == 0:
         return depart + minutes
@@ -197,12 +197,12 @@ def search(
     region: Any,
     pair: Any,
     rate: Any,
-) -> tuple[Any, Any, Any, float, bool]:
+) -> tuple[Any, Any, Any, Any]:
     """Search all routes depth first; return those above `floor`, the best of each set of sites, best first.
 
-    Returns (worth [c], path [c, 1 + 2 stops], sleeps [c], most, whole): a path holds its number of stops and
-    then site and option by turns; `sleeps` says that the route ends at its last stop for the night. `most` is
-    an upper bound on every route's worth, `whole` says that no set of sites above the floor is missing.
+    Returns (worth [c], path [c, 2 + 2 stops], most, whole): a path holds its number of stops, 1 if it ends at
+    its last stop for the night, and then site and option by turns. `most` is an upper bound on every route's
+    worth, `whole` says that no set of sites above the floor is missing.
     A cut c (cut_of[cut_from[site]:cut_from[site + 1]]) costs `fine[c]` once two of its visits are in a route.
     More than `budget` steps end the search: `most` is then the bound known at the beginning.
     """

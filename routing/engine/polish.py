@@ -115,7 +115,7 @@ class Polish:
         for i in some.tolist():
             part = slice(self.begin[i], self.begin[i + 1])
             most = 1.0
-            held = []
+            held: list[tuple[int, float]] = []
             for r, weight in zip(self.row[part].tolist(), self.weight[part].tolist(), strict=True):
                 if self.penalty[r] == 0.0:
                     most = max(most, left[r]) if not held else min(most, left[r])

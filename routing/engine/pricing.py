@@ -87,7 +87,7 @@ class Board:
         """Return (worth, path, most, whole) of the routes from `start`: see `kernel.search`."""
         gap, act = self.gap, self.act
         nodes = gap.nodes[act]
-        found: tuple[Floats, Ints, float, bool] = search(
+        worth, path, most, whole = search(
             fleet.minutes,
             fleet.cost,
             self.toll,
@@ -123,7 +123,7 @@ class Board:
             fleet.roads.pair[gap.day],
             fleet.roads.rate,
         )
-        return found
+        return worth, path, float(most), bool(whole)
 
     def visits(self, path: Ints) -> tuple[tuple[int, int], ...]:
         """Return the (site, stay) pairs that a found path stands for."""
