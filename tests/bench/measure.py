@@ -59,14 +59,14 @@ def command(method: str, problem: Path, out: Path, seconds: float, seed: int) ->
     return [sys.executable, "-m", "tests.bench.baselines", method, *common]
 
 
-def watch(commands: Sequence[Sequence[str]], limit: float) -> list[Run]:
-    """Run the commands side by side, each to its end or `limit` seconds."""
+def watch(commands: Sequence[Sequence[str]], limit: float, until: float | None = None) -> list[Run]:
+    """Run the commands side by side, each to its end or `limit` seconds, or until its gap is `until` or less."""
     runs = [Run() for _ in commands]
     with contextlib.ExitStack() as stack:
         workers = []
         for run, words in zip(runs, commands, strict=True):
             errors = stack.enter_context(tempfile.TemporaryFile("w+"))
-            worker = threading.Thread(target=_watch_one, args=(run, words, limit, errors))
+            worker = threading.Thread(target=_watch_one, args=(run, words, limit, until, errors))
             worker.start()
             workers.append((worker, run, errors))
         for worker, run, errors in workers:
@@ -76,7 +76,7 @@ def watch(commands: Sequence[Sequence[str]], limit: float) -> list[Run]:
     return runs
 
 
-def _watch_one(run: Run, words: Sequence[str], limit: float, errors: Any) -> None:
+def _watch_one(run: Run, words: Sequence[str], limit: float, until: float | None, errors: Any) -> None:
     began = time.monotonic()
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as process:
         done = threading.Event()
@@ -86,19 +86,26 @@ def _watch_one(run: Run, words: Sequence[str], limit: float, errors: Any) -> Non
         for line in process.stdout:
             with contextlib.suppress(ValueError):
                 run.lines.append((time.monotonic() - began, json.loads(line)))
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+                gap = run.lines[-1][1].get("gap")
+                if until is not None and gap is not None and gap <= until:
+                    process.send_signal(signal.SIGTERM)  # the engine hands in its plan
+                    until = None
+        process.wait()
         done.set()
         meter.join()
     run.seconds = time.monotonic() - began
     run.code = process.returncode
-    run.memory = max(run.memory, used.ru_maxrss / 1024)
 
 
 def _meter(process: subprocess.Popen[str], run: Run, deadline: float, done: threading.Event) -> None:
-    """Note the memory of the process and its children twice a second; end it after the deadline."""
+    """Note the memory of the process and its children twice a second; end it after the deadline.
+
+    The kernel's own peak of the first process (VmHWM) is taken in, which no interval misses. Not `ru_maxrss`: a child
+    inherits it from the process that started it.
+    """
     while not done.wait(0.5):
-        run.memory = max(run.memory, sum(map(_proportional, _family(process.pid))) / 1024)
+        shared = sum(_kib(pid, "smaps_rollup", "Pss:") for pid in _family(process.pid))
+        run.memory = max(run.memory, shared / 1024, _kib(process.pid, "status", "VmHWM:") / 1024)
         if time.monotonic() > deadline:
             process.send_signal(signal.SIGKILL)
             return
@@ -113,16 +120,18 @@ def _family(pid: int) -> Iterable[int]:
                 yield from _family(int(child))
 
 
-def _proportional(pid: int) -> int:
-    """Return the KiB that are the process's own, its share of shared pages included; 0 when it is gone."""
+def _kib(pid: int, file: str, field: str) -> int:
+    """Return a field of /proc in KiB (Linux); 0 when the process is gone."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+            if line.startswith(field):
                 return int(line.split()[1])
     return 0
 
 
-def measure(method: str, path: Path, *, seconds: float, seed: int, processes: int = 1) -> Row:
+def measure(
+    method: str, path: Path, *, seconds: float, seed: int, processes: int = 1, until: float | None = None
+) -> Row:
     """Return the row of one run: the plan checked twice, and what was reached when.
 
     A baseline of one thread may get `processes` processes at once (PyVRP: two seeds, OR-Tools: two first solutions);
@@ -135,7 +144,7 @@ def measure(method: str, path: Path, *, seconds: float, seed: int, processes: in
         outs = [Path(folder) / f"plan{i}.json" for i in range(several)]
         seeds = [several * (seed - 1) + 1 + i for i in range(several)]
         commands = [command(method, path, out, seconds, s) for out, s in zip(outs, seeds, strict=True)]
-        runs = watch(commands, seconds + GRACE)
+        runs = watch(commands, seconds + GRACE, until if method == OURS else None)
         plans = [Plan.from_json(read_json(out)) if out.exists() else None for out in outs]
     row |= {
         "processes": several,
@@ -245,14 +254,22 @@ class Series:
         self.rows = [row for row in read_rows([path]) if row["part"] == part] if path.exists() else []
 
     def run(
-        self, method: str, path: Path, *, seconds: float, seed: int, processes: int = 1, **more: Any
+        self,
+        method: str,
+        path: Path,
+        *,
+        seconds: float,
+        seed: int,
+        processes: int = 1,
+        until: float | None = None,
+        **more: Any,
     ) -> Row:
-        """Return the row of this run, measured now unless the file has it."""
+        """Return the row of this run, measured now unless the file has it; `more` is written beside."""
         wanted = {"file": name_of(path), "method": method, "seed": seed, "limit": seconds}
         for row in self.rows:
             if all(row.get(key) == value for key, value in wanted.items()):
                 return row
-        row = measure(method, path, seconds=seconds, seed=seed, processes=processes) | more
+        row = measure(method, path, seconds=seconds, seed=seed, processes=processes, until=until) | more
         self.add(row)
         return row
 
