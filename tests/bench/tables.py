@@ -89,7 +89,8 @@ def engine_table(rows: Iterable[Row], known: dict[str, tuple[int | None, int | N
             ]
         )
     return table(
-        "file|limit, s|first plan, s|0.5%|0.1%|0.05%|proven optimal, s|objective|bound|gap|best known before|memory, MiB|runs",
+        "file|limit, s|first plan, s|0.5%, s|0.1%, s|0.05%, s|proven optimal, s|objective|bound|gap|"
+        "best known before|memory, MiB|runs",
         lines,
     )
 
@@ -115,7 +116,7 @@ def checkpoint_table(rows: Sequence[Row]) -> str:
         share = "" if not bound or end is None else f"{100 * end / bound:.3f}%"
         lines.append([file, METHODS[method], *shown, _whole(end), share])
         for row in made:
-            notes.update(dict.fromkeys((f"{METHODS[method]}: {text}" for text in row.get("remarks", ()))))
+            notes.update(dict.fromkeys(f"{METHODS[method]}: {text}" for text in row.get("remarks", ())))
     head = "|".join(["file", "method", *(f"{point} s" for point in points), "end", "of our bound"])
     return table(head, lines) + "".join(f"- {note}\n" for note in notes)
 
@@ -177,7 +178,8 @@ def growth_table(rows: Sequence[Row]) -> str:
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """Draw seconds to a 0.5% gap over sites, one line a model and number of centers; hollow where it was not reached."""
+    """Draw seconds to a 0.5% gap over sites, a line for each model and number of centers; a hollow point at the limit
+    where it was not reached."""
     import matplotlib as mpl
 
     mpl.use("svg" if path.suffix == ".svg" else "agg")
@@ -189,18 +191,19 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     limit = max(row["limit"] for row in rows)
     for (model, centers, sites), some in _by_size(rows).items():
         lines[model, centers].append((sites, _middle(some, lambda row: row.get("to", {}).get("0.005"))))
-    colors = {
-        model: color
-        for model, color in zip(sorted({m for m, _ in lines}), ("#1f5f99", "#b3541e"), strict=False)
-    }
-    styles = {
-        count: style for count, style in zip(sorted({c for _, c in lines}), ("-", "--", ":"), strict=False)
-    }
+    colors = dict(zip(sorted({m for m, _ in lines}), ("#1f5f99", "#b3541e"), strict=False))
+    styles = dict(zip(sorted({c for _, c in lines}), ("-", "--", ":"), strict=False))
     for (model, centers), points in sorted(lines.items()):
         points.sort()
         reached = [(x, y) for x, y in points if y != NEVER]
-        label = f"{model}, {centers} centers"
-        axes.plot(*zip(*reached, strict=True), styles[centers], color=colors[model], marker="o", label=label)
+        axes.plot(
+            [x for x, _ in reached],
+            [y for _, y in reached],
+            styles.get(centers, "-."),
+            color=colors[model],
+            marker="o",
+            label=f"{model}, {centers} centers",
+        )
         missed = [x for x, y in points if y == NEVER]
         axes.plot(missed, [limit] * len(missed), "o", mfc="none", color=colors[model])
     axes.set_xscale("log")
