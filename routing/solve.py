@@ -57,7 +57,7 @@ def solve(
         raise RoutingError("the engine made a faulty plan: " + "; ".join(f.text for f in verdict.faults))
     unserved = explain(problem, plan, travel=travel)
     facts = {"seed": seed, "seconds": round(clock.elapsed, 2), "iterations": clock.iteration}
-    prices = _prices(fleet, engine.prices if isinstance(engine, Generation) else None)
+    prices = _prices(fleet, engine.prices)
     return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, unserved, facts, prices)
 
 

@@ -22,7 +22,7 @@ from routing.engine.long import model, search
 from routing.engine.long.exact import Exact
 from routing.engine.long.pool import Pool
 from routing.engine.long.search import BEST, BEST_DRIVEN, DRIVEN
-from routing.engine.master import Rows
+from routing.engine.master import Duals, Rows
 from routing.engine.primal import Ledger, pack
 
 _MOVES = 1000  # moves of each searcher that one iteration of the caller's limit stands for
@@ -98,6 +98,11 @@ class Long:
     # -- anytime bookkeeping --
 
     @property
+    def prices(self) -> Duals | None:
+        """The prices that the bound was proven with, None while it needs none."""
+        return self.exact.duals if self.fleet.gaps else None
+
+    @property
     def proven(self) -> bool:
         """Whether the plan is proven best."""
         return self.bound is not None and self.objective >= self.bound
@@ -155,7 +160,7 @@ class Long:
             free.setdefault(int(self.data.slot[r]), []).append(r)
         seq, opt, size = np.zeros_like(state.seq), np.zeros_like(state.opt), np.zeros_like(state.size)
         for column in columns:
-            if column.gap not in free or not free[column.gap]:
+            if column.more or not free.get(column.gap):
                 continue
             r = free[column.gap].pop()
             stays = self.data.stay[self.data.gap[column.gap, 0]]

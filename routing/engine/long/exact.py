@@ -37,11 +37,17 @@ class Exact:
     def __init__(self, fleet: Fleet, log: Callable[[str], None] | None) -> None:
         self.fleet, self.log = fleet, log
         self.halt = np.zeros(1, np.bool_)
-        self.pricers = [Pricer(fleet, g, fleet.minutes, self.halt) for g in range(len(fleet.gaps))]
+        self.able = not fleet.chains  # tours over several days are not priced here
+        self.pricers: list[Pricer] = []
+        self.duals: Duals | None = None
 
     def run(self, engine: Long, clock: Clock, effort: int | None = None) -> None:
         """Lower the engine's bound; `effort` limits the rounds of pricing where seconds do not."""
+        if not self.able:
+            return
         self.engine, self.clock = engine, clock
+        legs = self.fleet.roads.least(self.fleet.minutes)
+        self.pricers = [Pricer(self.fleet, g, legs, self.halt) for g in range(len(self.fleet.gaps))]
         self.rounds = 0 if effort is None else 20 * effort
         self.counted = effort is not None
         self.refused = math.inf  # the depth at which there were too many routes within the gap
@@ -196,6 +202,8 @@ class Exact:
         engine = self.engine
         if len(engine.data.slot) < 2 or self.clock.over(0.5):
             return
+        if self.duals is None:
+            return
         depth = self.bound - engine.objective
         costs = self.master.reduced(self.duals)
         best = list(engine.best)
@@ -221,8 +229,8 @@ class Exact:
     def _all_within(self) -> bool:
         """List every route that a better plan could hold and choose among them; True when that proves it."""
         engine = self.engine
-        if any(gap.rule >= 0 for gap in self.fleet.gaps):
-            return False  # a shared allowance of driving may want another order of the same sites
+        if self.duals is None or self.fleet.roads.timed or any(gap.rule >= 0 for gap in self.fleet.gaps):
+            return False  # traffic or a shared allowance of driving may want another order of the same sites
         depth = self.bound - engine.objective - engine.unit
         if depth < 0:
             engine.prove(float(engine.objective))

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.engine.fleet import FAR, Fleet, Menu
+from routing.engine.fleet import Fleet
+from routing.engine.roads import PLAIN
+from routing.engine.terms import FAR, Menu
 
 Array = NDArray[Any]
 
@@ -18,12 +20,13 @@ _NEAR = 100  # neighbours kept for each site
 class Data(NamedTuple):
     """What does not change during a solve. Nodes are the sites, then the places where gaps begin or end.
 
-    `legs`, `costs` [node, node]; `stay`, `value` [menu, site, option]; `opens`, `closes` [menu, site]; `gap`
-    [gap, 12]: menu, origin, target, ready, deadline, setup, drive, direct minutes, direct cost, fixed cost,
-    day, rule; `allowed` [gap, site]; `slot` [slot]: the gap it is a member of; `near` [site, k]: the closest
-    other sites; `left` [site]: visits not pinned; `apart` [site]: days between visits; groups: `site_at`,
-    `site_group` (groups of a site) and `group_at`, `group_site` (sites of a group) in compressed rows,
-    `need`, `penalty` [group]; `rules` [rule]: minutes of driving shared on a pinned day.
+    `legs` (clock minutes), `costs` [node, node]; `stay`, `value` [menu, site, option]; `opens`, `closes`
+    [menu, site]; `gap` [gap, 12]: menu, origin, target, ready, deadline, setup, drive, direct minutes,
+    direct cost, fixed cost, day, rule; `allowed` [gap, site]; `slot` [slot]: the gap it is a member of;
+    `near` [site, k]: the closest other sites; `left` [site]: visits not pinned; `apart` [site]: days
+    between visits; groups: `site_at`, `site_group` (groups of a site) and `group_at`, `group_site` (sites
+    of a group) in compressed rows, `need`, `penalty` [group]; `rules` [rule]: minutes of driving shared on
+    a pinned day.
     """
 
     legs: Array
@@ -57,7 +60,7 @@ def make(fleet: Fleet) -> Data:
     spots = sorted({gap.origin for gap in fleet.gaps} | {gap.target for gap in fleet.gaps})
     spot = {place: sites + i for i, place in enumerate(spots)}
     places = np.concatenate([fleet.place, np.array(spots, dtype=np.int32)])
-    legs = np.ascontiguousarray(fleet.minutes[np.ix_(places, places)], dtype=np.int32)
+    legs = np.ascontiguousarray(_slowest(fleet)[np.ix_(places, places)], dtype=np.int32)
     costs = np.ascontiguousarray(fleet.cost[np.ix_(places, places)], dtype=np.int32)
     menus: dict[int, int] = {}
     kept: list[Menu] = []
@@ -123,6 +126,17 @@ def make(fleet: Fleet) -> Data:
         days=fleet.days,
         longest=max((g.stops for g in fleet.gaps), default=0) + 3,
     )
+
+
+def _slowest(fleet: Fleet) -> Array:
+    """Return the clock minutes of all legs at the worst of times: what fits then fits always, as leaving later
+    never means arriving sooner.
+    """
+    roads = fleet.roads
+    if not roads.timed or not len(roads.rate):
+        return fleet.minutes
+    least = min(PLAIN, int(np.diff(roads.rate, axis=1).min()))
+    return -(-PLAIN * fleet.minutes.astype(np.int64) // least)
 
 
 def _near(legs: Array) -> Array:

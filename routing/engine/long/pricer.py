@@ -29,7 +29,9 @@ class Priced:
 
 
 class Pricer:
-    """Prices gap `number`. `near` [site, site] says what is remembered where, over the gap's sites; it grows."""
+    """Prices gap `number`, `legs` [place, place] taking as many clock minutes as they do at the best of times.
+
+    `near` [site, site] says what is remembered where, over the gap's sites; it grows."""
 
     def __init__(self, fleet: Fleet, number: int, legs: Array, halt: NDArray[np.bool_]) -> None:
         self.fleet, self.number, self.halt = fleet, number, halt
@@ -45,7 +47,7 @@ class Pricer:
         self.way_out = legs[places, gap.target].astype(np.int64)
         self.drive_in = fleet.minutes[gap.origin, places].astype(np.int64)
         self.drive_out = fleet.minutes[places, gap.target].astype(np.int64)
-        self.limited = gap.drive < min(FAR, gap.deadline - gap.ready)
+        self.limited = gap.drive < (FAR if fleet.roads.timed else min(FAR, gap.deadline - gap.ready))
         self.useful = self._useful()
         near = np.eye(n, dtype=bool)
         both = self.legs + self.legs.T
@@ -63,9 +65,9 @@ class Pricer:
         """
         fleet, gap = self.fleet, self.gap
         n = len(gap.nodes)
-        if fleet.travel.metric:
+        if fleet.travel.metric and not fleet.roads.timed:
             return np.full(n, -3.0)
-        if n > 400:
+        if n > 400 or fleet.roads.timed:
             return np.full(n, -np.inf)
         ends = [gap.origin, gap.target]
         places = np.concatenate([fleet.place[gap.nodes], np.array(ends, dtype=np.int32)])
