@@ -150,7 +150,7 @@ class Center(Base):
     """ready | out_of_service."""
     status_reason: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(String(12), default="depot")
-    """What it does now: depot | driving | open | returning."""
+    """What it does now: depot | driving | open | returning | away (where it stays the night)."""
     last_heard_at: Mapped[datetime | None]
     silent: Mapped[bool] = mapped_column(Boolean, default=False)
     lat: Mapped[float | None] = mapped_column(Float)

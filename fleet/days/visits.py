@@ -49,7 +49,7 @@ def close_visit(session: Session, visit: Visit, *, now: datetime) -> bool:
             visit.center,
             part="visit",
             now=now,
-            state="driving" if more else "returning",
+            state="driving" if more else "away" if visit.overnight else "returning",
             late_minutes=0,
         )
     else:

@@ -87,7 +87,9 @@ def unpin(session: Session, visit: PlanVisit, *, actor: str, now: datetime) -> N
     if frozen(visit.day, now):
         raise Conflict("day_frozen", "That day has begun: its visits stay as they are.", visit=visit.id)
     if week_of(visit.day) in settled_weeks(session, visit.plan):
-        raise Conflict("week_published", "That week is published: its visits stay as they are.", visit=visit.id)
+        raise Conflict(
+            "week_published", "That week is published: its visits stay as they are.", visit=visit.id
+        )
     _set_pin(session, visit, False, actor, now)
 
 
@@ -111,7 +113,9 @@ def tour_of(session: Session, visit: PlanVisit) -> list[PlanVisit]:
 def ends_away(session: Session, visit: PlanVisit) -> bool:
     """Whether the van is away over the night after the visit's day."""
     return any(
-        v.overnight for v in visits_of(session, visit.plan) if (v.center_id, v.day) == (visit.center_id, visit.day)
+        v.overnight
+        for v in visits_of(session, visit.plan)
+        if (v.center_id, v.day) == (visit.center_id, visit.day)
     )
 
 

@@ -96,7 +96,9 @@ def build_problem(
         "travel": TRAVEL,
         "centers": [c for c in crews if c is not None],
         "sites": [
-            _site(site, span, weeks, values, row_of.get(site.id), pinned_at.get(site.id, []), place_of, calendar)
+            _site(
+                site, span, weeks, values, row_of.get(site.id), pinned_at.get(site.id, []), place_of, calendar
+            )
             for site in sites
         ],
         "groups": coverage.groups(session, sites, week, weeks, planned),
@@ -127,7 +129,9 @@ def span_values(
 ) -> Values:
     """Return the values of several weeks in a row; each knows the visits announced or `planned` before it. From the
     third week on every village without a planned visit is taken to have had one REFILL_DAYS before."""
-    villages = session.scalars(select(Site.id).where(Site.active, Site.kind == "village")).all() if weeks > 2 else []
+    villages = (
+        session.scalars(select(Site.id).where(Site.active, Site.kind == "village")).all() if weeks > 2 else []
+    )
     parts = []
     for k in range(weeks):
         start = week + timedelta(days=7 * k)

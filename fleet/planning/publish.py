@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from fleet.planning.frame import Mark, load_frame, marks_of, origins, routes_of
 from fleet.planning.horizon import open_weeks, part_of, stale
 from fleet.planning.ledger import judge, tell, visits_of
 from fleet.planning.shapes import PublishPreview, PublishReport
-from fleet.planning.tours import carried_in
+from fleet.planning.tours import LONGEST_AWAY, carried_in
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from queueing import counter
 from queueing.events import announce
@@ -165,18 +165,55 @@ def cancel_visit(
     """Cancel an announced visit: it stays visible, struck through, with its reason. Returns the tickets
     closed.
 
-    A visit that is open or over cannot be cancelled (Conflict `visit_begun`); a second time does nothing.
+    A visit that is open or over cannot be cancelled (Conflict `visit_begun`); a second time does nothing. A van that
+    was to stay the night there still does where the rest of its tour needs it.
     """
     if visit.status == "cancelled":
         return 0
     if visit.status != "announced":
         raise Conflict("visit_begun", "A visit that has begun cannot be cancelled.", visit=visit.id)
     closed = _cancel(session, visit, reason_ar, reason_en, actor, now)
+    if visit.overnight and not _night_needed(session, visit):
+        visit.overnight = False
     _tell_centers(session, [visit.center_id], now)
     if visit.plan_id is not None:
         tell(session, session.get_one(Plan, visit.plan_id), "visits", {"cancelled": visit.id}, now)
     session.flush()
     return closed
+
+
+def _night_needed(session: Session, visit: Visit) -> bool:
+    """Whether a cancelled visit's van must sleep there all the same: it goes on from there, or what stands of its day
+    ends too far out to come home, as the checker says."""
+    goes_on = select(Visit.id).where(
+        Visit.center_id == visit.center_id,
+        Visit.day > visit.day,
+        Visit.origin_site_id == visit.site_id,
+        Visit.status != "cancelled",
+        Visit.day <= visit.day + timedelta(days=LONGEST_AWAY),
+    )
+    if session.scalar(goes_on.limit(1)) is not None:
+        return True
+    plan = session.get(Plan, visit.plan_id) if visit.plan_id is not None else None
+    if plan is None:
+        return False
+    stands = {
+        (v.site_id, v.day)
+        for v in session.scalars(
+            select(Visit).where(
+                Visit.plan_id == plan.id, Visit.center_id == visit.center_id, Visit.status != "cancelled"
+            )
+        )
+    }
+    rows = [
+        v for v in visits_of(session, plan) if v.center_id == visit.center_id and (v.site_id, v.day) in stands
+    ]
+    frame, decoded = load_frame(session, plan.week), decode(plan.problem)
+    day = frame.day_index(visit.day)
+    marks = [
+        replace(m, overnight=False) if m.day == day else m for m in marks_of(rows, frame) if m.day <= day
+    ]
+    return any(f.day == day for f in judge(marks, decoded).faults)
 
 
 def _refuse_scenario(plan: Plan) -> None:
@@ -245,6 +282,8 @@ def _announce_all(
         visit.overnight, visit.origin_site_id = row.overnight, begins.get(row.id)
     for visit, row in found.moves:
         _move(visit, row, now)
+    for gone in found.gone:
+        gone.overnight, gone.origin_site_id = False, None  # the new plan says where vans sleep
     closed = sum(_cancel(session, gone, REPLANNED_AR, REPLANNED_EN, actor, now) for gone in found.gone)
     created = _create(session, plan, found.fresh, departs, begins)
     touched = {visit.center_id for visit, _row in found.moves}

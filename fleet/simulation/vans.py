@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from fleet.calendar import default_calendar, local_instant
 from fleet.network.geo import km_between
+from fleet.planning.tours import carried_in
 from fleet.simulation.drive import along
 from fleet.simulation.truth import stream
 from fleet.store import Center, Site, Visit
@@ -39,6 +41,8 @@ class VanStop:
     late: timedelta
     over_at: datetime | None = None
     """When the visit closed; None while it has not."""
+    night_only: bool = False
+    """The visit was cancelled, but the van sleeps there: it drives by the timetable and opens nothing."""
 
 
 @dataclass(slots=True)
@@ -51,17 +55,30 @@ class Van:
     setup: timedelta
     stops: list[VanStop] = field(default_factory=list)
     told: str = ""
+    begin: Point | None = None
+    """Where it slept, when not in its depot."""
+    sleeps: bool = False
+    """It stays the night at its last stop."""
+    leaves_at: datetime | None = None
+    """When it drives home on a day without stops."""
 
     def where(self, now: datetime) -> tuple[str, Point, datetime | None]:
-        """(what it does, where it is, when to tell next): depot, driving, there, standing, returning or home.
+        """(what it does, where it is, when to tell next): depot, driving, there, standing, returning, home or away.
 
-        `standing` is at a stop that is over, before the way to the next. None: nothing more to tell today.
+        `standing` is at a stop that is over, before the way to the next; `away` where it sleeps, before its day and
+        after it. None: nothing more to tell today.
         """
-        here, free, away = self.depot, None, False
+        here, free, away = self.begin or self.depot, None, False
+        if not self.stops and self.begin is not None and self.leaves_at is not None:
+            if now < self.leaves_at:
+                return "away", here, self.leaves_at
+            return self._homeward(here, self.leaves_at, now)
         for stop in self.stops:
             leave, arrive = self._way(here, free, stop)
             if now < leave:
-                return ("standing", here, min(leave, now + STANDING)) if away else ("depot", here, leave)
+                if away:
+                    return "standing", here, min(leave, now + STANDING)
+                return "depot" if self.begin is None else "away", here, leave
             if now < arrive:
                 return (
                     "driving",
@@ -76,18 +93,23 @@ class Van:
             return "home", self.depot, None
         if now < free:
             return "standing", here, min(free, now + STANDING)
-        arrive = free + timedelta(minutes=drive_minutes(km_between(*here, *self.depot)))
+        if self.sleeps:
+            return "away", here, None
+        return self._homeward(here, free, now)
+
+    def _homeward(self, here: Point, leave: datetime, now: datetime) -> tuple[str, Point, datetime | None]:
+        arrive = leave + timedelta(minutes=drive_minutes(km_between(*here, *self.depot)))
         if now < arrive:
             return (
                 "returning",
-                along(here, self.depot, (now - free) / (arrive - free)),
+                along(here, self.depot, (now - leave) / (arrive - leave)),
                 min(now + MOVING, arrive),
             )
         return "home", self.depot, None
 
     def arrivals(self) -> dict[int, datetime]:
         """When the van reaches its stops, by visit id, as far as is known: up to the first that is not over."""
-        here, free, found = self.depot, None, {}
+        here, free, found = self.begin or self.depot, None, {}
         for stop in self.stops:
             found[stop.visit_id] = self._way(here, free, stop)[1]
             if stop.over_at is None:
@@ -104,36 +126,69 @@ class Van:
         return leave, max(planned, leave + need) + stop.late
 
 
-STATES = {"depot": "depot", "home": "depot", "driving": "driving", "returning": "returning"}
+STATES = {
+    "depot": "depot", "home": "depot", "away": "away", "driving": "driving", "returning": "returning",
+}  # fmt: skip
 """What a van does -> `Center.state`; at a stop the opening of the visit sets it."""
 
 
 def load_vans(session: Session, day: date, seed: int) -> dict[int, Van]:
-    """The vans with visits on `day`, by center id, as the database has them now. Cancelled visits are not
-    driven to."""
+    """The vans with visits on `day`, or on their way home from a night away, by center id, as the database has them
+    now. Cancelled visits are not driven to, unless the van sleeps there."""
+    origin = aliased(Site)
     rows = session.execute(
-        select(Visit, Site.lat, Site.lon, Center)
+        select(Visit, Site.lat, Site.lon, Center, origin.lat, origin.lon)
         .join(Site, Site.id == Visit.site_id)
         .join(Center, Center.id == Visit.center_id)
-        .where(Visit.day == day, Visit.status != "cancelled", Center.status == "ready")
+        .outerjoin(origin, origin.id == Visit.origin_site_id)
+        .where(
+            Visit.day == day,
+            (Visit.status != "cancelled") | Visit.overnight | Visit.origin_site_id.is_not(None),
+            Center.status == "ready",
+        )
         .order_by(Visit.center_id, Visit.opens_at, Visit.id)
     )
     vans: dict[int, Van] = {}
     counts: dict[int, int] = defaultdict(int)
-    for visit, lat, lon, center in rows:
+    for visit, lat, lon, center, begin_lat, begin_lon in rows:
         van = vans.get(center.id)
         if van is None:
-            depot = (center.depot_lat, center.depot_lon)
-            van = vans[center.id] = Van(
-                center.id, center.code, depot, timedelta(minutes=center.setup_minutes)
-            )
+            van = vans[center.id] = _van(center)
+        if visit.origin_site_id is not None and not van.stops:
+            van.begin = (begin_lat, begin_lon)
+        if visit.status == "cancelled" and not visit.overnight:
+            continue
         if visit.status == "closed" and visit.opened_at is None:
             continue  # its time passed without the van: nobody drives there any more
         late = delay(seed, center.code, day, counts[center.id])
         counts[center.id] += 1
-        over = visit.closed_at if visit.status == "closed" else None
-        van.stops.append(VanStop(visit.id, (lat, lon), visit.opens_at, visit.depart_at, late, over))
-    return vans
+        gone = visit.status == "cancelled"
+        over = visit.closed_at if visit.status == "closed" else visit.closes_at if gone else None
+        van.stops.append(VanStop(visit.id, (lat, lon), visit.opens_at, visit.depart_at, late, over, gone))
+        van.sleeps = bool(visit.overnight)
+    return _on_the_way_home(session, day, vans) | {
+        i: v for i, v in vans.items() if v.stops or v.begin is not None
+    }
+
+
+def _van(center: Center) -> Van:
+    depot = (center.depot_lat, center.depot_lon)
+    return Van(center.id, center.code, depot, timedelta(minutes=center.setup_minutes))
+
+
+def _on_the_way_home(session: Session, day: date, vans: dict[int, Van]) -> dict[int, Van]:
+    """Vans that slept away and have nothing to do on `day` but to drive home, and the start of those whose visits of
+    the day were all cancelled."""
+    found: dict[int, Van] = {}
+    for center_id, site in carried_in(session, day, default_calendar()).items():
+        center = session.get_one(Center, center_id)
+        works = default_calendar().is_working_day(day, weekdays=center.weekdays)
+        if center.status != "ready" or not works or (center_id in vans and vans[center_id].stops):
+            continue
+        found[center_id] = _van(center)
+        found[center_id].begin = (site.lat, site.lon)
+        found[center_id].leaves_at = local_instant(day, center.shift_start)
+    return found
 
 
 def delay(seed: int, code: str, day: date, leg: int) -> timedelta:

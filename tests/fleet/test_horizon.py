@@ -55,7 +55,9 @@ def spots(session: Session, plan: Plan, week: date) -> set[tuple[object, ...]]:
 
 def feasible(session: Session, plan: Plan) -> bool:
     """Whether the plan breaks no rule of its own problem."""
-    return judge(marks_of(visits_of(session, plan), load_frame(session, plan.week)), decode(plan.problem)).feasible
+    return judge(
+        marks_of(visits_of(session, plan), load_frame(session, plan.week)), decode(plan.problem)
+    ).feasible
 
 
 @pytest.fixture
@@ -93,7 +95,10 @@ def test_a_planned_visit_lowers_what_the_village_is_worth_after_it(session: Sess
     assert site.window(index) is not None
     assert all(site.window(d) is None for d in range(14) if d != index and d < index + 7)
     assert site.day_percent is not None and before.day_percent is not None
-    assert site.day_percent[index + 8 if index < 5 else 13 - 2] < before.day_percent[index + 1 if index < 5 else 11]
+    assert (
+        site.day_percent[index + 8 if index < 5 else 13 - 2]
+        < before.day_percent[index + 1 if index < 5 else 11]
+    )
 
 
 @BARE
@@ -117,7 +122,9 @@ def test_what_is_published_stands_in_every_longer_draft(data: st.DataObject) -> 
         second = horizon(session, from_plan=first, seed=data.draw(st.integers(1, 3)))
         assert len(report.parts) == 1
         assert spots(session, second, WEEK) == spots(session, session.get_one(Plan, report.parts[0]), WEEK)
-        held = {(v.center_id, v.site_id, v.day, v.start_minute) for v in visits_of(session, second) if v.pinned}
+        held = {
+            (v.center_id, v.site_id, v.day, v.start_minute) for v in visits_of(session, second) if v.pinned
+        }
         assert held >= {(v.center_id, v.site_id, v.day, v.start_minute) for v in chosen}
         assert all(v.pinned for v in visits_of(session, second) if v.day < SECOND)
 
@@ -140,7 +147,9 @@ def test_a_horizon_is_published_week_by_week(session: Session) -> None:
         planner.unpin(session, frozen, actor="p", now=FRIDAY)
     assert caught.value.code == "week_published"
     change = planner.Change("remove", visit_id=frozen.id)
-    assert [f.code for f in planner.try_change(session, plan, change, now=FRIDAY).faults] == ["week_published"]
+    assert [f.code for f in planner.try_change(session, plan, change, now=FRIDAY).faults] == [
+        "week_published"
+    ]
     loose = next(v for v in visits_of(session, plan) if v.day >= SECOND)
     change = planner.Change("remove", visit_id=loose.id)
     planner.apply_change(session, plan, change, revision=plan.revision, actor="p", now=FRIDAY)

@@ -146,6 +146,7 @@ def state_words(state: str) -> str:
         "driving": _("on the way"),
         "open": _("open"),
         "returning": _("on the way back"),
+        "away": _("away for the night"),
         "out_of_service": _("out of service"),
     }
     return str(texts.get(state, state))
