@@ -18,7 +18,7 @@ class Tariff:
 
     def __init__(self, board: Board, prices: Prices, closed_days: Collection[int]) -> None:
         self.board, self.closed_days = board, closed_days
-        number = {site.id: i for i, site in enumerate(board.problem.sites)}
+        number = self.number = {site.id: i for i, site in enumerate(board.problem.sites)}
         self.table = np.zeros((len(board.problem.days), len(board.problem.sites)))
         for (name, day), price in prices.visits.items():
             if name in number and 0 <= day < len(self.table):
@@ -42,13 +42,32 @@ class Tariff:
         return self._known[like]
 
     def longer(self, centers: Sequence[Center], minutes: int) -> float:
-        """Return what so many minutes more are worth to the centers."""
+        """Return what so many minutes more are worth to the centers together.
+
+        The days that gain most choose first; a place that one of them has chosen is not there for the others, else
+        every center of a region would count the same village.
+        """
+        days = [(c, day) for c in centers for day in c.days if day not in self.closed_days]
+        hopes = sorted(
+            ((self.best(_later(c, minutes), day) - self.best(c, day), c.id, day, c) for c, day in days),
+            key=lambda hope: (-hope[0], hope[1], hope[2]),
+        )
+        once: dict[int, int] = {}
+        by_day: dict[int, dict[int, int]] = {}
         gain = 0.0
-        for center in centers:
-            more = replace(center, shift=(center.shift[0], center.shift[1] + minutes))
-            for day in center.days:
-                if day not in self.closed_days:
-                    gain += max(0.0, self.best(more, day) - self.best(center, day))
+        for hope, _, day, center in hopes:
+            if hope <= 0:
+                break
+            taken = {**once, **by_day.get(day, {})}
+            found = self.market.best(replace(_later(center, minutes), starts={}), day, taken=taken)
+            more = found.worth - self.best(center, day)
+            if more <= 0:
+                continue
+            gain += more
+            for name, _stay in found.visits:
+                i = self.number[name]
+                single = self.board.problem.sites[i].max_visits == 1
+                (once if single else by_day.setdefault(day, {}))[i] = 1
         return gain
 
     def crew(self, center: Center, board: Board) -> float:
@@ -56,3 +75,8 @@ class Tariff:
         market = Market(board, self.table)
         days = [day for day in center.days if day not in self.closed_days]
         return sum(market.best(center, day).worth for day in days)
+
+
+def _later(center: Center, minutes: int) -> Center:
+    """Return the center with a shift that ends later."""
+    return replace(center, shift=(center.shift[0], center.shift[1] + minutes))

@@ -105,7 +105,7 @@ def obstacle(code: str) -> str:
         "visited": _("The place has its visits already, or one too near to that day."),
         "too_far": _("Even on an empty day it cannot get there and back within its shift."),
         "too_much_driving": _("The crew would drive longer than allowed in a day."),
-        "pinned": _("Its pinned visits leave no time."),
+        "pinned": _("Its pinned visits, or a night away, leave no time."),
         "full": _("Its day is full: another visit would have to give way."),
         "not_worth": _("It has time, but the drive costs more than the visit would save."),
         "open": _("It has time, and the week would gain."),
