@@ -36,11 +36,13 @@ def solve(
     progress: Progress | None = None,
     stop: Stop | None = None,
     log: Callable[[str], None] | None = None,
+    reasons: bool = True,
 ) -> Plan:
-    """Return the best plan found, with its objective and a proven upper bound."""
+    """Return the best plan found, with its objective and a proven upper bound, and why sites stay unserved (unless
+    the caller does without the `reasons`)."""
     if seconds is None and iterations is None:
         seconds = DEFAULT_SECONDS
-    limit = None if seconds is None else seconds - _closing(seconds, problem)
+    limit = None if seconds is None else seconds - (_closing(seconds, problem) if reasons else 0.05 * seconds)
     clock = Clock(limit, iterations, progress, stop)
     travel = Travel(problem)
     fleet = Fleet(problem, travel)
@@ -55,7 +57,7 @@ def solve(
     verdict = check(problem, plan, travel=travel)
     if not verdict.feasible:
         raise RoutingError("the engine made a faulty plan: " + "; ".join(f.text for f in verdict.faults))
-    unserved = explain(problem, plan, travel=travel)
+    unserved = explain(problem, plan, travel=travel) if reasons else ()
     facts = {"seed": seed, "seconds": round(clock.elapsed, 2), "iterations": clock.iteration}
     prices = _prices(fleet, engine.prices)
     return Plan(problem.name, routes, engine.objective, engine.bound, verdict.costs, unserved, facts, prices)
