@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ EACH = 4
 """Days opened for each wanted place at least."""
 UNSERVED = 3
 """Places without a visit that are looked at, for each day opened."""
+REACH = 60
+"""Places that each opened day may choose from, beside its own: the most promising by the same rough score."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Around:
 
     units: tuple[str, ...]
     sites: tuple[str, ...]
+    reach: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The sites that each unit may choose from."""
 
 
 def around(rest: Rest, routes: Mapping[str, Route], wanted: Iterable[str], *, most: int) -> Around:
@@ -33,7 +37,7 @@ def around(rest: Rest, routes: Mapping[str, Route], wanted: Iterable[str], *, mo
     """
     problem = rest.problem
     sites = [problem.site_by_id[name] for name in dict.fromkeys(wanted) if name in problem.site_by_id]
-    scores = _Scores(rest, sites)
+    scores = Scores(rest, sites)
     units = [center for center in problem.centers if not _useless(center, rest)]
     table = np.array([scores.of(center, routes.get(center.id)) for center in units])
     if not len(units) or not sites:
@@ -48,14 +52,29 @@ def around(rest: Rest, routes: Mapping[str, Route], wanted: Iterable[str], *, mo
             break
         chosen[units[i].id] = None
     names = tuple(list(chosen)[: max(most, 1)])
-    return Around(names, _candidates(rest, routes, names, [site.id for site in sites]))
+    chosen_sites = _candidates(rest, routes, names, [site.id for site in sites])
+    return Around(names, chosen_sites, _reach(rest, routes, names, chosen_sites))
+
+
+def _reach(
+    rest: Rest, routes: Mapping[str, Route], units: tuple[str, ...], names: tuple[str, ...]
+) -> dict[str, frozenset[str]]:
+    """Return the sites that each unit may choose from: what it serves now, and the most promising."""
+    scores = Scores(rest, [rest.problem.site_by_id[name] for name in names])
+    found = {}
+    for unit in units:
+        gain = scores.of(rest.problem.center_by_id[unit], routes.get(unit))
+        best = [i for i in np.argsort(-gain, kind="stable")[:REACH].tolist() if gain[i] > -np.inf]
+        own = [stop.site for stop in routes[unit].stops] if unit in routes else []
+        found[unit] = frozenset([*own, *(names[i] for i in best)])
+    return found
 
 
 def _useless(center: Center, rest: Rest) -> bool:
     return center.days[0] not in range(len(rest.problem.days))
 
 
-class _Scores:
+class Scores:
     """What each unit would gain by each site, roughly."""
 
     def __init__(self, rest: Rest, sites: list[Site]) -> None:
@@ -63,10 +82,23 @@ class _Scores:
         self.minutes, self.cost = rest.travel.tables
         self.index = rest.problem.place_index
         self.places = np.array([self.index[site.place] for site in sites], dtype=int)
+        self.restricted = [i for i, site in enumerate(sites) if site.centers is not None]
         self._menus: dict[tuple[str, int], tuple[Floats, Floats]] = {}
 
     def of(self, center: Center, route: Route | None) -> Floats:
-        """Return the gain of each site for one unit; -inf where it may not."""
+        """Return the gain of each site for one unit, which gives up its least stop where time is short; -inf where it
+        may not."""
+        stops = route.stops if route is not None else ()
+        gain, fits = self._inserted(center, route)
+        least = min((self._stop_worth(center, stop.site, stop.stay) for stop in stops), default=0.0)
+        return np.where(fits, gain, gain - least)
+
+    def room(self, center: Center, route: Route | None) -> Floats:
+        """Return the most that each site could gain beside all that the unit does; -inf where there is no time."""
+        gain, fits = self._inserted(center, route)
+        return np.where(fits, gain, -np.inf)
+
+    def _inserted(self, center: Center, route: Route | None) -> tuple[Floats, NDArray[np.bool_]]:
         day = center.days[0]
         place, ready = center.begins(day)
         stops = route.stops if route is not None else ()
@@ -80,12 +112,11 @@ class _Scores:
         busy = int(self.minutes[at[:-1], at[1:]].sum()) + sum(stop.stay + center.setup for stop in stops)
         value, stay = self._menu(center.kind, day)
         spare = center.shift[1] - ready - busy - center.setup
-        least = min((self._stop_worth(center, stop.site, stop.stay) for stop in stops), default=0.0)
-        gain = value - more - np.where(longer + stay <= spare, 0.0, least)
-        for i, site in enumerate(self.sites):
-            if not site.allows(center.id):
+        gain = value - more - (0 if stops else center.fixed_cost)
+        for i in self.restricted:
+            if not self.sites[i].allows(center.id):
                 gain[i] = -np.inf
-        return np.asarray(gain, dtype=float)
+        return np.asarray(gain, dtype=float), longer + stay <= spare
 
     def _menu(self, kind: str, day: int) -> tuple[Floats, Floats]:
         found = self._menus.get((kind, day))
@@ -120,7 +151,7 @@ def _candidates(
             visits[stop.site] = visits.get(stop.site, 0) + 1
     free = [s for s in problem.sites if s.id not in chosen and visits.get(s.id, 0) < s.max_visits]
     if free:
-        scores = _Scores(rest, free)
+        scores = Scores(rest, free)
         best = np.full(len(free), -np.inf)
         for unit in units:
             best = np.maximum(best, scores.of(problem.center_by_id[unit], routes.get(unit)))

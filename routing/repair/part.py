@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from routing.problem import Center, Group, Matrix, Offer, Problem, Site, Window
+from routing.repair.around import Around
 from routing.repair.rest import Rest, Visit
 from routing.repair.timetable import timed
 from routing.solution import Plan, Route
@@ -24,13 +25,12 @@ SAME_DAY = 0.25
 """The share left when another center makes it on the announced day."""
 
 
-def part_of(
-    rest: Rest, routes: Mapping[str, Route], units: Sequence[str], sites: Sequence[str], bonus: int
-) -> tuple[Problem, Plan]:
-    """Return the problem of serving `sites` with `units`, all other routes standing, and the present routes as a plan
-    to start from. `bonus` is what keeping one announced visit as it is counts, in the problem's unit.
+def part_of(rest: Rest, routes: Mapping[str, Route], near: Around, bonus: int) -> tuple[Problem, Plan]:
+    """Return the problem of planning `near` anew, all other routes standing, and the present routes as a plan to start
+    from. `bonus` is what keeping one announced visit as it is counts, in the problem's unit.
     """
-    whole, open_units = rest.problem, set(units)
+    whole, units = rest.problem, near.units
+    open_units = set(units)
     used: dict[str, list[int]] = defaultdict(list)
     for unit, route in routes.items():
         if unit not in open_units:
@@ -42,8 +42,12 @@ def part_of(
     centers = [whole.center_by_id[unit] for unit in units]
     made = [
         site
-        for name in sites
-        if (site := _site(rest, whole.site_by_id[name], centers, used.get(name, ()), announced[name], bonus))
+        for name in near.sites
+        if (
+            site := _site(
+                rest, whole.site_by_id[name], centers, near, used.get(name, ()), announced[name], bonus
+            )
+        )
     ]
     names = {site.id for site in made}
     groups = tuple(
@@ -76,6 +80,7 @@ def _site(
     rest: Rest,
     site: Site,
     centers: Sequence[Center],
+    near: Around,
     used: Sequence[int],
     announced: Sequence[Visit],
     bonus: int,
@@ -88,16 +93,25 @@ def _site(
         window = site.window(d)
         if window is not None and all(abs(d - u) >= site.min_gap_days for u in used):
             windows[str(d)] = window
+    owners = {visit.key for visit in announced}
+    made: dict[tuple[str, int, tuple[str, int] | None], tuple[Offer, ...]] = {}
     offers: dict[str, tuple[Offer, ...]] = {}
     for center in centers:
         d = center.days[0]
-        if str(d) in windows and site.allows(center.id):
+        if str(d) in windows and site.id in near.reach[center.id] and site.allows(center.id):
             key = rest.key_of[center.id]
-            some = tuple(
-                Offer(o.stay, site.worth(o.value, d) + _bonus(announced, key, o.stay, bonus))
-                for o in site.offers_for(center.kind)
-            )
-            offers[center.id] = tuple(o for o in some if o.value > 0)
+            alike = (
+                center.kind,
+                d,
+                key if key in owners else None,
+            )  # others of the class and day offer the same
+            if alike not in made:
+                some = (
+                    Offer(o.stay, site.worth(o.value, d) + _bonus(announced, key, o.stay, bonus))
+                    for o in site.offers_for(center.kind)
+                )
+                made[alike] = tuple(o for o in some if o.value > 0)
+            offers[center.id] = made[alike]
     if not any(offers.values()):
         return None
     return replace(site, open=windows, offers=offers, day_percent=None, max_visits=left, centers=None)

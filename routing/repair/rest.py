@@ -150,10 +150,11 @@ class _Cut:
                     if d >= one.day:
                         self._unit(one.center, d, one.center.depot, max(floor, self._earliest(one.center, d)))
         made = self._problem()
-        made = replace(made, centers=_home_allowed(made, Travel(made)), checked=True)
+        ways = Travel(made)
+        made = replace(made, centers=_home_allowed(made, ways), checked=True)
         return Rest(
             made,
-            Travel(made),
+            ways,
             self.unit_of,
             {unit: key for key, unit in self.unit_of.items()},
             tuple(self.committed),

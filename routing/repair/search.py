@@ -170,13 +170,14 @@ class _Search:
             near = around(self.rest, best, wanted, most=most)
             if not near.units:
                 break
-            part, start = part_of(self.rest, best, near.units, near.sites, bonus)
+            part, start = part_of(self.rest, best, near, bonus)
             if not part.sites:
                 break
             try:
                 answer = solve(
                     part, seconds=None if self.iterations is not None else left, iterations=self.iterations,
                     seed=self.seed + round_, threads=self.threads, start=start, stop=self.stop,
+                    reasons=False,
                 )  # fmt: skip
             except RoutingError:
                 break  # what was found before stands
