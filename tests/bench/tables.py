@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +29,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("rows", type=Path, nargs="+")
+    parser.add_argument("--into", type=Path, help="a document whose marked tables are replaced")
     parser.add_argument("--plot", type=Path, help="where the picture of growth goes (.svg or .png)")
     options = parser.parse_args(arguments)
+    made = tables(read_rows(options.rows))
+    for text in made.values():
+        print(text)
+    if options.into:
+        options.into.write_text(put(options.into.read_text(encoding="utf-8"), made), encoding="utf-8")
+    growth = [row for row in read_rows(options.rows) if row["part"] == "growth"]
+    if options.plot and growth:
+        plot(growth, options.plot)
+    return 0
+
+
+def tables(rows: Iterable[Row]) -> dict[str, str]:
+    """Return every table that the rows suffice for, by name."""
     parts: dict[str, list[Row]] = defaultdict(list)
-    for row in read_rows(options.rows):
+    for row in rows:
         parts[row["part"]].append(row)
     known = best_known()
+    made = {}
     if parts["national"]:
-        print(engine_table(parts["national"], known))
-        print(checkpoint_table(parts["national"]))
+        made["engine"] = engine_table(parts["national"], known)
+        made["checkpoints"] = checkpoint_table(parts["national"])
     if parts["toptw"]:
-        print(toptw_table(parts["toptw"], known))
+        made["toptw"] = toptw_table(parts["toptw"], known)
     if parts["growth"]:
-        print(growth_table(parts["growth"]))
-        if options.plot:
-            plot(parts["growth"], options.plot)
+        made["growth"] = growth_table(parts["growth"])
     if parts["seeds"]:
-        print(engine_table(parts["seeds"], {}))
-        print(checkpoint_table(parts["seeds"]))
-    return 0
+        made["seeds"] = engine_table(parts["seeds"], {})
+        made["seeds beside others"] = checkpoint_table(parts["seeds"])
+    return made
+
+
+def put(document: str, made: Mapping[str, str]) -> str:
+    """Return the document with each table between its marks, `<!-- table: name -->` and `<!-- end of table -->`."""
+    for name, text in made.items():
+        mark = re.escape(f"<!-- table: {name} -->")
+        document = re.sub(
+            rf"({mark}\n).*?(<!-- end of table -->)",
+            lambda found, text=text: f"{found[1]}{text}{found[2]}",  # type: ignore[misc]
+            document,
+            flags=re.DOTALL,
+        )
+    return document
 
 
 def best_known() -> dict[str, tuple[int | None, int | None]]:

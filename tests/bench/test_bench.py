@@ -186,3 +186,10 @@ def test_a_baseline_in_a_process_of_its_own_is_measured(tmp_path: Path) -> None:
     row = measure.measure("ortools", path, seconds=0.5, seed=1)
     assert row["objective"] == optimum(problem)
     assert row["memory"] > 20 and row["first"] <= row["seconds"] and "why" not in row
+
+
+def test_tables_are_put_between_their_marks() -> None:
+    """What stood there goes, what stands around stays, another table's mark is left alone."""
+    before = "a\n<!-- table: engine -->\nold\n<!-- end of table -->\nb\n<!-- table: toptw -->\n<!-- end of table -->\n"
+    after = tables.put(before, {"engine": "| new |\n"})
+    assert after == before.replace("old\n", "| new |\n")
