@@ -370,3 +370,34 @@ def value(site: dict[str, Any]) -> int:
 def worth(site: dict[str, Any], day: int) -> float:
     """The same on one day."""
     return value(site) * int(site["day_percent"][day]) / 100
+
+
+def test_a_table_of_driving_times_is_scaled_and_never_altered() -> None:
+    """Where a router gave the minutes, speed divides them; traffic stands beside them; the copy keeps its own."""
+    with planned() as (session, plan):
+        base, _ = changed(session, plan)
+        count = len(base["places"])
+        table = [[0 if i == j else 7 + i for j in range(count)] for i in range(count)]
+        base["travel"] = {"minutes": table, "cost": [[0] * count] * count}
+        kept = copy.deepcopy(base)
+        changes = [
+            {"kind": "traffic", "governorate": "EG-0", "start": 420, "end": 600, "percent": 150},
+            {"kind": "traffic", "start": 900, "end": 1000, "percent": 130},
+            {"kind": "speed", "percent": 80},
+        ]
+        after = apply(session, base, changes, WEEK, now=FRIDAY).problem
+        assert base == kept
+        assert after["travel"]["minutes"] == [[-(-100 * m // 80) for m in row] for row in table]
+        assert set(after["travel"]["traffic"]["percent"]) == {"*", "EG-0"}
+        again = apply(session, after, [{**changes[0], "end": 700}], WEEK, now=FRIDAY).problem
+        assert again["travel"]["traffic"]["percent"]["EG-0"]["*"] == [
+            [420, 150],
+            [700, 100],
+            [900, 130],
+            [1000, 100],
+        ]
+        assert (
+            after["travel"]["traffic"]["percent"]["EG-0"]["*"]
+            != again["travel"]["traffic"]["percent"]["EG-0"]["*"]
+        )
+        Problem.from_json(again)

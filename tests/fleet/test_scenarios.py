@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.errors import FleetError, Invalid
+from fleet.forecast import make_forecast
 from fleet.planner import Change
 from fleet.planning.blobs import decode, unpack
 from fleet.planning.frame import load_frame, marks_of
@@ -21,6 +22,7 @@ from fleet.store import Plan, PlanVisit, Visit
 from routing.check import check
 from routing.problem import Problem
 from routing.solution import Plan as Routes
+from routing.solve import solve
 from tests.fleet.planning_cast import FRIDAY, WEEK, planned, published
 from tests.fleet.scenarios_cast import solved_scenario
 
@@ -289,3 +291,37 @@ def counts(session: Session) -> tuple[int, int]:
     """(visits of plans, published plans)."""
     rows = session.scalar(select(func.count(PlanVisit.id))) or 0
     return rows, session.scalar(select(func.count(Plan.id)).where(Plan.status == "published")) or 0
+
+
+def test_two_weeks_at_once() -> None:
+    """A draft of two weeks is copied, changed, valued on each of its days, measured and taken over as one."""
+    with planned() as (session, _):
+        make_forecast(session, WEEK + timedelta(days=7), now=FRIDAY)
+        plan = planner.reserve_draft(session, WEEK, seconds=5, seed=1, actor="p", now=FRIDAY, weeks=2)
+        planner.fill_draft(session, plan, planner.prepare(session, plan, now=FRIDAY))
+        answer = solve(Problem.from_json(decode(plan.problem).raw), iterations=3, seed=1, threads=1)
+        planner.accept_solution(session, plan, answer.to_json(), now=FRIDAY)
+        scenario = solved_scenario(
+            session,
+            plan,
+            {"kind": "demand", "percent": 160, "site": "F-00", "days": [9]},
+            {"kind": "days_off", "centers": ["MC-0-0"], "days": [8, 10]},
+            {"kind": "unvisited", "weeks": 1},
+        )
+        before, after = (decode(one.problem).problem for one in (plan, scenario))
+        assert len(after.days) == 14 and set(after.center_by_id["MC-0-0"].days) == {
+            d for d in before.center_by_id["MC-0-0"].days if d not in (8, 10)
+        }
+        percents = [problem.site_by_id["F-00"].day_percent or () for problem in (before, after)]
+        assert percents[1][9] / percents[1][8] > 1.2 * percents[0][9] / percents[0][8]
+        measured = planner.measure(session, scenario)
+        assert (
+            measured.total.visits == len(marks_of_answer(unpack(scenario.solution)))
+            and measured.left_out == 0
+        )
+        would = planner.prepare_takeover(session, scenario, now=FRIDAY)
+        draft = planner.fill_takeover(session, would, actor="p", now=FRIDAY)
+        assert draft.weeks == 2 and max(v.day for v in visits_of(session, draft)) >= WEEK + timedelta(days=7)
+        assert judge(
+            marks_of(visits_of(session, draft), load_frame(session, WEEK)), decode(draft.problem)
+        ).feasible

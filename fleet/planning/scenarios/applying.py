@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fleet.planning import coverage
+from fleet.planning.problem import TRAVEL
 from fleet.planning.scenarios import demand, effects, rules
 from fleet.planning.scenarios.book import Book, load_book
 from fleet.planning.scenarios.kinds import KINDS, read, refuse
@@ -78,7 +79,7 @@ def apply(
     for part in ("groups", "pinned"):
         if part not in problem and not work.problem[part]:
             del work.problem[part]
-    faults = faults_of({**work.problem, "pinned": []})
+    faults = _faults(work.problem, problem)
     if faults:
         number = _culprit(problem, checked, work, faults)
         words = f"the week would not be valid: {faults[0]}"
@@ -103,12 +104,21 @@ def _overdue(
     }
 
 
+def _faults(changed: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+    """What is not valid, pins apart. A table of driving times that is still the copied one was checked there."""
+    travel = changed["travel"]
+    if "minutes" in travel and travel["minutes"] is base["travel"].get("minutes"):
+        some = {key: value for key, value in travel.items() if key not in ("minutes", "cost")}
+        travel = {**some, "road": TRAVEL["road"]}
+    return faults_of({**changed, "travel": travel, "pinned": []})
+
+
 def _culprit(problem: Mapping[str, Any], changes: Sequence[Change], done: Work, faults: Sequence[str]) -> int:
     """The first change after which the problem is not valid."""
     work = Work.on(problem, done.book, done.overdue)
     for number, change in enumerate(changes, 1):
         work.number = number
         EFFECTS[change["kind"]](work, change)
-        if faults_of({**work.problem, "pinned": []}):
+        if _faults(work.problem, problem):
             return number
     return len(changes)

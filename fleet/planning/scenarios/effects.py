@@ -159,7 +159,7 @@ def speed(work: Work, change: Change) -> int:
         raise work.no_effect(change)
     if "road" in travel:
         road = travel["road"]
-        road["speeds"] = [[km, kmh * percent / 100] for km, kmh in road["speeds"]]
+        travel["road"] = {**road, "speeds": [[km, kmh * percent / 100] for km, kmh in road["speeds"]]}
     else:
         travel["minutes"] = [[math.ceil(100 * m / percent) for m in row] for row in travel["minutes"]]
     return 1
@@ -167,8 +167,9 @@ def speed(work: Work, change: Change) -> int:
 
 def traffic(work: Work, change: Change) -> int:
     """From one minute to another, driving in a governorate (or everywhere) takes a percentage of its time."""
-    found = work.problem["travel"].setdefault("traffic", {"regions": {}, "percent": {}})
-    regions, percent = found["regions"], found["percent"]
+    known = work.problem["travel"].get("traffic") or {}
+    regions, percent = dict(known.get("regions") or {}), dict(known.get("percent") or {})
+    work.problem["travel"]["traffic"] = {"regions": regions, "percent": percent}
     percent.setdefault("*", [])
     for name, steps in percent.items():
         percent[name] = dict(steps) if isinstance(steps, dict) else {"*": steps}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +35,9 @@ class Work:
         for part in ("places", "centers", "groups", "pinned"):
             own[part] = [dict(item) for item in problem.get(part, ())]
         own["sites"] = [dict(item) for item in problem["sites"]]
-        own["travel"] = copy.deepcopy(problem["travel"])
+        own["travel"] = dict(
+            problem["travel"]
+        )  # a country's table is millions of numbers: replaced, never altered
         return cls(own, book, overdue)
 
     def centers(self, change: Change, *, name: str = "centers") -> list[dict[str, Any]]:
