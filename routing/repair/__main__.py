@@ -24,7 +24,8 @@ from routing.repair import Whereabouts, from_json, repair
 from routing.solution import Plan
 
 WRITING_S = 0.25
-LEAST_S = 0.5
+LEAST_S = 3.5
+"""The search gets this long also where a busy machine has used up the time before it could begin."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

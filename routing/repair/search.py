@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,10 @@ STABILITY = {BALANCED: 0.25, BEST: 0.02}
 OPENED = {BALANCED: (24, 3), BEST: (60, 6)}
 """Days of centers that are planned anew: at least, and for each visit lost."""
 MOST_OPENED = {BALANCED: 70, BEST: 160}
-SHARE = {BALANCED: 0.35, BEST: 0.85}
-"""The share of the seconds by which each must be done."""
+SHARE = {BALANCED: 0.45, BEST: 1.0}
+"""The share of the seconds that are left which each may take."""
+SPARE = 0.08
+"""The share of all seconds kept for what follows the last search."""
 MIN_SECONDS = 0.25
 ROUNDS = 4
 MOST = 3
@@ -160,10 +163,11 @@ class _Search:
     def improve(self, name: str, routes: Routes, wanted: Sequence[str]) -> Routes:
         """Plan parts around the wanted sites anew while that gains, displaced visits becoming wanted in turn."""
         bonus = round(STABILITY[name] * self.mean_worth())
+        until = self.until(name)
         least, each = OPENED[name]
         best, best_rank = routes, self.rank(routes, bonus)
         for round_ in range(ROUNDS):
-            left = self.left(name)
+            left = until - time.monotonic()
             if left < MIN_SECONDS or (self.stop is not None and self.stop()):
                 break
             most = min(MOST_OPENED[name], least + each * len(wanted))
@@ -192,11 +196,12 @@ class _Search:
                 break
         return best
 
-    def left(self, name: str) -> float:
-        """Return the seconds that an alternative has left."""
+    def until(self, name: str) -> float:
+        """Return the moment by which an alternative must be done; never, under a limit in iterations."""
         if self.iterations is not None:
-            return MIN_SECONDS
-        return SHARE[name] * self.seconds - (time.monotonic() - self.began)
+            return math.inf
+        now = time.monotonic()
+        return now + SHARE[name] * (self.began + (1 - SPARE) * self.seconds - now)
 
     def mean_worth(self) -> float:
         """Return what a visit of the standing plan is worth on average."""
