@@ -18,6 +18,8 @@ from routing.engine.master import Master
 
 FIRST, FEWEST, MOST = 28, 6, 120
 """Routes set free at a time: at first, at least, at most."""
+MOST_CHOICES = 1200
+"""Columns that one step chooses among: those with the best reduced costs."""
 SLOW_STEP, FAST_STEP = 0.4, 0.08
 """Seconds of one step above which the next sets fewer routes free, and below which more."""
 
@@ -42,19 +44,19 @@ class Polish:
         self.penalty = np.zeros(rows)
         for g, r in master.rows.group_row.items():
             self.penalty[len(fleet.gaps) + r] = float(fleet.problem.groups[g].penalty)
+        self.merit: Floats = self.profit if master.duals is None else master.reduced(master.duals)
         self.at = self._whereabouts()
         self.free = FIRST
         self.steps = 0
 
     def _whereabouts(self) -> Floats:
-        """Return a point for each column [columns, 2], in degrees: the middle of its visits."""
+        """Return a point for each column [columns, 2], in degrees: its first visit."""
         problem = self.fleet.problem
         places = [problem.places[p] for p in self.fleet.place.tolist()]
         point = np.array([[p.lat or 0.0, (p.lon or 0.0) * 0.87] for p in places]).reshape(-1, 2)
         middle = np.zeros((len(self.columns), 2))
         for i, column in enumerate(self.columns):
-            sites = [site for _, visits in column.parts for site, _ in visits]
-            middle[i] = point[sites].mean(axis=0)
+            middle[i] = point[column.visits[0][0]]
         return middle
 
     def best(self) -> list[Column]:
@@ -74,7 +76,10 @@ class Polish:
         left = self.limit - self._use(kept)
         over = (self.weight > left[self.row] + 1e-9) & (self.penalty[self.row] == 0.0)
         fits = np.add.reduceat(over, self.begin[:-1]) == 0
-        some = np.flatnonzero(fits & (np.diff(self.begin) > 0))
+        some = np.flatnonzero(fits)
+        if len(some) > MOST_CHOICES:
+            best = some[np.argsort(-self.merit[some], kind="stable")[:MOST_CHOICES]]
+            some = np.union1d(best, self.plan[loose])
         before = self._worth(self.plan[loose], left)
         chosen, took, whole = self._choose(some, self.plan[loose], left, seconds)
         if not whole or took > SLOW_STEP:
@@ -89,10 +94,8 @@ class Polish:
         return max(0.0, gain)
 
     def _use(self, plan: NDArray[np.int64]) -> Floats:
-        use = np.zeros(len(self.limit))
-        for i in plan.tolist():
-            part = slice(self.begin[i], self.begin[i + 1])
-            np.add.at(use, self.row[part], self.weight[part])
+        at = np.concatenate([np.arange(self.begin[i], self.begin[i + 1]) for i in plan.tolist()] or [plan])
+        use: Floats = np.bincount(self.row[at], self.weight[at], minlength=len(self.limit))
         return use
 
     def _worth(self, plan: NDArray[np.int64], left: Floats) -> float:
