@@ -48,6 +48,10 @@ class Board:
         self.minutes: Ints = minutes.astype(np.int64)
         self.cost: Ints = cost.astype(np.int64)
         self.least: Ints = self.minutes * least_percent(problem) // 100
+        # The same by target: a row of them is the way to one place from all others.
+        self.minutes_to = np.ascontiguousarray(self.minutes.T)
+        self.cost_to = np.ascontiguousarray(self.cost.T)
+        self.least_to = np.ascontiguousarray(self.least.T)
         self.pins = {(p.center, p.day, p.site, p.start, p.stay) for p in problem.pinned}
         self.routes: dict[Key, Route] = {route.key: route for route in plan.routes if route.stops}
         self.center_index = {center.id: i for i, center in enumerate(problem.centers)}

@@ -76,6 +76,7 @@ class Table:
         self.rows: Ints = (
             np.concatenate([p.rows for p in kept]) if kept else np.zeros((0, 11), dtype=np.int64)
         )
+        self.columns: Ints = np.ascontiguousarray(self.rows.T)
         self.slots: list[Slot] = [slot for part in kept for slot in part.slots]
         lost: list[tuple[int, int, int]] = []
         begin = 0
@@ -98,31 +99,37 @@ class Table:
         """Return `site` tried in every slot; on `closed` days nothing can be added. `short` are the groups' lacks
         when they are not the board's.
         """
-        board, rows = self.board, self.rows
-        if not len(rows):
-            none = np.zeros(0, dtype=np.int64)
-            return Tries(none, none, none)
-        stays, values = board.offers(site)
-        opens, closes = board.windows(site)
+        board, count = self.board, len(self.slots)
+        gains = np.full(count, NEVER, dtype=np.int64)
+        stayed, started = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        if not count:
+            return Tries(gains, stayed, started)
         here = board.problem.place_index[site.place]
-        before, after, day, menu = rows[:, BEFORE], rows[:, AFTER], rows[:, DAY], rows[:, MENU]
-        way_in, way_out = board.least[before, here], board.least[here, after]
-        start = np.maximum(rows[:, READY] + way_in + rows[:, SETUP], opens[day])
-        latest = np.minimum(closes[day], rows[:, DUE] - way_out)
-        drives = board.minutes[before, here] + board.minutes[here, after] + rows[:, DRIVE]
-        fine = (drives <= rows[:, MOST]) & board.may[site.id][rows[:, CENTER]]
-        if closed:
-            fine &= ~np.isin(day, list(closed))
-        stay = stays[menu]
-        worth = np.where((start[:, None] + stay <= latest[:, None]) & fine[:, None], values[menu], NEVER)
+        way_in, way_out = board.minutes_to[here], board.minutes[here]
+        column = self.columns
+        fine = way_in.take(column[BEFORE]) + way_out.take(column[AFTER]) + column[DRIVE] <= column[MOST]
+        fine &= board.may[site.id].take(column[CENTER])
+        opens, closes = board.windows(site)
+        shut = np.array([day in closed or opens[day] == FAR for day in range(len(opens))], dtype=bool)
+        fine &= ~shut.take(column[DAY])
+        some = np.flatnonzero(fine)  # the costly part below is for those alone that can be reached at all
+        if not len(some):
+            return Tries(gains, stayed, started)
+        column = column[:, some]
+        before, after, day, menu = column[BEFORE], column[AFTER], column[DAY], column[MENU]
+        start = np.maximum(column[READY] + board.least_to[here].take(before) + column[SETUP], opens.take(day))
+        latest = np.minimum(closes.take(day), column[DUE] - board.least[here].take(after))
+        stays, values = board.offers(site)
+        stay = stays.take(menu, axis=0)
+        worth = np.where(start[:, None] + stay <= latest[:, None], values.take(menu, axis=0), NEVER)
         best = worth.argmax(axis=1)
-        pick = np.arange(len(rows))
+        pick = np.arange(len(some))
         gain = worth[pick, best]
-        rest = rows[:, CHANGE] - board.cost[before, here] - board.cost[here, after] - self.penalty
-        gain = np.where(
-            gain > NEVER, gain + rest + self._relief(site, board.short if short is None else short), NEVER
-        )
-        return Tries(gain, stay[pick, best], start)
+        rest = column[CHANGE] - board.cost_to[here].take(before) - board.cost[here].take(after)
+        rest += (self._relief(site, board.short if short is None else short) - self.penalty)[some]
+        gains[some] = np.where(gain > NEVER, gain + rest, NEVER)
+        stayed[some], started[some] = stay[pick, best], start
+        return Tries(gains, stayed, started)
 
     def _relief(self, site: Site, short: Ints) -> Ints:
         """What the groups no longer charge once the site has one more visit, by row."""
