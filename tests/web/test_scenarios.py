@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import time
@@ -245,6 +246,9 @@ def test_solved_in_the_background_and_compared(client: FlaskClient, app: Flask, 
     data = client.get(f"/planner/compare.json?{query}").get_json()
     assert [p["plan"] for p in data["plans"]] == [1, plan_id, None]
     assert data["plans"][1]["total"]["people"] == round(wanted.total.people, 2)
+    week = text(client.get(f"{page}/week"))
+    stops = [s for r in json.loads(gzip.decompress(scenario.solution))["routes"] for s in r["stops"]]
+    assert week.count('href="/en/planner/sites/') == len(stops) and 'href="/en/planner/visits/' not in week
     problem = client.get(f"/planner/scenarios/{plan_id}/problem.json").get_json()
     plan_file = client.get(f"/planner/scenarios/{plan_id}/plan.json").get_json()
     assert plan_file["objective"] == scenario.objective and problem["centers"][0]["shift"][1] == 1200
