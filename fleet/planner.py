@@ -69,7 +69,8 @@ from fleet.planning.shapes import (
     Verdict,
 )
 from fleet.planning.tours import MOST_NIGHTS, set_nights
-from fleet.planning.travel import Roads, roads_of
+from fleet.planning.traffic import read_traffic
+from fleet.planning.travel import Driving, Roads, roads_of
 from fleet.planning.why import pin_price, why_none, why_this
 from fleet.planning.why_shapes import Option, PinPrice, WhyNone, WhyVisit
 
@@ -79,6 +80,7 @@ __all__ = [
     "Change",
     "Comparison",
     "DayStops",
+    "Driving",
     "Fault",
     "Measured",
     "Measures",
@@ -131,6 +133,7 @@ __all__ = [
     "published_plans",
     "raise_change",
     "raise_weight",
+    "read_traffic",
     "rename",
     "replace_change",
     "reserve_draft",

@@ -73,12 +73,12 @@ def check_traffic(v: Notes, travel: object) -> None:
         if name != "*" and name not in regions:
             v.say(spot, f"no such region {notes.show(name)}")
         if not isinstance(given, Mapping):
-            _steps(v, spot, given)
+            check_steps(v, spot, given)
             continue
         for day, steps in given.items():
             if day != "*" and day not in v.indices:
                 v.say(f"{spot}.{day}", f"no such day {notes.show(day)}, there are {len(v.days)}")
-            _steps(v, f"{spot}.{day}", steps)
+            check_steps(v, f"{spot}.{day}", steps)
 
 
 def _regions(v: Notes, path: str, regions: object) -> set[str]:
@@ -104,7 +104,8 @@ def _regions(v: Notes, path: str, regions: object) -> set[str]:
     return set(regions)
 
 
-def _steps(v: Notes, path: str, steps: object) -> None:
+def check_steps(v: Notes, path: str, steps: object) -> None:
+    """Note what is wrong with a list of [minute, percent]."""
     if not isinstance(steps, list | tuple):
         v.say(path, "must be a list of [minute, percent]")
         return

@@ -1,4 +1,4 @@
-"""Where this installation's driving times come from: a router, or the formula."""
+"""Where this installation's driving times come from: a router or the formula, and traffic by the clock."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from fleet.store import Plan
 from web.i18n import number
 
 
-def installed() -> planner.Roads | None:
-    """Return the router that the settings name, or None. What it answers is kept in the data folder."""
+def installed() -> planner.Driving:
+    """Return the router and the traffic that the settings name. What a router answers is kept in the data folder."""
     settings = current_app.extensions["settings"]
     tiles = settings.valhalla_tiles
-    return planner.roads_of(
+    roads = planner.roads_of(
         settings.data_dir / "roads",
         router_url=settings.router_url,
         valhalla_tiles=None if tiles is None else str(tiles),
     )
+    return planner.Driving(roads, settings.traffic)
 
 
 def said(plan: Plan) -> str:
@@ -30,14 +31,15 @@ def said(plan: Plan) -> str:
         return ""
     name = {"osrm": "OSRM", "valhalla": "Valhalla"}.get(told["router"], told["router"])
     if "failed" in told:
-        return _("%(router)s gave no driving times, so the road formula was used.", router=name)
+        return str(_("%(router)s gave no driving times, so the road formula was used.", router=name))
     if not told.get("by_formula"):
-        return _("Driving times come from %(router)s.", router=name)
+        return str(_("Driving times come from %(router)s.", router=name))
     pairs = told["by_formula"]
-    return ngettext(
+    told_in_words = ngettext(
         "Driving times come from %(router)s; for %(shown)s way that it does not know, from the road formula.",
         "Driving times come from %(router)s; for %(shown)s ways that it does not know, from the road formula.",
         pairs,
         router=name,
         shown=number(pairs),
     )
+    return str(told_in_words)

@@ -7,6 +7,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from fleet.planning.traffic import read_traffic
 
 
 class SettingsError(ValueError):
@@ -35,6 +38,8 @@ class Settings:
     """An OSRM server that knows driving times; without it, and without tiles, the road formula does."""
     valhalla_tiles: Path | None = None
     """A folder of Valhalla's road tiles, in the place of a server."""
+    traffic: Mapping[str, Any] | None = None
+    """How much longer driving takes, by governorate, weekday and hour (TRAFFIC_FILE, read once)."""
     trusted_proxies: int = 0
     """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
 
@@ -90,6 +95,10 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         faults.append(f"VALHALLA_TILES must be a folder, {tiles} is none")
     if tiles and router_url:
         faults.append("ROUTER_URL and VALHALLA_TILES must not both be set")
+    traffic = None
+    if raw_traffic := source.get("TRAFFIC_FILE", "").strip():
+        traffic, wrong = read_traffic(Path(raw_traffic).expanduser())
+        faults.extend(f"TRAFFIC_FILE {raw_traffic}: {fault}" for fault in wrong)
     port = int(number("PORT", 8000, 1, 65535))
     speed = number("DEMO_SPEED", 60, 0, 3600)
     threads = int(number("SOLVER_THREADS", 2, 1, 64))
@@ -114,6 +123,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         solver_threads=threads,
         router_url=router_url,
         valhalla_tiles=tiles,
+        traffic=traffic,
         trusted_proxies=proxies,
     )
 

@@ -264,7 +264,7 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
             raise NotFound("plan_not_found", f"there is no plan {plan_id}")
         source_id = plan.progress.get("from_plan")
         source = session.get(Plan, source_id) if source_id is not None else None
-        prepared = planner.prepare(session, plan, now=now, from_plan=source, roads=roads.installed())
+        prepared = planner.prepare(session, plan, now=now, from_plan=source, driving=roads.installed())
         seconds, seed = plan.seconds, plan.seed
     write(lambda session: planner.fill_draft(session, _still_solving(session, plan_id), prepared))
     folder.mkdir(parents=True, exist_ok=True)

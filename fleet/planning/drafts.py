@@ -21,7 +21,7 @@ from fleet.planning.horizon import checked_weeks, days_of, open_weeks, published
 from fleet.planning.ledger import judge, settle, visits_of
 from fleet.planning.problem import build_problem, pinned_json
 from fleet.planning.scenarios.verbs import accept_answer, prepare_scenario
-from fleet.planning.travel import Roads, by_road
+from fleet.planning.travel import Driving, driven
 from fleet.store import Center, Plan, PlanVisit, Visit
 from routing.check import check
 from routing.errors import RoutingError
@@ -87,12 +87,12 @@ def prepare_draft(
     now: datetime,
     from_plan: Plan | None = None,
     weeks: int = 1,
-    roads: Roads | None = None,
+    driving: Driving | None = None,
 ) -> Prepared:
-    """Build what a reserved draft of the weeks from that of `week` on will answer; driving times come from `roads`,
-    or by formula. Reads only, and takes seconds for a country: call it outside of any write transaction."""
+    """Build what a reserved draft of the weeks from that of `week` on will answer; `driving` says how long driving
+    takes (None: the formula). Reads only, and takes seconds for a country: call it outside of any write transaction."""
     kept, dropped = _pins(session, week, weeks, from_plan, now)
-    problem = by_road(build_problem(session, week, now=now, pins=kept, weeks=weeks), roads)
+    problem = driven(session, build_problem(session, week, now=now, pins=kept, weeks=weeks), driving)
     kept, faulty = _sound(session, problem, kept, week)
     packed = pack(problem)
     return Prepared(
@@ -139,12 +139,12 @@ def prepare(
     *,
     now: datetime,
     from_plan: Plan | None = None,
-    roads: Roads | None = None,
+    driving: Driving | None = None,
 ) -> Prepared:
     """Build what a reserved plan of either kind, draft or scenario, will answer. As `prepare_draft`."""
     if plan.kind == "scenario":
         return Prepared(*prepare_scenario(session, plan, now=now))
-    return prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=plan.weeks, roads=roads)
+    return prepare_draft(session, plan.week, now=now, from_plan=from_plan, weeks=plan.weeks, driving=driving)
 
 
 def fill_draft(session: Session, plan: Plan, prepared: Prepared) -> None:

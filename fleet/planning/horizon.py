@@ -17,6 +17,7 @@ from fleet.planning.blobs import decode, pack
 from fleet.planning.frame import load_frame, marks_of
 from fleet.planning.ledger import settle, visits_of
 from fleet.planning.problem import format_of, pinned_json
+from fleet.planning.traffic import shifted
 from fleet.store import Plan, PlanVisit, Site
 
 MOST_WEEKS = 4
@@ -177,7 +178,8 @@ def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanV
     known = {site["id"] for site in sites}
     candidates = [s for s in session.scalars(select(Site).order_by(Site.id)) if s.code in known]
     problem: dict[str, Any] = {
-        **{key: raw[key] for key in ("unit", "places", "travel")},
+        **{key: raw[key] for key in ("unit", "places")},
+        "travel": shifted(raw["travel"], offset, length),
         "name": f"week-{week.isoformat()}",
         "days": days,
         "centers": centers,

@@ -115,6 +115,7 @@ def format_of(problem: Mapping[str, Any]) -> str:
     """Return the version of the exchange format that the problem needs."""
     newer = any("nights" in c or "starts" in c for c in problem["centers"])
     newer = newer or any("overnight" in p for p in problem.get("pinned", ()))
+    newer = newer or "traffic" in problem["travel"]
     return FORMAT_2 if newer else FORMAT
 
 

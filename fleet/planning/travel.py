@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
+from fleet.planning.traffic import Hours, by_clock
 from routing.errors import RouterError
 from routing.notes import MOST_MINUTES, MOST_WORTH
 from routing.problem import Road
@@ -46,6 +48,21 @@ class Roads:
     def file(self) -> Path:
         """The kept table."""
         return self.folder / f"roads-{hashlib.sha256(self.key.encode()).hexdigest()[:16]}.npz"
+
+
+@dataclass(frozen=True)
+class Driving:
+    """What an installation knows of driving beyond the formula: a router, and traffic by the clock."""
+
+    roads: Roads | None = None
+    hours: Hours | None = None
+
+
+def driven(session: Session, problem: Mapping[str, Any], driving: Driving | None) -> dict[str, Any]:
+    """Return the problem with the router's table and the traffic of its days; as it is without either."""
+    if driving is None:
+        return dict(problem)
+    return by_clock(session, by_road(problem, driving.roads), driving.hours)
 
 
 def roads_of(

@@ -78,3 +78,13 @@ def test_a_router_is_one_address_or_one_folder(tmp_path: Path) -> None:
             {"DATA_DIR": str(tmp_path), "ROUTER_URL": "osrm:5000", "VALHALLA_TILES": str(tmp_path / "none")}
         )
     assert "ROUTER_URL must start with" in str(caught.value) and "must be a folder" in str(caught.value)
+
+
+def test_a_file_of_traffic_is_read_at_start_and_its_faults_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "traffic.json"
+    file.write_text('{"EG-C": [[420, 160]]}', encoding="utf-8")
+    env = {"DATA_DIR": str(tmp_path), "TRAFFIC_FILE": str(file)}
+    assert from_environment(env).traffic == {"EG-C": [[420, 160]]}
+    file.write_text('{"EG-C": [[420, 5]]}', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"TRAFFIC_FILE .*EG-C\[0\]\[1\]: must be at least 10"):
+        from_environment(env)

@@ -165,7 +165,7 @@ def confirm_take_over(plan_id: int) -> Any:
     """Say what a draft made of it would hold, and what not."""
     plan, session = the_scenario(plan_id), read()
     try:
-        would = planner.prepare_takeover(session, plan, now=clock.now(), roads=roads.installed())
+        would = planner.prepare_takeover(session, plan, now=clock.now(), driving=roads.installed())
     except FleetError as error:
         flash(said.error(error), "error")
         return redirect(url_for("planner.scenario", plan_id=plan_id))
@@ -184,7 +184,7 @@ def take_over(plan_id: int) -> Any:
     plan, who, now = the_scenario(plan_id), actor(), clock.now()
     try:
         # Seconds of arithmetic, outside of the writer.
-        ready = planner.prepare_takeover(read(), plan, now=now, roads=roads.installed())
+        ready = planner.prepare_takeover(read(), plan, now=now, driving=roads.installed())
         made = write(lambda session: planner.fill_takeover(session, ready, actor=who, now=now).id)
     except FleetError as error:
         flash(said.error(error), "error")

@@ -22,7 +22,7 @@ from fleet.planning.ledger import settle, visits_of
 from fleet.planning.scenarios.applying import apply, is_decision
 from fleet.planning.scenarios.standing import keep_feasible, marks_of_answer
 from fleet.planning.scenarios.verbs import source_of
-from fleet.planning.travel import Roads
+from fleet.planning.travel import Driving
 from fleet.store import Plan, PlanVisit
 from routing.problem import Problem
 
@@ -44,9 +44,9 @@ class TakeOver:
 
 
 def prepare_takeover(
-    session: Session, scenario: Plan, *, now: datetime, roads: Roads | None = None
+    session: Session, scenario: Plan, *, now: datetime, driving: Driving | None = None
 ) -> TakeOver:
-    """Work out the draft, with driving times from `roads` or by formula. Reads only, and takes seconds for a country.
+    """Work out the draft; `driving` is that of a draft. Reads only, and takes seconds for a country.
 
     Raises Conflict `not_a_scenario`, `scenario_not_solved`, `week_over`.
     """
@@ -58,7 +58,7 @@ def prepare_takeover(
     days = decode(scenario.problem).problem.days
     if all(frozen(frame.day(d), now) for d in range(len(days))):
         raise Conflict("week_over", "Every day of that week has begun: there is nothing left to plan.")
-    real = unpack(drafts.prepare(session, _bare(scenario), now=now, roads=roads).problem)
+    real = unpack(drafts.prepare(session, _bare(scenario), now=now, driving=driving).problem)
     problem, taken = _with_decisions(session, scenario, real, now)
     decoded = decode(pack(problem))
     fixed = [
