@@ -19,11 +19,11 @@ from tests.web.planned import WEEK, make_planned
 pytestmark = pytest.mark.browser
 WORDS = {
     "en": {
-        "what_if": "What if …", "new": "New scenario", "add": "Add this change", "solve": "Solve",
+        "what_if": "Try it as a scenario …", "new": "New scenario", "add": "Add this change", "solve": "Solve",
         "compare": "Compare in full", "over": "Take over as a draft …", "draft": "Make the draft",
     },
     "ar": {
-        "what_if": "ماذا لو…", "new": "سيناريو جديد", "add": "أضف هذا التغيير", "solve": "احسب",
+        "what_if": "جرّب سيناريو…", "new": "سيناريو جديد", "add": "أضف هذا التغيير", "solve": "احسب",
         "compare": "مقارنة كاملة", "over": "حوّله إلى مسودة…", "draft": "أعدّ المسودة",
     },
 }  # fmt: skip

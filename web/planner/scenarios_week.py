@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from flask import redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import planner
+from fleet.errors import FleetError
 from fleet.planning.blobs import decode, unpack
 from fleet.planning.scenarios.applying import Applied
 from fleet.planning.shapes import TENTHS
@@ -20,6 +21,7 @@ from routing.solution import describe
 from web import clock
 from web.db import read
 from web.i18n import named
+from web.planner import scenarios_words as said
 from web.planner import words
 from web.planner.door import blueprint, wanted_int
 from web.planner.scenarios import the_scenario
@@ -58,7 +60,11 @@ def scenario_week(plan_id: int) -> Any:
         return redirect(url_for("planner.scenario", plan_id=plan_id))
     number = min(plan.weeks - 1, wanted_int("number") or 0)
     iso = governorate.iso if (governorate := _governorate(session)) is not None else None
-    applied = planner.preview_scenario(session, plan, now=clock.now())
+    try:
+        applied = planner.preview_scenario(session, plan, now=clock.now())
+    except FleetError as error:  # the plan that it copies has changed so that a change is none any more
+        flash(said.error(error), "error")
+        return redirect(url_for("planner.scenario", plan_id=plan_id))
     groups = _groups(session, plan, applied, number * WEEK, iso)
     days: list[date] = [plan.week + timedelta(days=number * WEEK + day) for day in range(WEEK)]
     return render_template(
