@@ -108,16 +108,28 @@ def test_limits_weights_and_nights_are_set_without_scripts(
     live: Live, open_page: Callable[..., Any], language: str
 ) -> None:
     """Plain forms: a limit for all units of a kind, one unit raised, a van's nights changed."""
+
+    def forget(session: Session) -> None:
+        plan = session.get_one(Plan, 1)
+        first = session.scalars(select(PlanVisit).where(PlanVisit.plan_id == 1)).first()
+        assert first is not None
+        unit = first.site.local_unit_id
+        for visit in list(session.scalars(select(PlanVisit).where(PlanVisit.plan_id == 1))):
+            if visit.site.local_unit_id == unit:
+                gone = planner.Change("remove", visit_id=visit.id)
+                planner.apply_change(session, plan, gone, revision=plan.revision, actor="t", now=cast.NOW)
+        planner.set_limit(session, 1, unit=first.site.local_unit)
+
+    live.write(forget)
     page = open_page("/planner/plans/1/fairness", user="planner", language=language, scripts=False)
+    assert page.locator("table.fair tbody tr").first.locator("td").nth(3).inner_text().strip()
     shot(page, f"fairness-{language}")
-    page.locator("#limits ~ form input[name=weeks]").first.fill("1")
-    page.locator("#limits ~ form button").first.click()
+    page.locator(".limit-forms input[name=weeks]").first.fill("1")
+    page.locator(".limit-forms button").first.click()
     page.wait_for_selector(".flash-good")
     shot(page, f"limits-{language}")
-    raises = page.locator("form[action*='/raise'] button")
-    if raises.count():
-        raises.first.click()
-        page.wait_for_selector(".flash-good")
+    page.locator("form[action*='/raise'] button").first.click()
+    page.wait_for_selector(".tag-warn")
     page.goto(page.url.split("/planner")[0] + "/planner/nights")
     shot(page, f"nights-{language}")
     page.locator("details.more summary").click()
