@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +31,7 @@ from routing.repair import (
     to_json,
 )
 from routing.repair.roads import CUT_OFF, slowed
+from routing.solution import earliest
 from routing.travel import Travel
 from routing.validate import faults_of
 from tests.routing.make import rich, small
@@ -247,3 +252,54 @@ def test_the_same_question_gets_the_same_answer() -> None:
         repair(problem, plan, happened, day=0, minute=600, iterations=4, threads=1, seed=3) for _ in range(2)
     )
     assert [one.to_json() for one in first] == [one.to_json() for one in second]
+
+
+def test_a_tour_with_a_night_away_is_kept_whole_and_lost_whole() -> None:
+    """Another center's breakdown leaves it alone, night and all; its own takes what is still to come."""
+    data = small()
+    data["centers"][0] |= {"nights": 1, "night_cost": 5}
+    data["format"] = "fleet-problem/2"
+    problem = Problem.from_json(data)
+    travel = Travel(problem)
+    first = earliest(problem, travel, "M1", 0, [("SA", 120), ("SE", 120)], overnight=True)
+    second = earliest(problem, travel, "M1", 1, [("SC", 120)], origin="E")
+    other = earliest(problem, travel, "M2", 0, [("SB", 120)])
+    plan = Plan("small", (first, second, other), 0)
+    assert check(problem, plan, claims=False).feasible
+    for one in repair(
+        problem, plan, [CenterOut("M2", 0, 400, 1)], day=0, minute=400, iterations=4, threads=1
+    ):
+        routes = {route.key: route for route in one.plan.routes}
+        assert (routes["M1", 0].stops, routes["M1", 0].overnight) == (first.stops, True)
+        assert routes["M1", 1].stops == second.stops
+    own = repair(problem, plan, [CenterOut("M1", 1, 400, 1)], day=1, minute=400, iterations=4, threads=1)
+    assert {("M1", 0, s.site, s.start, s.stay) for s in first.stops} <= stops_of(own[-1].plan)
+    assert not {s for s in stops_of(own[-1].plan) if s[:2] == ("M1", 1)}
+
+
+def test_the_command_answers_a_request_and_names_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """`python -m routing.repair`: exit code 0 with alternatives, 2 with the fault and no answer."""
+    problem, plan = lonely()
+    request = {
+        "problem": problem.to_json(),
+        "plan": plan.to_json(),
+        "disruptions": [to_json(CenterOut("M1", 0, 400, 1))],
+        "day": 0,
+        "minute": 400,
+    }
+    asked, answered = tmp_path / "request.json", tmp_path / "answer.json"
+    for wrong in ("M9", None):
+        asked.write_text(json.dumps(request if wrong is None else {
+            **request, "disruptions": [to_json(CenterOut(wrong, 0, 400, 1))]
+        }))  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "routing.repair", str(asked), "--out", str(answered), "--threads", "1"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, answered.exists()) == ((2, False) if wrong else (0, True)), done.stderr
+        assert ("no such center M9" in done.stderr) == (wrong is not None)
+    answer = json.loads(answered.read_text())
+    assert [one["gain"] for one in answer["alternatives"]] == sorted(
+        {a["gain"] for a in answer["alternatives"]}
+    )
+    assert Plan.from_json(answer["alternatives"][-1]["plan"]).routes
