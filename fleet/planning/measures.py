@@ -7,7 +7,7 @@ their visits differ. Hours are person-hours; costs too, because the problem pric
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -109,7 +109,9 @@ def marks_now(session: Session, plan: Plan, frame: Frame | None = None) -> list[
 def measure(session: Session, plan: Plan, *, by: Plan | None = None) -> Measured:
     """Return the plan in figures, by its own problem or by that of `by`, a plan of the same days."""
     decoded = decode((by or plan).problem)
-    marks = _shifted(marks_now(session, plan), plan, by)
+    marks = marks_now(session, plan)
+    if by is not None and by.week != plan.week:  # a visit of another week has no place in this problem
+        return replace(_measure(session, [], decoded, by.week), left_out=len(marks))
     return _measure(session, marks, decoded, (by or plan).week)
 
 
@@ -126,12 +128,6 @@ def _baseline(blob: bytes, ranking: tuple[tuple[str, tuple[tuple[str, ...], ...]
     decoded = decode(blob)
     plan = baseline.baseline(decoded.problem, dict(ranking), decoded.travel)
     return tuple(Mark(0, r.center, r.day, s.site, s.start, s.stay) for r in plan.routes for s in r.stops)
-
-
-def _shifted(marks: list[Mark], plan: Plan, by: Plan | None) -> list[Mark]:
-    if by is None or by.week == plan.week:
-        return marks
-    return []  # a visit of another week has no place in this problem
 
 
 def _measure(session: Session, marks: Sequence[Mark], decoded: Decoded, week: date) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -128,6 +129,9 @@ def test_measured_by_another_week() -> None:
         assert mine.total.visits == len(marks) - mine.left_out
         assert mine.total.hours < planner.measure(session, scenario).total.hours
         assert planner.measure(session, plan, by=plan).total == planner.measure(session, plan).total
+        other = Plan(week=WEEK + timedelta(days=7), problem=plan.problem, kind="plan", status="draft")
+        elsewhere = planner.measure(session, plan, by=other)
+        assert elsewhere.total.visits == 0 and elsewhere.left_out == len(visits_of(session, plan))
 
 
 def test_the_baseline_beside_them() -> None:
