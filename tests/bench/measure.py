@@ -30,6 +30,7 @@ NATIONAL = SHARED / "instances" / "national"
 TOPTW = SHARED / "instances" / "toptw"
 CHECKPOINTS = (5, 10, 30, 60, 120, 180, 300)
 GAPS = (0.005, 0.001, 0.0005, 0.0)
+REFUSALS = {3: "cannot state", 4: "found no plan"}  # exit codes of a baseline
 GRACE = 120.0  # seconds beyond its limit after which a process is ended: the time limit of some overshoots
 
 OURS = "routing"
@@ -154,6 +155,7 @@ def measure(
     found = [(verified(problem, path, plan), plan) for plan in plans if plan is not None]
     if not found:
         row["why"] = why_not(runs[0])
+        row["failed"] = runs[0].code not in (0, *REFUSALS)
         return row
     objective, plan = max(found, key=lambda pair: pair[0])
     row |= {"objective": objective, "bound": plan.bound, "gap": plan.gap, "referee": referee() is not None}
@@ -165,10 +167,8 @@ def measure(
 def why_not(run: Run) -> str:
     """Say in words why a run has no plan."""
     last = (run.errors.strip().splitlines() or [""])[-1]
-    if run.code == 3:
-        return f"cannot state: {last}"
-    if run.code == 4:
-        return "found no plan"
+    if run.code in REFUSALS:
+        return ": ".join(filter(None, (REFUSALS[run.code], last)))
     return (
         f"no plan {GRACE:g} s after its limit"
         if run.code == -signal.SIGKILL
@@ -246,7 +246,7 @@ def name_of(path: Path) -> str:
 
 
 class Series:
-    """A file of rows, one a line. A run that is in it already is not run again."""
+    """A file of rows, one a line. A run that is in it already is not run again, unless it failed."""
 
     def __init__(self, path: Path, part: str) -> None:
         self.path, self.part = path, part
@@ -267,7 +267,7 @@ class Series:
         """Return the row of this run, measured now unless the file has it; `more` is written beside."""
         wanted = {"file": name_of(path), "method": method, "seed": seed, "limit": seconds}
         for row in self.rows:
-            if all(row.get(key) == value for key, value in wanted.items()):
+            if all(row.get(key) == value for key, value in wanted.items()) and not row.get("failed"):
                 return row
         row = measure(method, path, seconds=seconds, seed=seed, processes=processes, until=until) | more
         self.add(row)

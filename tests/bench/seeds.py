@@ -93,7 +93,7 @@ def _verdict(rows: list[dict[str, Row]]) -> int:
         bad += worse
         gap = "-" if ours.get("gap") is None else f"{100 * ours['gap']:.3f}%"
         ratio = f"{mine / max(others):.4f}" if mine is not None and others and max(others) > 0 else "-"
-        print(next(iter(row.values()))["file"], gap, ratio, "BEHIND" if worse else "")
+        print(next(iter(row.values()))["file"], gap, ratio, "BEHIND" if worse else "", ours.get("why", ""))
     return int(bad > 0)
 
 
