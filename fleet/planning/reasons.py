@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import decode, unpack
-from fleet.planning.frame import Mark, load_frame, marks_of, routes_of
-from fleet.planning.ledger import judge, visits_of
+from fleet.planning.boards import known_marks, pins_of, prepared
+from fleet.planning.frame import Mark, load_frame, marks_of
+from fleet.planning.ledger import visits_of
 from fleet.planning.shapes import TENTHS, UnservedSite
 from fleet.store import Plan
 from routing.explain import explain
@@ -52,16 +53,12 @@ def explained(session: Session, plan: Plan) -> tuple[Unserved, ...]:
 def _explained(problem_blob: bytes, solution_blob: bytes, marks: tuple[Mark, ...]) -> tuple[Unserved, ...]:
     """Cached by what it depends on, and nothing else: the problem, the solver's answer and the visits."""
     decoded = decode(problem_blob)
-    centers, sites = decoded.problem.center_by_id, decoded.problem.site_by_id
-    known = [m for m in marks if m.center in centers and m.site in sites]
-    pins = tuple(Pin(m.center, m.day, m.site, m.start, m.stay, m.overnight) for m in known if m.pinned)
-    answer = _unchanged(solution_blob, known, pins, decoded.raw.get("pinned", []))
+    known = known_marks(marks, decoded)
+    answer = _unchanged(solution_blob, known, pins_of(known), decoded.raw.get("pinned", []))
     if answer is not None:
         return answer
-    problem = replace(decoded.problem, pinned=pins, checked=True)
-    routes = tuple(routes_of(known, problem, decoded.travel))
-    plan = Routes(problem.name, routes, judge(known, decoded).objective)
-    return explain(problem, plan, travel=decoded.travel)
+    board = prepared(problem_blob, marks)
+    return explain(board.problem, board.plan, board=board)
 
 
 def _unchanged(

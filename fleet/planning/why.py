@@ -7,26 +7,23 @@ of a second for a country), those that follow take tens of milliseconds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.errors import NotFound
-from fleet.planning.blobs import Decoded, decode, unpack
-from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of, routes_of
-from fleet.planning.ledger import judge, visits_of
+from fleet.planning.blobs import unpack
+from fleet.planning.boards import board_of
+from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of
 from fleet.planning.reasons import explained
 from fleet.planning.shapes import TENTHS, DayStops, Placement
 from fleet.planning.why_shapes import NearVisit, Obstacle, Option, PinPrice, WhyNone, WhyVisit
 from fleet.store import Center, Plan, PlanVisit
-from routing.explain.board import Board, Visit
+from routing.explain.board import Visit
 from routing.explain.pins import best_without
 from routing.explain.ways import Way
 from routing.explain.why import why_not, why_visit
-from routing.problem import Pin
 from routing.solution import Plan as Routes
 from routing.solution import Prices, Route, describe
 
@@ -92,38 +89,6 @@ def pin_price(session: Session, visit: PlanVisit, *, now: datetime) -> PinPrice:
         desk.board, _visit(mark), closed_days=desk.closed_days, closed_centers=desk.closed_centers
     )
     return PinPrice(cost.at_least / TENTHS, desk.options([cost.way])[0] if cost.way else None)
-
-
-def board_of(session: Session, plan: Plan, *, free: PlanVisit | None = None) -> Board:
-    """Return the plan as it stands, prepared for questions; `free` is a visit whose pin is left aside."""
-    marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
-    return _board(
-        plan.problem,
-        tuple(replace(m, id=0, pinned=m.pinned and (free is None or m.id != free.id)) for m in marks),
-    )
-
-
-@lru_cache(maxsize=6)
-def _board(problem_blob: bytes, marks: tuple[Mark, ...]) -> Board:
-    """Cached by what it depends on, and nothing else."""
-    decoded = decode(problem_blob)
-    known = known_marks(marks, decoded)
-    problem = replace(decoded.problem, pinned=pins_of(known), checked=True)
-    routes = tuple(routes_of(known, problem, decoded.travel))
-    return Board(
-        problem, Routes(problem.name, routes, judge(known, decoded).objective), travel=decoded.travel
-    )
-
-
-def known_marks(marks: Iterable[Mark], decoded: Decoded) -> list[Mark]:
-    """Return the visits whose center and place are part of the problem."""
-    centers, sites = decoded.problem.center_by_id, decoded.problem.site_by_id
-    return [m for m in marks if m.center in centers and m.site in sites]
-
-
-def pins_of(marks: Iterable[Mark]) -> tuple[Pin, ...]:
-    """Return the pins that the marks are."""
-    return tuple(Pin(m.center, m.day, m.site, m.start, m.stay, m.overnight) for m in marks if m.pinned)
 
 
 def prices_of(plan: Plan) -> Prices | None:

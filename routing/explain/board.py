@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +15,7 @@ from routing.explain.slots import FAR, NEVER, Ints, Part, Slot, Table, part_of
 from routing.nights import Nights
 from routing.problem import Center, Problem, Site
 from routing.solution import Plan, Route, Stop, earliest
-from routing.travel import Travel
+from routing.travel import IntMatrix, Travel
 
 Key = tuple[str, int]
 
@@ -36,6 +36,31 @@ class Visit:
         return self.center, self.day
 
 
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """Minutes and cost between all places [from, to], the same by target, and minutes at their shortest."""
+
+    minutes: IntMatrix
+    cost: IntMatrix
+    least: IntMatrix
+    minutes_to: IntMatrix
+    cost_to: IntMatrix
+    least_to: IntMatrix
+
+
+@lru_cache(maxsize=4)
+def roads_of(travel: Travel, percent: int) -> Roads:
+    """Return the tables that all boards of one `travel` share: some 10 MB each for a country."""
+    minutes, cost = travel.tables
+    least = minutes if percent >= 100 else (minutes.astype(np.int64) * percent // 100).astype(np.int32)
+    to = [
+        table if np.array_equal(table, table.T) else np.ascontiguousarray(table.T)
+        for table in (minutes, cost)
+    ]
+    least_to = to[0] if least is minutes else np.ascontiguousarray(least.T)
+    return Roads(minutes, cost, least, to[0], to[1], least_to)
+
+
 class Board:
     """A plan without faults and what questions about it share. Making one takes some 0.2 s for a national week,
     each question after that milliseconds: keep it as long as the plan stands.
@@ -44,14 +69,8 @@ class Board:
     def __init__(self, problem: Problem, plan: Plan, *, travel: Travel | None = None) -> None:
         self.problem, self.plan = problem, plan
         self.travel = travel or Travel(problem)
-        minutes, cost = self.travel.tables
-        self.minutes: Ints = minutes.astype(np.int64)
-        self.cost: Ints = cost.astype(np.int64)
-        self.least: Ints = self.minutes * least_percent(problem) // 100
-        # The same by target: a row of them is the way to one place from all others.
-        self.minutes_to = np.ascontiguousarray(self.minutes.T)
-        self.cost_to = np.ascontiguousarray(self.cost.T)
-        self.least_to = np.ascontiguousarray(self.least.T)
+        self.roads = roads_of(self.travel, least_percent(problem))
+        self.minutes, self.cost, self.least = self.roads.minutes, self.roads.cost, self.roads.least
         self.pins = {(p.center, p.day, p.site, p.start, p.stay) for p in problem.pinned}
         self.routes: dict[Key, Route] = {route.key: route for route in plan.routes if route.stops}
         self.center_index = {center.id: i for i, center in enumerate(problem.centers)}

@@ -105,7 +105,8 @@ class Table:
         if not count:
             return Tries(gains, stayed, started)
         here = board.problem.place_index[site.place]
-        way_in, way_out = board.minutes_to[here], board.minutes[here]
+        roads = board.roads
+        way_in, way_out = roads.minutes_to[here], roads.minutes[here]
         column = self.columns
         fine = way_in.take(column[BEFORE]) + way_out.take(column[AFTER]) + column[DRIVE] <= column[MOST]
         fine &= board.may[site.id].take(column[CENTER])
@@ -117,15 +118,15 @@ class Table:
             return Tries(gains, stayed, started)
         column = column[:, some]
         before, after, day, menu = column[BEFORE], column[AFTER], column[DAY], column[MENU]
-        start = np.maximum(column[READY] + board.least_to[here].take(before) + column[SETUP], opens.take(day))
-        latest = np.minimum(closes.take(day), column[DUE] - board.least[here].take(after))
+        start = np.maximum(column[READY] + roads.least_to[here].take(before) + column[SETUP], opens.take(day))
+        latest = np.minimum(closes.take(day), column[DUE] - roads.least[here].take(after))
         stays, values = board.offers(site)
         stay = stays.take(menu, axis=0)
         worth = np.where(start[:, None] + stay <= latest[:, None], values.take(menu, axis=0), NEVER)
         best = worth.argmax(axis=1)
         pick = np.arange(len(some))
         gain = worth[pick, best]
-        rest = column[CHANGE] - board.cost_to[here].take(before) - board.cost[here].take(after)
+        rest = column[CHANGE] - roads.cost_to[here].take(before) - roads.cost[here].take(after)
         rest += (self._relief(site, board.short if short is None else short) - self.penalty)[some]
         gains[some] = np.where(gain > NEVER, gain + rest, NEVER)
         stayed[some], started[some] = stay[pick, best], start
