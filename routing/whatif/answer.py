@@ -16,7 +16,7 @@ from routing.solution import Plan, describe, with_origins
 from routing.solve import solve
 from routing.travel import Travel
 from routing.whatif.part import nearby, part_of
-from routing.whatif.questions import FORCE, Question, changed
+from routing.whatif.questions import Question, changed, force
 
 NEARBY = 14
 """Centers that are planned anew around a question, unless it is about more."""
@@ -111,7 +111,7 @@ def answer(
     there |= {stop.site for route in plan.routes if route.center not in free for stop in route.stops}
     missing = set(question.sites) - there if question.kind == "serve" else set()
     shift = after.constant - base.constant
-    forced = FORCE * len(missing)
+    forced = force(problem) * len(missing)
     gain = two.objective + forced - one.objective + shift
     before = check(base.problem, base.start, travel=travel, claims=False).objective
     return Answer(

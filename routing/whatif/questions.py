@@ -11,8 +11,6 @@ from routing.problem import Center, Group, Pin, Problem, Site
 
 Kind = Literal["van", "shift", "crew", "unpin", "serve"]
 KINDS = ("van", "shift", "crew", "unpin", "serve")
-FORCE = 10**7
-"""The penalty of leaving a place unserved that must be served: more than any visit is worth."""
 MIDNIGHT = 1440
 LATEST = 1320
 """A second crew is home by 22:00."""
@@ -99,8 +97,18 @@ def changed(problem: Problem, question: Question) -> Problem:
         gone = set(question.visits)
         pins = tuple(p for p in problem.pinned if (p.center, p.day, p.site, p.start, p.stay) not in gone)
         return replace(problem, pinned=pins, checked=True)
-    must = tuple(Group(f"must serve {name}", (name,), 1, FORCE) for name in question.sites)
+    must = tuple(Group(f"must serve {name}", (name,), 1, force(problem)) for name in question.sites)
     return replace(problem, groups=problem.groups + must, checked=True)
+
+
+def force(problem: Problem) -> int:
+    """Return the penalty of leaving a place unserved that must be served: more than the visits that give way are
+    worth."""
+    offers = (site.offers for site in problem.sites)
+    menus = (
+        some for found in offers for some in (found.values() if isinstance(found, Mapping) else (found,))
+    )
+    return min(10**9, max(10**7, 20 * max((offer.value for some in menus for offer in some), default=0)))
 
 
 def _check(problem: Problem, question: Question) -> None:
