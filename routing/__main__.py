@@ -7,13 +7,15 @@ are wrong. SIGTERM and SIGINT end a solve early: the best plan so far is written
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from routing.check import check
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         began = time.monotonic()
+        if options.command != "check":
+            _writable(options.out)
         problem = load(options.problem)
         if options.command == "solve" and options.seconds is not None:
             options.seconds = max(0.1, options.seconds - (time.monotonic() - began))
@@ -53,13 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("problem")
     one.add_argument("--out", required=True, help="where the fleet-plan/1 file goes")
     one.add_argument(
-        "--seconds", type=float, help=f"wall limit of the whole solve (default {DEFAULT_SECONDS:g})"
+        "--seconds", type=_seconds, help=f"wall limit of the whole solve (default {DEFAULT_SECONDS:g})"
     )
     one.add_argument(
-        "--iterations", type=int, help="limit in pricing rounds: the same seed gives the same plan"
+        "--iterations", type=_count(0), help="limit in pricing rounds: the same seed gives the same plan"
     )
-    one.add_argument("--seed", type=int, default=1)
-    one.add_argument("--threads", type=int, default=2)
+    one.add_argument("--seed", type=_count(0), default=1)
+    one.add_argument("--threads", type=_count(1), default=2)
     one.add_argument("--start", help="a fleet-plan/1 file to begin from")
     one.add_argument("--progress", action="store_true", help="one JSON object a line on stdout as it goes")
     two = commands.add_parser("check", help="say what a fleet-plan/1 file breaks and what it is worth")
@@ -77,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tiles", help="keep the tiles built of FILE in this folder, and use those that are there"
     )
     three.add_argument("--profile", help="OSRM's profile (driving) or Valhalla's costing (auto)")
-    three.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for each answer (30)")
+    three.add_argument("--timeout", type=_seconds, default=30.0, help="seconds to wait for each answer (30)")
     three.add_argument(
         "--unreachable",
         action="store_true",
@@ -85,6 +89,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("warm", help="compile the inner loops once, which the first solve would do else")
     return parser
+
+
+def _count(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` on."""
+
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be {least} or more, is {value}")
+        return value
+
+    return whole_number
+
+
+def _seconds(text: str) -> float:
+    """Read a positive number of seconds; `inf` is one."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"must be positive, is {text}")
+    return value
+
+
+def _writable(path: str) -> None:
+    """Raise OSError when `path` cannot be written: before a search of minutes, not after it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    if Path(path).is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def _read_plan(path: str) -> Plan:

@@ -7,7 +7,6 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from routing.errors import RouterError
 from routing.problem import Problem, write_json
 from routing.routers.filling import with_table
 from routing.routers.osrm import Osrm
@@ -27,8 +26,6 @@ def write_matrix(problem: Problem, options: argparse.Namespace) -> str:
 
 def _router(options: argparse.Namespace, stack: ExitStack) -> Router:
     if options.osrm is not None:
-        if not options.timeout > 0:
-            raise RouterError(["--timeout: must be positive"])
         return Osrm(options.osrm, profile=options.profile or "driving", timeout=options.timeout)
     costing = options.profile or "auto"
     if Path(options.valhalla).is_dir():

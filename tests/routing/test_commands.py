@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from routing.__main__ import main
 from tests.routing.make import small
 from tests.routing.referee import SHARED, needs_instances
 
@@ -111,3 +112,34 @@ def test_what_the_solvers_print_themselves_does_not_mix_with_our_lines() -> None
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "{}\n"
     assert done.stderr == "noise of a solver\n"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--seconds", "-5"],
+        ["--seconds", "nan"],
+        ["--seconds", "soon"],
+        ["--seed", "-1"],
+        ["--threads", "0"],
+        ["--iterations", "-1"],
+        ["--iterations", "1.5"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_is_refused_before_anything_is_read(option: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "nowhere.json", "--out", str(tmp_path / "plan.json"), *option])
+    assert ended.value.code == 2
+
+
+def test_a_plan_that_could_not_be_written_is_not_searched_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing folder is said at once, not after a minute of search."""
+    (tmp_path / "problem.json").write_text(json.dumps(small()), encoding="utf-8")
+    began = time.monotonic()
+    for out in (tmp_path / "none" / "plan.json", tmp_path):
+        assert main(["solve", str(tmp_path / "problem.json"), "--out", str(out), "--seconds", "60"]) == 2
+    assert time.monotonic() - began < 5
+    assert str(tmp_path / "none") in capsys.readouterr().err
