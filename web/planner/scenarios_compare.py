@@ -49,6 +49,8 @@ class Column:
     note: str
     url: str
     measured: Measured
+    quality: str = ""
+    """How far from the best possible it is proved to be: smaller differences may be the search's."""
 
 
 def figures() -> list[Figure]:
@@ -200,12 +202,14 @@ def _by() -> int | None:
 
 def _column(session: Session, plan: Plan, by: Plan | None) -> Column:
     measured = planner.measure(session, plan, by=by)
+    quality = words.quality(plan.objective, plan.bound)
     if plan.kind == "scenario":
         names = said.Names.load(session, plan.changes, plan.week)
         note = _("; ").join(said.sentence(change, names) for change in plan.changes)
-        return Column(plan, plan.name, note, url_for("planner.scenario", plan_id=plan.id), measured)
+        url = url_for("planner.scenario", plan_id=plan.id)
+        return Column(plan, plan.name, note, url, measured, quality)
     label = f"{_('Plan')} {plan.id} – {words.status(plan)}"
-    return Column(plan, label, "", url_for("planner.home", plan=plan.id), measured)
+    return Column(plan, label, "", url_for("planner.home", plan=plan.id), measured, quality)
 
 
 def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
