@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
 from fleet.forecast import compute_forecast, keep_forecast
-from fleet.planner import MOST_WEEKS, publish
+from fleet.planner import MOST_WEEKS, plans_holding, publish
 from fleet.store import Plan
 from fleet.value import compute_values, keep_values
 from queueing.measure import keep_hours, measures_of_day
@@ -71,11 +71,8 @@ def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:
     from web.solving import new_draft, solve_now
 
     week = week_of(local_day(now)) + timedelta(days=7)
-    taken = read().scalar(
-        sa.select(Plan.id).where(
-            Plan.week == week, Plan.kind == "plan", Plan.status.in_(("solving", "draft", "published"))
-        )
-    )
+    holding = plans_holding(read(), week)
+    taken = next((plan.id for plan in holding if plan.status in ("solving", "draft", "published")), None)
     if taken is not None:
         return f"the week of {week} has plan {taken} already"
     forecast_week(week, now)
@@ -90,10 +87,13 @@ def publish_next_week(now: datetime) -> str:
     week = week_of(local_day(now) + timedelta(days=1))
     if read().scalar(sa.select(Plan.id).where(Plan.week == week, Plan.status == "published")) is not None:
         return f"the week of {week} is published already"
-    draft = read().scalar(
-        sa.select(Plan.id).where(Plan.week == week, Plan.status == "draft").order_by(Plan.id.desc()).limit(1)
-    )
+    drafts = [plan for plan in plans_holding(read(), week) if plan.status == "draft"]
+    draft = max((plan.id for plan in drafts), default=None)
     if draft is None:
         return f"the week of {week} has no draft"
-    write(lambda session: publish(session, session.get_one(Plan, draft), actor="demonstration", now=now))
+    write(
+        lambda session: publish(
+            session, session.get_one(Plan, draft), actor="demonstration", now=now, until=week
+        )
+    )
     return f"plan {draft} published for the week of {week}"

@@ -48,6 +48,17 @@ def published_plans(session: Session, weeks: Iterable[date]) -> dict[date, Plan]
     return {plan.week: plan for plan in found}
 
 
+def plans_holding(session: Session, week: date) -> list[Plan]:
+    """Return the plans, scenarios and discarded ones aside, that have the week of `week` among theirs, by id."""
+    week = week_of(week)
+    chosen = select(Plan).where(
+        Plan.week.between(week - timedelta(days=7 * (MOST_WEEKS - 1)), week),
+        Plan.kind == "plan",
+        Plan.status != "discarded",
+    )
+    return [plan for plan in session.scalars(chosen.order_by(Plan.id)) if week in weeks_of(plan)]
+
+
 def settled_weeks(session: Session, plan: Plan) -> set[date]:
     """Return the weeks of a longer draft that are published, by it or by others: nothing in them can be changed.
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, abort, request
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
-from fleet.planner import MOST_WEEKS, weeks_of
+from fleet.planner import plans_holding
 from fleet.store import Plan, PlanVisit
 from web import clock
 from web.auth import login_manager
@@ -91,11 +90,7 @@ def the_stop(visit_id: int, session: Session | None = None) -> PlanVisit:
 
 def plans_of(week: date) -> list[Plan]:
     """Plans that hold a week, the published first, then the newest first. Scenarios have pages of their own."""
-    earliest = week - timedelta(days=7 * (MOST_WEEKS - 1))
-    chosen = select(Plan).where(
-        Plan.week.between(earliest, week), Plan.kind == "plan", Plan.status != "discarded"
-    )
-    plans = [p for p in read().scalars(chosen) if week in weeks_of(p)]
+    plans = plans_holding(read(), week)
     return sorted(plans, key=lambda p: (p.status != "published", -p.id))
 
 
