@@ -30,7 +30,7 @@ OPENED = {BALANCED: (24, 3), BEST: (60, 6)}
 MOST_OPENED = {BALANCED: 70, BEST: 160}
 SHARE = {BALANCED: 0.45, BEST: 1.0}
 """The share of the seconds that are left which each may take."""
-SPARE = 0.08
+SPARE = 0.12
 """The share of all seconds kept for what follows the last search."""
 MIN_SECONDS = 0.25
 ROUNDS = 4

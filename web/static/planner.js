@@ -8,10 +8,12 @@
     if (event.target.matches("select[data-auto]")) event.target.form.requestSubmit();
   });
 
-  // Sections with data-poll="seconds" are fetched again while somebody looks at the page.
+  // Sections with data-poll="seconds" are fetched again while somebody looks at the page; with data-poll-while only as
+  // long as they hold what that selects.
   document.querySelectorAll("[data-poll]").forEach(function (section) {
     setInterval(function () {
       if (document.hidden || section.querySelector(":focus")) return;
+      if (section.dataset.pollWhile && !section.querySelector(section.dataset.pollWhile)) return;
       fetch(section.dataset.src, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (answer) {
         return answer.ok ? answer.text() : Promise.reject(answer.status);
       }).then(function (html) {
