@@ -17,6 +17,7 @@ from fleet.planner import Change
 from fleet.planning.blobs import decode, unpack
 from fleet.planning.frame import load_frame, marks_of
 from fleet.planning.ledger import judge, visits_of
+from fleet.planning.publish import publish_repaired
 from fleet.planning.scenarios.standing import marks_of_answer
 from fleet.store import Plan, PlanVisit, Visit
 from routing.check import check
@@ -71,6 +72,7 @@ def test_no_verb_publishes_a_scenario() -> None:
                 refused(planner.publish, session, scenario, actor="p", now=FRIDAY) == "scenario_not_published"
             )
             assert refused(planner.preview, session, scenario, now=FRIDAY) == "scenario_not_published"
+            assert refused(publish_repaired, session, scenario, actor="p", now=FRIDAY) == "not_a_draft"
             assert (
                 refused(planner.duplicate_as_draft, session, scenario, actor="p", now=FRIDAY)
                 == "nothing_to_copy"
@@ -325,3 +327,5 @@ def test_two_weeks_at_once() -> None:
         assert judge(
             marks_of(visits_of(session, draft), load_frame(session, WEEK)), decode(draft.problem)
         ).feasible
+        report = planner.publish(session, draft, actor="p", now=FRIDAY)
+        assert session.scalar(select(func.count(Visit.id))) == len(visits_of(session, draft)) and report
