@@ -45,9 +45,10 @@ def why_none(session: Session, plan: Plan, site_id: int, *, now: datetime, most:
     found = why_not(
         desk.board, code, most=most, closed_days=desk.closed_days, closed_centers=desk.closed_centers
     )
-    reason = next((u.code for u in explained(session, plan) if u.site == code), "")
+    reason = next((u for u in explained(session, plan) if u.site == code), None)
     return WhyNone(
-        reason,
+        reason.code if reason else "",
+        reason.numbers if reason else {},
         tuple(
             Obstacle(c, len(keys), len({center for center, _ in keys})) for c, keys in found.blocks.items()
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fleet.planning.shapes import DayStops, Placement
 
@@ -52,6 +54,8 @@ class WhyNone:
 
     code: str
     """The reason in one code, as in `routing.explain.explain`; empty when it is visited."""
+    numbers: Mapping[str, Any]
+    """The numbers behind that reason."""
     obstacles: tuple[Obstacle, ...]
     options: tuple[Option, ...]
     nearest: tuple[NearVisit, ...]

@@ -11,7 +11,7 @@ from flask_babel import ngettext
 
 from fleet.errors import FleetError
 from fleet.planner import UnitCoverage
-from fleet.planning.shapes import TENTHS, Fault
+from fleet.planning.shapes import Fault
 from fleet.store import Plan
 from web.errors import words_for
 from web.i18n import minute_time, number, short_date, weekday
@@ -62,6 +62,8 @@ def fault_code(code: str, fallback: str) -> str:
 
 def reason(code: str, words: str, numbers: Mapping[str, Any]) -> str:
     """Why a place has no visit, in words."""
+    if code == "left_over" and numbers.get("instead_of"):
+        return str(_("It would save more than a visit that stands in its way: an exchange would help."))
     texts = {
         "no_value": _("A visit here would save nothing this week."),
         "closed": _("The place is closed all week."),
@@ -83,13 +85,14 @@ def cheapest(numbers: Mapping[str, Any], places: Mapping[str, str], week: date) 
     if gain is None or not numbers.get("center"):
         return ""
     day = weekday(week + timedelta(days=int(numbers["day"])))
-    out = [places.get(code, code) for code in numbers.get("instead_of", ())]
     shown = {"center": f"\u2066{numbers['center']}\u2069", "day": day, "hours": signed(gain / TENTHS, 1)}
+    out = _(" and ").join(places.get(code, code) for code in numbers.get("instead_of", ()))
+    if out and gain > 0:
+        return str(_("Best: %(center)s, %(day)s, instead of %(out)s: %(hours)s hours.", out=out, **shown))
     if out:
-        instead = _(" and ").join(out)
-        return str(
-            _("Cheapest: %(center)s, %(day)s, instead of %(out)s: %(hours)s hours.", out=instead, **shown)
-        )
+        return str(_("Cheapest: %(center)s, %(day)s, instead of %(out)s: %(hours)s hours.", out=out, **shown))
+    if gain > 0:
+        return str(_("Best: %(center)s, %(day)s: %(hours)s hours.", **shown))
     return str(_("Cheapest: %(center)s, %(day)s: %(hours)s hours.", **shown))
 
 
