@@ -31,18 +31,22 @@ class Around:
     """The sites that each unit may choose from."""
 
 
-def around(rest: Rest, routes: Mapping[str, Route], wanted: Iterable[str], *, most: int) -> Around:
-    """Return up to `most` units that would gain most by serving the `wanted` sites: by inserting one, or by giving up
-    their least stop for it. Timing is left to the solver: this only ranks.
+def around(
+    rest: Rest, routes: Mapping[str, Route], wanted: Iterable[str], *, most: int, also: Iterable[str] = ()
+) -> Around:
+    """Return up to `most` units: `also`, and those that would gain most by serving the `wanted` sites, by inserting one
+    or by giving up their least stop for it. Timing is left to the solver: this only ranks.
     """
     problem = rest.problem
     sites = [problem.site_by_id[name] for name in dict.fromkeys(wanted) if name in problem.site_by_id]
     scores = Scores(rest, sites)
     units = [center for center in problem.centers if not _useless(center, rest)]
-    table = np.array([scores.of(center, routes.get(center.id)) for center in units])
-    if not len(units) or not sites:
+    chosen: dict[str, None] = dict.fromkeys(also)
+    if not units or not (sites or chosen):
         return Around((), ())
-    chosen: dict[str, None] = {}
+    table = np.full((len(units), max(1, len(sites))), -np.inf)
+    if sites:
+        table[:, :] = [scores.of(center, routes.get(center.id)) for center in units]
     for s in range(len(sites)):
         for i in np.argsort(-table[:, s], kind="stable")[:EACH].tolist():
             if table[i, s] > -np.inf:

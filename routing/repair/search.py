@@ -12,12 +12,12 @@ from typing import Any
 from routing.check import check
 from routing.errors import RoutingError
 from routing.problem import Problem
-from routing.repair.around import around
+from routing.repair.around import Scores, around
 from routing.repair.changes import Change, Told, changes_of, told_of, whole_plan
 from routing.repair.disruptions import CenterAdded, DemandChanged, Disruption
 from routing.repair.filling import filled
 from routing.repair.part import merged, part_of
-from routing.repair.rest import Rest, Whereabouts, horizon, rest_of
+from routing.repair.rest import Rest, Visit, Whereabouts, horizon, rest_of
 from routing.repair.timetable import best_part
 from routing.solution import Plan, Route
 from routing.solve import solve
@@ -34,6 +34,8 @@ SPARE = 0.12
 """The share of all seconds kept for what follows the last search."""
 MIN_SECONDS = 0.25
 ROUNDS = 4
+PROMISING = 10
+"""Places that nobody serves, looked at for each center that has time now."""
 MOST = 3
 
 Routes = dict[str, Route]
@@ -137,7 +139,7 @@ class _Search:
         found = [self.alternative(NOTHING, self.nothing), self.alternative(FEWEST, routes)]
         self.tell(FEWEST, found[-1].objective)
         wanted = self.wanted()
-        if wanted:
+        if wanted or self.freed():
             for name in (BALANCED, BEST):
                 routes = self.improve(name, routes, wanted)
                 found.append(self.alternative(name, routes))
@@ -145,20 +147,34 @@ class _Search:
         return distinct(found)
 
     def wanted(self) -> list[str]:
-        """Return the sites to plan anew for: those that lost a visit, that are worth more now, and, for centers that
-        help out, the best that nobody serves."""
+        """Return the sites to plan anew for: those that lost a visit, that are worth more now, and what nobody serves
+        but a center could that has time now, or comes to help."""
+        lost = [v.site for v in self.lost()]
+        lost += [one.site for one in self.disruptions if isinstance(one, DemandChanged) and one.percent > 100]
+        free = self.freed()
+        if free:
+            served = _sites(self.nothing)
+            idle = [site for site in self.rest.problem.sites if site.id not in served]
+            scores = Scores(self.rest, idle)
+            for unit in free:
+                room = scores.room(self.rest.problem.center_by_id[unit], self.nothing.get(unit))
+                lost += [
+                    idle[i].id for i in (-room).argsort(kind="stable")[:PROMISING].tolist() if room[i] > 0
+                ]
+        return [name for name in dict.fromkeys(lost) if name in self.rest.problem.site_by_id]
+
+    def lost(self) -> list[Visit]:
+        """Return the announced visits that nobody makes when nobody decides anything."""
         stands = Counter(
             (stop.site, self.rest.key_of[unit]) for unit, r in self.nothing.items() for stop in r.stops
         )
-        lost = [v.site for v in self.rest.announced if not stands[v.site, v.key]]
-        lost += [one.site for one in self.disruptions if isinstance(one, DemandChanged) and one.percent > 100]
-        if any(isinstance(one, CenterAdded) for one in self.disruptions):
-            served = {stop.site for route in self.nothing.values() for stop in route.stops}
-            ranked = sorted(
-                (s for s in self.rest.problem.sites if s.id not in served), key=lambda s: (-_top(s), s.id)
-            )
-            lost += [site.id for site in ranked[:60]]
-        return [name for name in dict.fromkeys(lost) if name in self.rest.problem.site_by_id]
+        return [v for v in self.rest.announced if not stands[v.site, v.key]]
+
+    def freed(self) -> list[str]:
+        """Return the units that have time now: they lost a visit, or come to help."""
+        helpers = {one.center.id for one in self.disruptions if isinstance(one, CenterAdded)}
+        keys = [v.key for v in self.lost()] + [key for key in self.rest.unit_of if key[0] in helpers]
+        return [self.rest.unit_of[key] for key in dict.fromkeys(keys) if key in self.rest.unit_of]
 
     def improve(self, name: str, routes: Routes, wanted: Sequence[str]) -> Routes:
         """Plan parts around the wanted sites anew while that gains, displaced visits becoming wanted in turn."""
@@ -171,7 +187,7 @@ class _Search:
             if left < MIN_SECONDS or (self.stop is not None and self.stop()):
                 break
             most = min(MOST_OPENED[name], least + each * len(wanted))
-            near = around(self.rest, best, wanted, most=most)
+            near = around(self.rest, best, wanted, most=most, also=self.freed())
             if not near.units:
                 break
             part, start = part_of(self.rest, best, near, bonus)
@@ -192,7 +208,7 @@ class _Search:
             displaced = _missing(best, tried)
             best, best_rank = tried, rank
             wanted = [*dict.fromkeys([*displaced, *(w for w in wanted if w not in _sites(tried))])]
-            if not wanted:
+            if not wanted and round_ > 0:
                 break
         return best
 
@@ -288,8 +304,3 @@ def _sites(routes: Routes) -> set[str]:
 
 def _missing(before: Routes, after: Routes) -> list[str]:
     return sorted(_sites(before) - _sites(after))
-
-
-def _top(site: Any) -> int:
-    offers = site.offers.values() if isinstance(site.offers, Mapping) else (site.offers,)
-    return max((offer.value for some in offers for offer in some), default=0)
