@@ -9,6 +9,7 @@ from routing.engine.clock import Clock, Progress, Stop
 from routing.engine.columns import Generation
 from routing.engine.fleet import Fleet
 from routing.engine.long.engine import Long
+from routing.engine.long.usual import usual_routes
 from routing.engine.master import Duals
 from routing.errors import RoutingError
 from routing.explain import explain
@@ -17,7 +18,8 @@ from routing.solution import Plan, Prices, describe
 from routing.travel import Travel
 
 DEFAULT_SECONDS = 60.0
-MOST_STOPS = 5  # routes of more stops are too many to price exactly
+MOST_STOPS = 5  # routes of no more stops than this are always few enough to look at one by one
+MOST_ROUTES = 11.0  # decimal logarithm of the routes of one gap, beyond which they are too many
 
 
 def _closing(seconds: float, problem: Problem) -> float:
@@ -47,7 +49,8 @@ def solve(
     travel = Travel(problem)
     fleet = Fleet(problem, travel)
     engine: Generation | Long
-    if max((gap.stops for gap in fleet.gaps), default=0) > MOST_STOPS:
+    stops = max((gap.stops for gap in fleet.gaps), default=0)
+    if stops > MOST_STOPS and not fleet.chains and usual_routes(fleet) > MOST_ROUTES:
         engine = Long(fleet, clock, seed, threads, log)
     else:
         engine = Generation(fleet, clock, seed, threads, log)

@@ -26,6 +26,7 @@ from routing.engine.master import Duals, Rows
 from routing.engine.primal import Ledger, pack
 
 _MOVES = 1000  # moves of each searcher that one iteration of the caller's limit stands for
+_ROUTES = 10  # with more routes than this the temperature follows the worth of so many
 _BAND = 0.01  # routes of plans that are no further from the best go to the pool
 _PACK_PAUSE, _PACK_LONGEST = 2.0, 4.0  # seconds: between recombinations, and of one at most
 _PACK_COLUMNS = 5000
@@ -53,12 +54,14 @@ class Searcher:
         state, engine = self.state, self.engine
         if now >= self._end:
             self._turn(now, unit)
-        scale = max(1.0, abs(state.number[BEST] - engine.floor))
+        total = max(1.0, abs(state.number[BEST] - engine.floor))
+        routes = max(1, int((state.best_size > 0).sum()))
+        scale = total * min(1.0, _ROUTES / routes)  # a move changes a few routes only
         share = min(1.0, (now - self._begin) / max(1e-9, self._end - self._begin))
         heat = self._high * scale * 0.02**share
         driven = max(state.number[DRIVEN], state.number[BEST_DRIVEN])
-        ease = 0.02 * scale / driven if driven > 0 else 0.0
-        band = _BAND * scale if len(engine.data.slot) > 1 else -math.inf
+        ease = 0.02 * total / driven if driven > 0 else 0.0
+        band = _BAND * total if len(engine.data.slot) > 1 else -math.inf
         search.improve(engine.data, state, moves, heat, ease, band, self.halt)
         if state.pooled[0]:
             engine.pool.drain(state)
@@ -93,7 +96,7 @@ class Long:
         self._lock = threading.Lock()
         self._finished = False
         self._closed = False
-        self._failure: BaseException | None = None
+        self._failures = 0
 
     # -- anytime bookkeeping --
 
@@ -202,7 +205,7 @@ class Long:
 
     def _counted(self, iterations: int) -> None:
         """Work by counting alone, so that the same seed gives the same plan."""
-        self.searchers[0].step(0.0, 1, 1.0)
+        self.searchers[0].step(0.0, 1 + 4 * len(self.data.slot), 1.0)
         self.take(self.searchers[0])
         self.report("greedy")
         while self.clock.iteration < iterations and not self.clock.over() and not self.proven:
@@ -222,7 +225,7 @@ class Long:
         This thread alone asks the clock and tells the caller.
         """
         clock = self.clock
-        self.searchers[0].step(0.0, 1, 1.0)
+        self.searchers[0].step(0.0, 1 + 4 * len(self.data.slot), 1.0)
         self.take(self.searchers[0])
         self.report("greedy")
         threads = [
@@ -262,13 +265,11 @@ class Long:
             job.join(0.3)  # what hangs on in a solver is let go
         with self._lock:
             self._closed = True
-        if self._failure is not None:
-            raise self._failure
 
     def _jobs(self) -> Iterator[Callable[[], None]]:
         """Return what the last searcher makes way for, one after the other."""
         yield self._prove_it
-        while len(self.data.slot) > 1:
+        while len(self.data.slot) > 1 and self._failures < 3:
             yield self._recombine
 
     def _instead(self, work: Callable[[], None]) -> None:
@@ -278,8 +279,10 @@ class Long:
         last.halt[0] = True
         try:
             work()
-        except BaseException as error:
-            self._failure = error
+        except Exception as error:  # HiGHS or GLOP gave up: the plan in hand stands, the search goes on
+            self._failures += 1
+            if self.log:
+                self.log(f"{self.clock.elapsed:6.2f} {work.__name__} failed: {error!r}")
         last.halt[0] = self._finished
         last.paused = False
 

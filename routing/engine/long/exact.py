@@ -25,8 +25,12 @@ _MOST_ROUTES = 60_000  # routes within the gap that the integer master is asked 
 _MOST_ROUNDED = 4000  # routes of the linear program to choose a plan among
 _CUTS, _CUTS_A_ROUND = 120, 15
 _SMOOTH = 0.5
-_SHALLOW = 0.004  # how far the bound may be from the plan, as a share, for listing all routes to pay
-_ROOM, _MOST_ROOM = 400_000, 1_500_000  # labels that listing all routes within the gap may take
+_SHALLOW = 0.004  # how far the bound may be from the plan, as a share, for listing all routes to be likely
+_LITTLE_ROOM, _ROOM, _MOST_ROOM = (
+    150_000,
+    400_000,
+    1_500_000,
+)  # labels that listing all routes within the gap may take
 
 
 class Exact:
@@ -58,8 +62,9 @@ class Exact:
         while self._converge():
             self._tell("linear")
             self._round()
-            depth = self.bound - engine.objective
-            if engine.proven or (depth <= _SHALLOW * abs(engine.objective) and self._all_within()):
+            near = self.bound - engine.objective <= _SHALLOW * abs(engine.objective)
+            self.room = _ROOM if near else _LITTLE_ROOM
+            if engine.proven or self._all_within():
                 return
             if not self._remember() and not self._cut():
                 self.room = _MOST_ROOM
