@@ -11,7 +11,7 @@ from flask_babel import ngettext
 
 from fleet.errors import FleetError
 from fleet.planner import UnitCoverage
-from fleet.planning.shapes import Fault
+from fleet.planning.shapes import TENTHS, Fault
 from fleet.store import Plan
 from web.errors import words_for
 from web.i18n import minute_time, number, short_date, weekday
