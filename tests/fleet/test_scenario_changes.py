@@ -130,6 +130,10 @@ def test_shifts_second_crew_and_opening_hours() -> None:
             "max_drive": 2 * one["max_drive"],
             "fixed_cost": 2 * one["fixed_cost"],
         }
+        for code in ("V-000", "V-101"):
+            old, new = (by_id(p["sites"])[code]["open"] for p in (base, after))
+            late = 1260 if code == "V-101" else 0
+            assert new == {day: [hours[0], max(hours[1], late)] for day, hours in old.items()}
         old, new = by_id(base["sites"])["F-00"]["open"], by_id(after["sites"])["F-00"]["open"]
         assert new == {day: [hours[0], 1080] for day, hours in old.items()} and old != new
 

@@ -124,6 +124,7 @@ def field(name: str, kind_name: str = "") -> str:
         "end": _("Until"),
         "max_drive": _("Most minutes of driving a day"),
         "until": _("Back at"),
+        "open_until": _("Villages stay open until"),
         "site_kind": _("Kind of place"),
         "percent": _("Percent"),
         "people": _("More people a day"),
@@ -179,7 +180,8 @@ def sentence(change: Mapping[str, Any], names: Names) -> str:
         "nights": lambda: _("%(who)s: %(nights)s", who=who, nights=ngettext(
             "at most %(num)s night away in a row", "at most %(num)s nights away in a row", change["nights"])),
         "shift": lambda: _shift(change, who),
-        "second_crew": lambda: _("%(who)s: a second crew, back at %(time)s", who=who, time=_at(change["until"])),
+        "second_crew": lambda: _("%(who)s: a second crew, back at %(time)s; villages open until %(late)s", who=who,
+                                 time=_at(change["until"]), late=_at(change["open_until"])),
         "opening": lambda: _("%(where)s: open %(hours)s", where=_where(change, names), hours=_hours(low, high)),
         "demand": lambda: _("%(where)s: demand at %(percent)s%%%(days)s", where=_where(change, names),
                             percent=change["percent"], days=_on(change, names)),
@@ -311,7 +313,9 @@ def _each_in(change: Mapping[str, Any], names: Names) -> str:
         str(change.get("each")), _("districts and governorates")
     )
     return (
-        f"{where}{_(', ')}{which}" if change.get("each") != "governorate" or "governorate" not in change else where
+        f"{where}{_(', ')}{which}"
+        if change.get("each") != "governorate" or "governorate" not in change
+        else where
     )
 
 

@@ -119,8 +119,10 @@ def shift(work: Work, change: Change) -> int:
 
 def second_crew(work: Work, change: Change) -> int:
     """A second crew takes the van over and brings it back at `until`: twice the driving may be done, and twice
-    the crews are readied and paid."""
-    for center in work.centers(change):
+    the crews are readied and paid. Villages of the vans' governorates stay open until `open_until`, or the longer
+    day would find closed doors."""
+    found = work.centers(change)
+    for center in found:
         if center["shift"][1] >= change["until"]:
             words = f"the shift of {center['id']} lasts as long already"
             raise refuse(work.number, change["kind"], "no_later", words, field="until", value=center["id"])
@@ -128,7 +130,13 @@ def second_crew(work: Work, change: Change) -> int:
         if center.get("max_drive") is not None:
             center["max_drive"] = 2 * center["max_drive"]
         center["fixed_cost"] = 2 * (center.get("fixed_cost") or 0)
-    return len(work.centers(change))
+    book, late = work.book, change["open_until"]
+    land = {book.center_governorate.get(center["id"]) for center in found}
+    for site in work.problem["sites"]:
+        code = site["id"]
+        if book.site_kind.get(code) == "village" and book.site_governorate.get(code) in land:
+            site["open"] = {day: [w[0], max(w[1], late)] for day, w in _windows(site).items()}
+    return len(found)
 
 
 def opening(work: Work, change: Change) -> int:
@@ -194,6 +202,12 @@ def unpin(work: Work, change: Change) -> int:
     touched = len(work.problem["pinned"]) - len(kept)
     work.problem["pinned"] = kept
     return _touched(work, change, touched)
+
+
+def _windows(site: dict[str, Any]) -> dict[str, list[int]]:
+    """The opening hours by day; closed days are missing."""
+    hours = site["open"]
+    return {day: w for day, w in hours.items() if w is not None} if isinstance(hours, dict) else {"*": hours}
 
 
 def _touched(work: Work, change: Change, count: int) -> int:

@@ -99,7 +99,16 @@ ALL: tuple[Kind, ...] = (
         ),
         ("start", "end", "max_drive"),
     ),
-    Kind("second_crew", "shifts", (GOVERNORATE, CENTERS, Field("until", "minute", True, 0, DAY_END, 1320))),
+    Kind(
+        "second_crew",
+        "shifts",
+        (
+            GOVERNORATE,
+            CENTERS,
+            Field("until", "minute", True, 0, DAY_END, 1320),
+            Field("open_until", "minute", True, 0, DAY_END, 1260),
+        ),
+    ),
     Kind(
         "opening",
         "shifts",
