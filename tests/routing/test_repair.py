@@ -303,3 +303,15 @@ def test_the_command_answers_a_request_and_names_what_is_wrong_with_it(tmp_path:
         {a["gain"] for a in answer["alternatives"]}
     )
     assert Plan.from_json(answer["alternatives"][-1]["plan"]).routes
+
+
+def test_the_time_that_a_closed_place_leaves_is_used() -> None:
+    """A van that loses its visit goes to a place that nobody served, unless nothing is to be changed."""
+    data = small()
+    data["centers"] = [data["centers"][0] | {"days": [0]}]
+    problem = Problem.from_json(data)
+    plan = Plan("small", (earliest(problem, Travel(problem), "M1", 0, [("SA", 120), ("SB", 120)]),), 0)
+    found = repair(problem, plan, [SiteClosed("SA", 0, 1)], day=0, minute=400, iterations=5, threads=1)
+    assert {s[2] for s in stops_of(found[0].plan)} == {"SB"}
+    assert {s[2] for s in stops_of(found[-1].plan)} & {"SC", "SE"}
+    assert found[-1].gain > 0
