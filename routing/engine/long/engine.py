@@ -289,6 +289,10 @@ class Long:
     def _prove_it(self) -> None:
         self.exact.run(self, self._inner(self.clock.left * (0.7 if self.threads > 1 else 0.5)))
 
+    def rest(self) -> Clock:
+        """Return a clock for what may take all the time that is left."""
+        return self._inner(max(0.1, self.clock.left - 0.3))
+
     def _inner(self, seconds: float) -> Clock:
         """Return a clock for a job: it stops when the solve does."""
         return Clock(seconds, None, None, lambda: self._finished)

@@ -56,12 +56,14 @@ class Exact:
         self.counted = effort is not None
         self.refused = math.inf  # the depth at which there were too many routes within the gap
         self.room = _ROOM
+        self.rounded = False
         self.master = Master(self.fleet)
         self.master.add(engine.best)
         self.master.add(engine.pool.newest(_START))
         while self._converge():
             self._tell("linear")
-            self._round()
+            if self.duals is not None:
+                self._round(self.duals)
             near = self.bound - engine.objective <= _SHALLOW * abs(engine.objective)
             self.room = _ROOM if near else _LITTLE_ROOM
             if engine.proven or self._all_within():
@@ -107,6 +109,8 @@ class Exact:
             promised = self._lagrange(tried, priced) - self.master.objective - self.fleet.constant
             near = fresh < _WANT // 3 or promised < max(self.engine.unit, 0.005 * abs(self.engine.objective))
             if rough:
+                if near and not self.rounded:
+                    self._round(tried)
                 center, rough = tried, not near
                 continue
             bound = self._lagrange(tried, priced)
@@ -202,15 +206,14 @@ class Exact:
         self.master.add_cuts(cuts)
         return True
 
-    def _round(self) -> None:
-        """Look for a plan among the routes of the linear program."""
+    def _round(self, duals: Duals) -> None:
+        """Look for a plan among the routes of the linear program that pay best at the given prices."""
         engine = self.engine
+        self.rounded = True
         if len(engine.data.slot) < 2 or self.clock.over(0.5):
             return
-        if self.duals is None:
-            return
-        depth = self.bound - engine.objective
-        costs = self.master.reduced(self.duals)
+        depth = math.inf if engine.bound is None else engine.bound - engine.objective
+        costs = self.master.reduced(duals)
         best = list(engine.best)
         known = set(best)
         columns = list(dict.fromkeys(best))
@@ -257,8 +260,9 @@ class Exact:
         best = list(engine.best)
         known = set(best)
         columns = list(dict.fromkeys(best)) + [column for column in columns if column not in known]
+        clock = self.clock if self.counted else engine.rest()  # worth all the time there is
         chosen = choose(
-            self.fleet, self.master.rows, columns, best, self.clock, nodes=2000 if self.counted else None
+            self.fleet, self.master.rows, columns, best, clock, nodes=2000 if self.counted else None
         )
         if chosen is None:
             return False
