@@ -25,7 +25,9 @@ plan = AppGroup("plan", help="Weeks for the whole fleet.")
 
 @plan.command("draft")
 @click.option("--week", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Any day of the week to plan.")
-@click.option("--weeks", type=click.IntRange(1, MOST_WEEKS), default=1, show_default=True, help="How many weeks.")
+@click.option(
+    "--weeks", type=click.IntRange(1, MOST_WEEKS), default=1, show_default=True, help="How many weeks."
+)
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @json_option
