@@ -1,4 +1,4 @@
-"""The horizon in a real browser: two weeks drafted, looked at in tabs, published one by one; nights; nobody forgotten."""
+"""The horizon in a real browser: two weeks drafted, seen in tabs, published one by one; nights; nobody forgotten."""
 
 from __future__ import annotations
 

@@ -345,3 +345,35 @@ def test_the_import_runs_on_postgresql_as_well(engine: Engine, files: list[Path]
         assert load(session, files, now=NOW).units == 3
         session.commit()
         assert load(session, files, now=NOW).changed == 0
+
+
+GOVERNORATES = (
+    "iso_3166_2,name_ar,name_en,national_id_code,capital_ar,capital_en,capital_lat,capital_lon,population_census_2017,"
+    "van_nights,van_night_hours\n"
+    "EG-GH,الغربية,Gharbia,16,طنطا,Tanta,30.79,31.0,4999633,2,9.5\n"
+    "EG-ASN,أسوان,Aswan,28,أسوان,Aswan,24.09,32.9,1473975,,\n"
+)
+
+
+def test_a_file_says_how_many_nights_vans_stay_away_and_a_planner_s_figure_stands_elsewhere(
+    memory: Session, files: list[Path], tmp_path: Path
+) -> None:
+    """Where the governorates' file has the column its figure is taken; where it has none, what a planner set for a van
+    outlives the next import; a figure that is none is a fault with its column."""
+    governorates = tmp_path / "governorates.csv"
+    governorates.write_text(GOVERNORATES, encoding="utf-8")
+    load(memory, [governorates, *files])
+    vans = {c.code: c for c in memory.scalars(select(Center))}
+    assert {(c.nights, c.night_cost) for code, c in vans.items() if code.startswith("MC-16-")} == {(2, 9.5)}
+    assert vans["MC-28-01"].nights == 2 and vans["MC-28-02"].nights == 0
+    vans["MC-28-02"].nights, vans["MC-28-02"].night_cost = 3, 20.0
+    vans["MC-16-01"].nights = 1
+    memory.flush()
+    load(memory, [governorates, *files])
+    memory.expire_all()
+    assert (vans["MC-28-02"].nights, vans["MC-28-02"].night_cost) == (3, 20.0)
+    assert vans["MC-16-01"].nights == 2
+    bad = "EG-C,القاهرة,Cairo,01,القاهرة,Cairo,30.04,31.24,9539673,many,\n"
+    governorates.write_text(GOVERNORATES + bad, encoding="utf-8")
+    report = load(memory, [governorates, *files])
+    assert ("governorates.csv", 4, "van_nights") in {(f.file, f.line, f.column) for f in report.faults}

@@ -25,6 +25,7 @@ from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from routing.check import check
 from routing.problem import Problem
 from routing.solution import Plan as Routes
+from routing.solve import solve
 from tests.fleet.nights_cast import FAR, FURTHER, SECOND, THURSDAY, VAN, desert, toured
 from tests.fleet.planning_cast import FRIDAY, WEEK
 
@@ -260,3 +261,71 @@ def test_a_new_plan_without_the_tour_leaves_no_van_away(session: Session) -> Non
     planner.publish(session, toured(session, []), actor="p", now=FRIDAY)
     second = planner.build_problem(session, SECOND, now=FRIDAY)
     assert "starts" not in next(c for c in second["centers"] if c["id"] == VAN)
+
+
+def solved_again(session: Session, plan: Plan) -> Plan:
+    """The draft solved by the engine and accepted: the checker has the last word on its nights."""
+    answer = solve(Problem.from_json(decode(plan.problem).raw), iterations=2, seed=1, threads=1)
+    planner.accept_solution(session, plan, answer.to_json(), now=FRIDAY)
+    return plan
+
+
+def test_the_solver_serves_far_villages_by_nights(session: Session) -> None:
+    """Left to itself it goes out there, sleeps, and comes home; without nights nobody can go there."""
+    plan = planner.create_draft(session, WEEK, seconds=1, seed=1, actor="p", now=FRIDAY)
+    solved_again(session, plan)
+    assert {FAR, FURTHER} <= {v.site.code for v in visits_of(session, plan)}
+    assert any(v.overnight for v in visits_of(session, plan))
+    van = session.scalars(select(Center).where(Center.code == VAN)).one()
+    planner.set_nights(session, van, nights=0)
+    home = planner.create_draft(session, WEEK, seconds=1, seed=1, actor="p", now=FRIDAY)
+    solved_again(session, home)
+    assert not {FAR, FURTHER} & {v.site.code for v in visits_of(session, home)}
+    reasons = {r.site_id: r.code for r in planner.unserved(session, home)}
+    far = session.scalars(select(Site).where(Site.code == FAR)).one()
+    assert reasons[far.id] in ("needs_night", "too_far")
+
+
+def test_a_pinned_tour_comes_through_the_solver(session: Session) -> None:
+    """Both days and the night between them are in the next draft exactly."""
+    plan = toured(session, TOUR)
+    planner.pin(session, at(session, plan, FAR), actor="p", now=FRIDAY)
+    again = planner.create_draft(session, WEEK, seconds=1, seed=1, actor="p", now=FRIDAY, from_plan=plan)
+    solved_again(session, again)
+    for code in (FAR, FURTHER):
+        old, new = at(session, plan, code), at(session, again, code)
+        assert (new.day, new.start_minute, new.overnight, new.pinned) == (
+            old.day,
+            old.start_minute,
+            old.overnight,
+            True,
+        )
+
+
+def test_a_week_drafted_again_under_way_starts_where_the_van_slept(session: Session) -> None:
+    """On Saturday at noon the day and its night stand; Sunday is free, and its first leg is from the far place, with
+    something to do there or home."""
+    plan = toured(session, TOUR)
+    planner.publish(session, plan, actor="p", now=FRIDAY)
+    noon = local_instant(WEEK, 720)
+    again = planner.create_draft(session, WEEK, seconds=1, seed=1, actor="p", now=noon)
+    solved_again(session, again)
+    assert at(session, again, FAR).pinned and at(session, again, FAR).overnight
+    answer = planner.export(session, again)[1]
+    sunday = [r for r in answer["routes"] if (r["center"], r["day"]) == (VAN, 1)]
+    assert all(r["origin"] == f"S-{FAR}" for r in sunday)
+
+
+def test_a_tour_carried_into_a_week_is_solved(session: Session) -> None:
+    """The second week's own draft begins where Thursday's night was, and is published after it."""
+    make_forecast(session, SECOND, now=FRIDAY)
+    plan = toured(session, [(5, [(FAR, 180)], True), (7, [(FURTHER, 120)], False)], weeks=2)
+    planner.publish(session, plan, actor="p", now=FRIDAY, until=WEEK)
+    slept = announced(session, FAR).site_id
+    second = planner.create_draft(session, SECOND, seconds=1, seed=1, actor="p", now=FRIDAY)
+    solved_again(session, second)
+    assert not planner.stale(session, second)
+    planner.publish(session, second, actor="p", now=FRIDAY)
+    first = [v for v in session.scalars(select(Visit).where(Visit.day == SECOND)) if v.center.code == VAN]
+    first.sort(key=lambda v: v.opens_at)
+    assert [v.origin_site_id for v in first] == [slept, *[None] * (len(first) - 1)][: len(first)]

@@ -95,13 +95,21 @@ def plan_facts(made: Plan) -> dict[str, Any]:
 
 @plan.command("publish")
 @click.argument("number", metavar="ID", type=ID)
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Of a draft of several weeks only those up to the week of this day; all of them without it.",
+)
 @json_option
 @plain_errors
-def publish(number: int, as_json: bool) -> None:
+def publish(number: int, until: datetime | None, as_json: bool) -> None:
     """Announce a draft's visits to citizens."""
     now = clock.now()
+    last = until.date() if until is not None else None
     report = write(
-        lambda session: publish_plan(session, _plan(session, number), actor="command line", now=now)
+        lambda session: publish_plan(
+            session, _plan(session, number), actor="command line", now=now, until=last
+        )
     )
     made = {
         "id": number,
