@@ -245,7 +245,12 @@ class Board:
         return other
 
     def without(self, visit: Visit) -> Board | None:
-        """Return the plan without that visit; None when the rest of its day cannot stand without it."""
+        """Return the plan without that visit; None when the rest of its day cannot stand without it, or the night
+        after it is spent there.
+        """
+        now = self.routes[visit.key]
+        if now.overnight and now.stops[-1].start == visit.start:
+            return None
         rest = [v for v in self.visits_on(visit.key) if (v[0], v[2]) != (visit.site, visit.start)]
         route = self.drive(visit.key, rest)
         return None if route is None else self.changed([route])

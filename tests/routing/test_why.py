@@ -284,6 +284,24 @@ def test_what_a_visit_brings_is_what_dropping_it_loses(seed: int) -> None:
 
 @often
 @given(seed=SEEDS)
+def test_a_night_is_neither_moved_nor_ended_by_a_move(seed: int) -> None:
+    """The visit where a center stays the night cannot go by itself; nobody's way touches where it sleeps."""
+    problem, plan = drawn(seed)
+    board = Board(problem, plan)
+    nights = {r.key: r.stops[-1] for r in plan.routes if r.overnight}
+    for key, stop in nights.items():
+        why = why_visit(board, Visit(*key, stop.site, stop.start, stop.stay))
+        assert (why.worth, why.otherwise, why.elsewhere) == (None, (), ())
+    for site in problem.sites:
+        for way in ways(board, site.id):
+            for route in way.edited:
+                assert route.overnight == (route.key in nights)
+                if route.overnight:
+                    assert route.stops[-1].site == nights[route.key].site
+
+
+@often
+@given(seed=SEEDS)
 def test_a_pin_costs_at_least_what_a_plan_without_it_gains(seed: int) -> None:
     """The change is possible without the pin and forbidden with it."""
     problem, plan = drawn(seed)
