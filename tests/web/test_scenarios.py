@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -148,11 +149,18 @@ def test_forms_make_the_changes_they_say(client: FlaskClient, db_session: Sessio
         {"kind": "coverage", "each": "district", "at_least": 1, "penalty": 12.5},
         {"kind": "demand", "site": place.id, "percent": 80},
     ]
+    form = text(client.get(f"/en/planner/scenarios/{plan_id}?edit=2"))
+    assert 'value="replace"' in form and 'value="06:00"' in form and 'value="19:30"' in form
+    assert form_ticked(text(client.get(f"/en/planner/scenarios/{plan_id}?edit=1"))) == ["0", "2"]
+    altered = add(client, plan_id, "shift", 5, verb="replace", index=2, start="06:30", end="19:30")
+    assert altered.status_code == 302
+    db_session.rollback()
+    assert db_session.get_one(Plan, plan_id).changes[2] == {"kind": "shift", "start": 390, "end": 1170}
     raised = client.post(
-        f"/en/planner/scenarios/{plan_id}/changes", data={"verb": "raise", "index": 2, "revision": 5}
+        f"/en/planner/scenarios/{plan_id}/changes", data={"verb": "raise", "index": 2, "revision": 6}
     )
     dropped = client.post(
-        f"/en/planner/scenarios/{plan_id}/changes", data={"verb": "drop", "index": 0, "revision": 6}
+        f"/en/planner/scenarios/{plan_id}/changes", data={"verb": "drop", "index": 0, "revision": 7}
     )
     assert raised.status_code == dropped.status_code == 302
     db_session.rollback()
@@ -162,6 +170,11 @@ def test_forms_make_the_changes_they_say(client: FlaskClient, db_session: Sessio
         "coverage",
         "demand",
     ]
+
+
+def form_ticked(page: str) -> list[str]:
+    """The ticked days of the form."""
+    return re.findall(r'name="days" value="(\d+)" checked', page)
 
 
 def test_a_place_is_found_by_its_name(client: FlaskClient, db_session: Session, world: cast.World) -> None:

@@ -25,7 +25,7 @@ from web.db import read, write
 from web.planner import scenarios_words as said
 from web.planner import words
 from web.planner.door import actor, blueprint, wanted_date, wanted_int
-from web.planner.scenarios_form import Choices, change_of_form
+from web.planner.scenarios_form import Choices, change_of_form, form_of_change, listed
 
 DEFAULT_SECONDS = 60
 MOST = 5
@@ -97,28 +97,38 @@ def scenario_answer(plan_id: int) -> Any:
 
 @blueprint.post("/scenarios/<int:plan_id>/changes")
 def change_scenario(plan_id: int) -> Any:
-    """Add a change, take one out, or make it earlier; what the form held stays when it is refused."""
+    """Add a change, put another in its place, take it out or make it earlier; what the form held stays when it is
+    refused."""
     plan = the_scenario(plan_id)
     verb, index, name = request.form.get("verb", "add"), wanted_int("index"), request.form.get("kind", "")
     revision, who, now = wanted_int("revision"), actor(), clock.now()
-    if revision is None or verb not in ("add", "drop", "raise") or (verb == "add") == (index is not None):
+    if (
+        revision is None
+        or verb not in ("add", "replace", "drop", "raise")
+        or (verb == "add") == (index is not None)
+    ):
         abort(400)
-    if verb == "add" and name not in KINDS:
+    if verb in ("add", "replace") and name not in KINDS:
         abort(400)
 
     def work(session: Session) -> None:
         target = _fresh(session, plan_id)
-        if index is None:
-            change = change_of_form(session, KINDS[name], len(target.changes) + 1)
-            planner.add_change(session, target, change, revision=revision, actor=who, now=now)
-        else:
+        if name in KINDS and verb in ("add", "replace"):
+            change = change_of_form(
+                session, KINDS[name], len(target.changes) + 1 if index is None else index + 1
+            )
+            if index is None:
+                planner.add_change(session, target, change, revision=revision, actor=who, now=now)
+            else:
+                planner.replace_change(session, target, index, change, revision=revision, actor=who, now=now)
+        elif index is not None:
             edit = planner.drop_change if verb == "drop" else planner.raise_change
             edit(session, target, index, revision=revision, actor=who, now=now)
 
     try:
         write(work)
     except FleetError as error:
-        page = _page(plan, name if verb == "add" else None, said.error(error))
+        page = _page(plan, name if verb in ("add", "replace") else None, said.error(error))
         return render_template("planner/scenario.html", **page), 422
     return redirect(url_for("planner.scenario", plan_id=plan_id, _anchor="changes"))
 
@@ -246,7 +256,13 @@ def _do(plan_id: int, verb: Callable[[Session, Plan], None]) -> Any:
 
 def _page(plan: Plan, asked: str | None = None, refused: str = "") -> dict[str, Any]:
     session = read()
-    asked = asked or request.args.get("kind", "")
+    edited = wanted_int("edit") if request.method == "GET" else wanted_int("index")
+    if edited is not None and not (
+        edited < len(plan.changes) and request.form.get("verb", "replace") == "replace"
+    ):
+        edited = None
+    kept = None if edited is None or asked else plan.changes[edited]
+    asked = asked or (kept["kind"] if kept is not None else request.args.get("kind", ""))
     names = said.Names.load(session, plan.changes, plan.week)
     counts: tuple[int, ...] = ()
     choices = None
@@ -269,8 +285,9 @@ def _page(plan: Plan, asked: str | None = None, refused: str = "") -> dict[str, 
         "choices": choices,
         "days": list(enumerate(day for w in range(plan.weeks) for day in week_days(plan.week + w * WEEK))),
         "refused": refused,
-        "form": request.form if request.method == "POST" else {},
-        "chosen": request.form.getlist if request.method == "POST" else lambda _name: [],
+        "edited": edited,
+        "form": request.form if request.method == "POST" else form_of_change(kept),
+        "chosen": request.form.getlist if request.method == "POST" else lambda name: listed(kept, name),
     }
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from fleet.names import fold
 from fleet.planning.scenarios.applying import Applied
-from fleet.planning.scenarios.kinds import Field, Kind, refuse
+from fleet.planning.scenarios.kinds import KINDS, Field, Kind, refuse
 from fleet.store import Center, Governorate, Site
-from web.i18n import language
+from web.i18n import language, minute_time
 from web.planner.visits import wanted_minute
 
 MARK = " · "
@@ -129,8 +129,19 @@ def _site(session: Session, text: str, kind: Kind, number: int) -> str:
     return text[:80]
 
 
-def shown(form: Mapping[str, str], field: Field) -> str:
-    """What a field of the form holds: what was typed, else the default."""
-    if field.name in form:
-        return str(form[field.name])
-    return "" if field.default is None or not field.required else str(field.default)
+def form_of_change(change: Mapping[str, Any] | None) -> dict[str, str]:
+    """What a form shows of a change that is to be altered."""
+    if change is None:
+        return {}
+    fields = {field.name: field for field in KINDS[change["kind"]].fields}
+    return {
+        name: minute_time(value) if fields[name].type == "minute" else f"{value}"
+        for name, value in change.items()
+        if name in fields and not isinstance(value, list)
+    }
+
+
+def listed(change: Mapping[str, Any] | None, name: str) -> list[str]:
+    """The ticked days, or the chosen centers, of a change that is to be altered."""
+    value = (change or {}).get(name)
+    return [str(one) for one in value] if isinstance(value, list) else []
