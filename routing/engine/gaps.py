@@ -11,7 +11,7 @@ import numpy as np
 
 from routing.engine.menus import Menus
 from routing.engine.roads import Roads
-from routing.engine.terms import FAR, Chain, Gap, Ints
+from routing.engine.terms import FAR, Chain, Floats, Gap, Ints
 from routing.nights import nights_between
 from routing.problem import Center, Pin, Problem
 from routing.travel import Travel
@@ -40,6 +40,9 @@ class Gaps:
         self._restricted = [i for i, site in enumerate(problem.sites) if site.centers is not None]
         self._site = {site.id: i for i, site in enumerate(problem.sites)}
         self._pools: dict[Any, Gap] = {}
+        self._cheapest = int(roads.cost.min(initial=0))
+        self._known: dict[tuple[int, bool], Ints] = {}
+        self._soonest: dict[tuple[int, int, bool], Ints] = {}
         chains: dict[Any, list[Center]] = defaultdict(list)
         for center in problem.centers:
             forbidden = frozenset(i for i in self._restricted if not problem.sites[i].allows(center.id))
@@ -216,7 +219,8 @@ class Gaps:
         least = int(menu.stay.min(initial=FAR)) + gap.setup
         early, late = self.roads.least(way_in), self.roads.least(way_out)
         if not self.travel.metric:
-            early, late = self._shortest(early, least), self._shortest(late, least, backwards=True)
+            early = self._shortest(gap.origin, least)
+            late = self._shortest(gap.target, least, backwards=True)
         if slept_before:
             early = np.zeros_like(early)
         if sleeps:
@@ -237,22 +241,40 @@ class Gaps:
         gap.home = self.roads.departures(place[nodes], gap.target, gap.deadline, gap.day)
         gap.cost_in = self.roads.cost[gap.origin, place[nodes]].astype(float)
         gap.cost_out = self.roads.cost[place[nodes], gap.target].astype(float)
+        gap.trip = self._trip(gap)
         gap.stops = self._most_stops(gap)
 
-    def _shortest(self, direct: Ints, dwell: int, *, backwards: bool = False) -> Ints:
-        """Return the least minutes to reach each site when other visits (of `dwell` minutes at least) may
-        lie between.
+    def _trip(self, gap: Gap) -> Floats:
+        """Return the least cost of any way through each node; one unit a leg is allowed for rounding."""
+        if self.travel.metric:
+            return gap.cost_in + gap.cost_out
+        if self._cheapest < 0:
+            return np.full(len(gap.nodes), -float(FAR))
+        there, back = self._ways(gap.origin, False), self._ways(gap.target, True)
+        return (there[gap.nodes] + back[gap.nodes]).astype(float)
+
+    def _ways(self, place: int, backwards: bool) -> Ints:
+        """Return the least cost of any way from a place to each site, or from each site to it."""
+        found = self._known.get((place, backwards))
+        if found is None:
+            cost = self.roads.cost
+            direct = cost[self.place, place] if backwards else cost[place, self.place]
+            table = cost[np.ix_(self.place, self.place)]
+            found = self._known[place, backwards] = _least(direct, table.T if backwards else table, 0)
+        return found
+
+    def _shortest(self, place: int, dwell: int, *, backwards: bool = False) -> Ints:
+        """Return the least minutes from a place to each site (or back) when other visits, of `dwell` minutes at
+        least, may lie between.
         """
-        table = self.roads.least(self.roads.minutes[np.ix_(self.place, self.place)])
-        if backwards:
-            table = table.T
-        best = direct.astype(np.int64)
-        for _ in range(len(best)):
-            better = np.minimum(best, (best[:, None] + table + dwell).min(axis=0, initial=FAR))
-            if (better == best).all():
-                break
-            best = better
-        return np.minimum(best, FAR).astype(np.int32)
+        found = self._soonest.get((place, dwell, backwards))
+        if found is None:
+            minutes = self.roads.least(self.roads.minutes)
+            direct = minutes[self.place, place] if backwards else minutes[place, self.place]
+            table = minutes[np.ix_(self.place, self.place)]
+            found = _least(direct, table.T if backwards else table, dwell)
+            self._soonest[place, dwell, backwards] = found
+        return found
 
     def _most_stops(self, gap: Gap) -> int:
         """Return a number of stops that no route in the gap can exceed."""
@@ -273,3 +295,14 @@ class Gaps:
                 break
             count += 1
         return count
+
+
+def _least(direct: Ints, table: Ints, dwell: int) -> Ints:
+    """Return the least sums to each site, directly or over others, with `dwell` added at each of those."""
+    best = direct.astype(np.int64)
+    for _ in range(len(best)):
+        better = np.minimum(best, (best[:, None] + table + dwell).min(axis=0, initial=FAR))
+        if (better == best).all():
+            break
+        best = better
+    return np.minimum(best, FAR).astype(np.int32)

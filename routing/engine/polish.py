@@ -95,8 +95,8 @@ class Polish:
 
     def _use(self, plan: NDArray[np.int64]) -> Floats:
         at = np.concatenate([np.arange(self.begin[i], self.begin[i + 1]) for i in plan.tolist()] or [plan])
-        use: Floats = np.bincount(self.row[at], self.weight[at], minlength=len(self.limit))
-        return use
+        use = np.bincount(self.row[at], self.weight[at], minlength=len(self.limit))
+        return np.asarray(use, dtype=np.float64)
 
     def _worth(self, plan: NDArray[np.int64], left: Floats) -> float:
         """Return the profit of some columns less the groups' penalties that remain beside them."""

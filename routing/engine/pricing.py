@@ -200,27 +200,27 @@ def promising(
 ) -> NDArray[np.intp]:
     """Return the positions in `gap.nodes` that can be part of a route above the floor, the best first.
 
-    A tour of m stops costs at least the mean of its stops' return trips when detours are never shorter; one
-    unit a leg is allowed for rounding. Where that cannot be relied on every site with a prize stays.
+    A route costs at least the trip (`Gap.trip`) of each of its m stops, so at least the mean of them; one unit a
+    leg is allowed for rounding. Where a trip may be cheaper than the direct way, the most that this can be is
+    allowed for too.
     """
     most = max(1, gap.stops)
     keep = np.flatnonzero(top > NEVER / 2)
-    if not fleet.travel.metric:
-        worth = top
-    else:
-        direct = gap.direct_cost + toll * gap.direct_minutes
-        trip = gap.cost_in + gap.cost_out + toll * (gap.drive_in + gap.way_out) - direct
-        worth = top - np.maximum(0.0, trip) / most
-        base -= direct
-        slack = (most + 1.0) * (1.0 + toll)
-        for _ in range(3):
-            if not len(keep):
-                return keep
-            others = np.sort(np.maximum(0.0, worth[keep]))[::-1][: most - 1].sum()
-            better = keep[worth[keep] + others + base + slack > floor]
-            if len(better) == len(keep):
-                break
-            keep = better
+    direct = gap.direct_cost + toll * gap.direct_minutes
+    more = gap.trip - direct
+    if fleet.travel.metric:
+        more = more + toll * (gap.drive_in + gap.way_out)
+    worth = top - np.maximum(0.0, more) / most
+    base -= direct + min(0.0, float(more.min(initial=0.0)))
+    slack = (most + 1.0) * (1.0 + toll)
+    for _ in range(3):
+        if not len(keep):
+            return keep
+        others = np.sort(np.maximum(0.0, worth[keep]))[::-1][: most - 1].sum()
+        better = keep[worth[keep] + others + base + slack > floor]
+        if len(better) == len(keep):
+            break
+        keep = better
     order = np.argsort(-worth[keep], kind="stable")
     return keep[order if cap is None else order[:cap]]
 

@@ -42,7 +42,8 @@ class Gap:
     day's order of pins) that the gap stands for. `rule` numbers the shared driving allowance of a pinned day,
     -1 for none. Over `nodes` (site indices): `first`/`last` minutes at each, `way_in` clock minutes of the leg
     to it begun at `ready`, `drive_in`/`way_out` table minutes of the legs to it and from it, `home` the latest
-    minute to leave for the target, `cost_in`/`cost_out`.
+    minute to leave for the target, `cost_in`/`cost_out`; `trip` is the least that any way from the origin through
+    the site to the target costs, whatever lies between (-FAR where nothing is known).
 
     Where the night after may be spent away, `after` is the gap of the center's next working day (-1: none) and
     `apart` the nights until then; `slept` counts the nights in a row before this day.
@@ -74,6 +75,7 @@ class Gap:
     home: Ints = field(default_factory=_none)
     cost_in: Floats = field(default_factory=lambda: np.zeros(0))
     cost_out: Floats = field(default_factory=lambda: np.zeros(0))
+    trip: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)

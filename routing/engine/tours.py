@@ -87,11 +87,11 @@ class _Tours:
         """
         tops = [prize.max(axis=1) for prize in self.prize]
         most = sum(max(1, gap.stops) for gap in self.gaps)
-        metric = self.fleet.travel.metric and all(gap.origin == gap.target for gap in self.gaps)
+        homes = all(gap.origin == gap.target for gap in self.gaps)
         worth = []
         best = np.full(len(self.fleet.problem.sites), 0.0)
         for gap, top in zip(self.gaps, tops, strict=True):
-            value = top - np.maximum(0.0, gap.cost_in + gap.cost_out) / most if metric else top
+            value = top - np.maximum(0.0, gap.trip) / most if homes else top
             worth.append(value)
             np.maximum.at(best, gap.nodes, value)
         spare = np.sort(best)[::-1][: most - 1].sum() + most + len(self.gaps) + 1.0
@@ -99,7 +99,7 @@ class _Tours:
         made = []
         for top, value, rent in zip(tops, worth, self.rents, strict=True):
             keep = np.flatnonzero(top > NEVER / 2)
-            if metric:
+            if homes:
                 keep = keep[value[keep] + spare + base > self.floor]
             order = np.argsort(-value[keep], kind="stable")
             keep = keep[order if cap is None else order[:cap]]
