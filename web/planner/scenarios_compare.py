@@ -101,7 +101,7 @@ def compare_plans() -> Any:
     }
     gained, lost = _changed_places(columns)
     return render_template(
-        "planner/compare_plans.html", gained=gained, lost=lost, words=words, columns=columns, show=show,
+        "planner/compare_plans.html", loose=any(map(_loose, columns)), gained=gained, lost=lost, words=words, columns=columns, show=show,
         rows=rows, chosen=chosen,
         figures=[f for f in figures() if split or f.name not in ("waiting", "trips")],
         shown=[every[name] for name in SHOWN if split or name not in ("waiting", "trips")],
@@ -225,6 +225,13 @@ def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
         return list(session.scalars(wanted))
 
     return sites(after - before), sites(before - after)
+
+
+def _loose(column: Column) -> bool:
+    """Whether the search left a gap that is worth a word: a tenth of a percent."""
+    plan = column.plan
+    known = plan is not None and plan.bound is not None and plan.objective is not None
+    return known and plan.bound - plan.objective > 0.001 * abs(plan.bound)  # type: ignore[union-attr,operator,arg-type]
 
 
 def _value(measures: Measures, name: str) -> float:
