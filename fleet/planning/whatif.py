@@ -166,6 +166,14 @@ def pin_question(session: Session, visit: PlanVisit) -> dict[str, Any]:
     return Question("unpin", visits=((mark.center, mark.day, mark.site, mark.start, mark.stay),)).to_json()
 
 
+def visit_question(session: Session, visit: PlanVisit) -> dict[str, Any]:
+    """Return the question what the week is without `visit`. Raises Conflict `visit_pinned`."""
+    if visit.pinned:
+        raise Conflict("visit_pinned", "This visit is pinned: unpin it first.", visit=visit.id)
+    (mark,) = marks_of([visit], load_frame(session, visit.plan.week))
+    return Question("skip", visits=((mark.center, mark.day, mark.site, mark.start, mark.stay),)).to_json()
+
+
 def site_question(session: Session, plan: Plan, site: Site) -> dict[str, Any]:
     """Return the question what serving the place for certain costs. Raises Invalid `unknown_site`."""
     if site.code not in decode(plan.problem).problem.site_by_id:

@@ -7,10 +7,10 @@ search; what more search alone brings is told apart. The bounds of both enclose 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from routing.check import check
+from routing.check import check, check_route
 from routing.problem import Problem
 from routing.solution import Plan, describe, with_origins
 from routing.solve import solve
@@ -105,7 +105,7 @@ def answer(
     )  # fmt: skip
     two = solve(
         after.problem, seconds=spent, iterations=iterations, seed=seed, threads=threads,
-        start=Plan("", one.routes, 0), progress=report(2), stop=stop,
+        start=_start(after.problem, one), progress=report(2), stop=stop,
     )  # fmt: skip
     there = {stop.site for route in two.routes for stop in route.stops}
     there |= {stop.site for route in plan.routes if route.center not in free for stop in route.stops}
@@ -126,6 +126,22 @@ def answer(
         totals(after.problem, two),
         not missing,
     )
+
+
+def _start(problem: Problem, plan: Plan) -> Plan:
+    """Return of `plan` what `problem` still allows: without stops at places that are closed then."""
+    travel = Travel(problem)
+    kept = []
+    for route in plan.routes:
+        stops = tuple(
+            stop
+            for stop in route.stops
+            if (site := problem.site_by_id.get(stop.site)) is not None and site.window(route.day) is not None
+        )
+        made = route if len(stops) == len(route.stops) else replace(route, stops=stops)
+        if stops and (made is route or not check_route(problem, travel, made).faults):
+            kept.append(made)
+    return Plan("", tuple(kept), 0)
 
 
 def totals(problem: Problem, plan: Plan) -> Totals:

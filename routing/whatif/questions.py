@@ -9,8 +9,8 @@ from typing import Any, Literal
 from routing.errors import RoutingError
 from routing.problem import Center, Group, Pin, Problem, Site
 
-Kind = Literal["van", "shift", "crew", "unpin", "serve"]
-KINDS = ("van", "shift", "crew", "unpin", "serve")
+Kind = Literal["van", "shift", "crew", "unpin", "serve", "skip"]
+KINDS = ("van", "shift", "crew", "unpin", "serve", "skip")
 MIDNIGHT = 1440
 LATEST = 1320
 """A second crew is home by 22:00."""
@@ -28,7 +28,8 @@ class Question:
     `van`: one more center like each of `centers`, on their days. `shift`: the shifts of `centers` end `minutes` later.
     `crew`: a second crew takes over the vans of `centers` from the end of their shift, for as long as the first had
     them (home by 22:00); with `open_until`, `sites` stay open until that minute. `unpin`: without the
-    pins on `visits`, (center, day, site, start, stay) each. `serve`: the places `sites` must have a visit.
+    pins on `visits`, (center, day, site, start, stay) each. `serve`: the places `sites` must have a visit. `skip`: the
+    places of `visits` are closed on those days.
     """
 
     kind: Kind
@@ -97,6 +98,10 @@ def changed(problem: Problem, question: Question) -> Problem:
         gone = set(question.visits)
         pins = tuple(p for p in problem.pinned if (p.center, p.day, p.site, p.start, p.stay) not in gone)
         return replace(problem, pinned=pins, checked=True)
+    if question.kind == "skip":
+        return replace(
+            problem, sites=tuple(_closed(problem, site, question) for site in problem.sites), checked=True
+        )
     must = tuple(Group(f"must serve {name}", (name,), 1, force(problem)) for name in question.sites)
     return replace(problem, groups=problem.groups + must, checked=True)
 
@@ -124,9 +129,25 @@ def _check(problem: Problem, question: Question) -> None:
         raise QuestionError(f"minutes must be 1 to {MOST_MINUTES}")
     if question.kind == "serve" and not question.sites:
         raise QuestionError("name at least one site")
+    if any(v[0] not in problem.center_by_id or v[2] not in problem.site_by_id for v in question.visits):
+        raise QuestionError("no such visit")
     pins = {(p.center, p.day, p.site, p.start, p.stay) for p in problem.pinned}
+    shut = {(visit[1], visit[2]) for visit in question.visits}
+    if question.kind == "skip" and (not shut or any((p.day, p.site) in shut for p in problem.pinned)):
+        raise QuestionError("name visits that are not pinned")
     if question.kind == "unpin" and (not question.visits or not set(question.visits) <= pins):
         raise QuestionError("name visits that are pinned")
+
+
+def _closed(problem: Problem, site: Site, question: Question) -> Site:
+    """Return the site closed on the days of its visits that are to be skipped."""
+    days = {visit[1] for visit in question.visits if visit[2] == site.id}
+    if not days:
+        return site
+    windows = {
+        str(d): w for d in range(len(problem.days)) if d not in days and (w := site.window(d)) is not None
+    }
+    return replace(site, open=windows)
 
 
 def twin(problem: Problem, center: Center) -> Center:

@@ -133,6 +133,24 @@ def test_a_pin_given_up_gains_what_a_plan_without_it_is_better(seed: int) -> Non
     assert found.gain <= found.high and plan.objective - bad.objective <= found.high + max(0, found.searched)
 
 
+@seldom
+@given(seed=SEEDS)
+def test_a_visit_forbidden_costs_the_difference_of_two_optima(seed: int) -> None:
+    """Never a gain beyond what is unproven; exactly the difference where both plans are proven best."""
+    problem, plan = plain(seed)
+    pinned = {(p.day, p.site) for p in problem.pinned}
+    visits = [v for v in visits_of(plan) if (v.day, v.site) not in pinned]
+    if not visits:
+        return
+    one = random.Random(seed).choice(visits)
+    question = Question("skip", visits=((one.center, one.day, one.site, one.start, one.stay),))
+    found = answer(problem, plan, question, iterations=60)
+    after = solve(changed(problem, question), iterations=60, threads=1)
+    assert found.low is not None and found.low <= 0 and found.low <= found.gain
+    if plan.gap == 0 and after.gap == 0 and found.gap == 0:
+        assert found.gain == after.objective - plan.objective <= 0
+
+
 def test_serving_a_place_for_certain_costs_the_difference() -> None:
     """One van-day, two places: the second can be had only instead of the first; a closed one cannot be had at all."""
     data = small(days=["2026-11-22"], centers=[small()["centers"][0] | {"days": [0]}])
@@ -173,6 +191,8 @@ def test_only_some_centers_around_the_question_are_planned_anew() -> None:
         ({"kind": "shift", "centers": ["M1"], "minutes": 10**9}, "minutes"),
         ({"kind": "unpin", "visits": [["M1", 0, "SA", 600, 120]]}, "pinned"),
         ({"kind": "unpin", "visits": [[1]]}, "not a question"),
+        ({"kind": "skip"}, "visits"),
+        ({"kind": "skip", "visits": [["M1", 0, "nowhere", 600, 120]]}, "no such visit"),
     ],
 )
 def test_what_cannot_be_asked_is_said(data: Any, word: str) -> None:

@@ -45,7 +45,7 @@ def drawn(seed: int, *, sites: int = 7, centers: int = 3, days: int = 3) -> tupl
 def newer(rnd: random.Random, data: dict[str, Any]) -> None:
     """Add nights away, a start under way and traffic."""
     for center in data["centers"]:
-        center.update(rnd.choice([{}, {"nights": 2, "night_cost": 7}]))
+        center.update(rnd.choice([{}, {"nights": 1}, {"nights": 2, "night_cost": 7}]))
     if "pinned" not in data and rnd.random() < 0.5:
         center = rnd.choice(data["centers"])
         center["starts"] = {str(center["days"][0]): ["P1", rnd.choice([500, 600])]}
@@ -74,7 +74,7 @@ def random_plan(problem: Problem, rnd: random.Random) -> Plan:
         visits.insert(rnd.randint(0, len(visits)), (site.id, rnd.choice(offers).stay))
         origins = {r.key: r.origin for r in with_origins(problem, routes.values())}
         origin = origins.get((center.id, day))
-        overnight = (now.overnight if now else False) or (center.nights > 0 and rnd.random() < 0.4)
+        overnight = (now.overnight if now else False) or (center.nights > 0 and rnd.random() < 0.6)
         tried = {
             **routes,
             (center.id, day): earliest(

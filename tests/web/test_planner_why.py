@@ -229,6 +229,18 @@ def test_the_cost_of_a_pin_is_worked_out(
     wait(client, path, "Without the pin the week would gain:")
 
 
+def test_a_week_without_a_visit_is_worked_out(
+    client: FlaskClient, plan: Plan, stop: PlanVisit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of reasons leads there; the answer is never a gain worth telling where it is proven."""
+    monkeypatch.setattr(runs, "SECONDS", 2.0)
+    assert f"/whatif?visit={stop.id}" in client.get(f"/planner/visits/{stop.id}/why").get_data(as_text=True)
+    path = f"/en/planner/plans/{plan.id}/whatif?visit={stop.id}"
+    form = {"kind": "visit", "visit": stop.id}
+    assert client.post(f"/planner/plans/{plan.id}/whatif", data=form).status_code == 302
+    wait(client, path, "Without the visit the week would change by:")
+
+
 def test_only_one_question_at_a_time(
     app: Flask, client: FlaskClient, db_session: Session, plan: Plan
 ) -> None:

@@ -102,7 +102,7 @@ def _kept() -> dict[str, Any]:
 def _question(session: Session, plan: Plan, state: str) -> Mapping[str, Any] | None:
     """The question that the form asks; None when the plan is not any more the one it was asked of."""
     kind = request.form.get("kind", "")
-    if kind in ("pin", "site"):
+    if kind in ("pin", "visit", "site"):
         special = _special_question(session, plan)
         if special is None:
             abort(404)
@@ -119,12 +119,14 @@ def _question(session: Session, plan: Plan, state: str) -> Mapping[str, Any] | N
 
 def _special_question(session: Session, plan: Plan) -> tuple[Mapping[str, Any], str, str] | None:
     """A question about a pin or a place that the address names, with its kind and the place's name."""
-    visit_id, site_id = wanted_int("pin"), wanted_int("site")
+    pin_id, visit_id, site_id = wanted_int("pin"), wanted_int("visit"), wanted_int("site")
     try:
-        if visit_id is not None:
-            visit = session.get(PlanVisit, visit_id)
+        if pin_id is not None or visit_id is not None:
+            visit = session.get(PlanVisit, pin_id or visit_id)
             if visit is not None and visit.plan_id == plan.id:
-                return domain.pin_question(session, visit), "pin", named(visit.site)
+                if pin_id is not None:
+                    return domain.pin_question(session, visit), "pin", named(visit.site)
+                return domain.visit_question(session, visit), "visit", named(visit.site)
         elif site_id is not None:
             site = session.get(Site, site_id)
             if site is not None:
