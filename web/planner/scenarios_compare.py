@@ -101,7 +101,8 @@ def compare_plans() -> Any:
     }
     gained, lost = _changed_places(columns)
     return render_template(
-        "planner/compare_plans.html", loose=any(map(_loose, columns)), gained=gained, lost=lost, words=words, columns=columns, show=show,
+        "planner/compare_plans.html", loose=any(map(_loose, columns)),
+        gained=gained, lost=lost, words=words, columns=columns, show=show,
         rows=rows, chosen=chosen,
         figures=[f for f in figures() if split or f.name not in ("waiting", "trips")],
         shown=[every[name] for name in SHOWN if split or name not in ("waiting", "trips")],
