@@ -6,7 +6,6 @@ it did: vans move on.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, local_instant, local_minute, week_days, week_of
 from fleet.errors import Conflict, Invalid, NotFound
-from fleet.planning.blobs import pack, unpack
-from fleet.planning.frame import Frame, load_frame
-from fleet.planning.repair_calls import held_tickets
+from fleet.planning.blobs import pack
+from fleet.planning.repair_proposals import proposals_of
 from fleet.planning.repair_shapes import (
     KINDS,
     LEAST_PERCENT,
@@ -26,11 +24,8 @@ from fleet.planning.repair_shapes import (
     MOST_PERCENT,
     Disrupted,
     Proposal,
-    VisitAt,
-    VisitChange,
 )
 from fleet.planning.repair_state import published_plan, request_of, standing_visits
-from fleet.planning.shapes import TENTHS
 from fleet.store import Center, Plan, Repair, Site
 from fleet.tracking import touch
 from routing.problem import Place, Problem
@@ -159,29 +154,6 @@ def solved(
     )
 
 
-def proposals_of(session: Session, made: Repair) -> tuple[Proposal, ...]:
-    """Return the proposals of a repair, the fewest changes first, with the tickets that people hold now."""
-    answer = unpack(made.answer)
-    if not answer:
-        return ()
-    plan = session.get_one(Plan, made.plan_id)
-    frame = load_frame(session, plan.week)
-    concerned = _concerned(answer["alternatives"], frame)
-    visits = [
-        v for v in standing_visits(session, plan) if (v.center_id, v.site_id, v.day.isoformat()) in concerned
-    ]
-    held = held_tickets(session, visits)
-    return tuple(_proposal(one, frame, held) for one in answer["alternatives"])
-
-
-def proposal_of(session: Session, made: Repair, name: str) -> Proposal:
-    """Return one proposal. Raises NotFound `no_such_proposal`."""
-    for one in proposals_of(session, made):
-        if one.name == name:
-            return one
-    raise NotFound("no_such_proposal", "There is no such proposal.", repair=made.id, proposal=name)
-
-
 def repairs_of(session: Session, week: date, *, most: int = 20) -> Sequence[Repair]:
     """Return the repairs of a week's plans, the newest first."""
     return session.scalars(
@@ -265,50 +237,3 @@ def _refuse_nonsense(session: Session, disrupted: Disrupted, now: datetime) -> N
             raise NotFound("center_not_found", "There is no such center.", center=disrupted.center_id)
     elif disrupted.site_id is None or session.get(Site, disrupted.site_id) is None:
         raise NotFound("site_not_found", "There is no such place.", site=disrupted.site_id)
-
-
-def _concerned(alternatives: Sequence[Mapping[str, Any]], frame: Frame) -> set[tuple[int, int, str]]:
-    return {
-        (frame.center_id[v["center"]], frame.site_id[v["site"]], frame.day(v["day"]).isoformat())
-        for one in alternatives
-        for change in one["changes"]
-        if (v := change["before"]) is not None
-    }
-
-
-def _proposal(
-    one: Mapping[str, Any], frame: Frame, held: Mapping[tuple[int, int, str], tuple[int, int]]
-) -> Proposal:
-    changes = []
-    for change in one["changes"]:
-        before, after = _visit(change["before"], frame), _visit(change["after"], frame)
-        key = (before.center_id, before.site_id, before.day.isoformat()) if before else None
-        tickets, phones = held.get(key, (0, 0)) if key else (0, 0)
-        changes.append(
-            VisitChange(
-                change["kind"], before, after, change["value_before"] / TENTHS, change["value_after"] / TENTHS,
-                tickets, phones,
-            )
-        )  # fmt: skip
-    routes = Routes.from_json(one["plan"]).routes
-    return Proposal(
-        name=one["name"],
-        gain=one["gain"] / TENTHS,
-        loss=one["loss"] / TENTHS,
-        kept=one["kept"],
-        counts=dict(Counter(change.kind for change in changes)),
-        changes=tuple(changes),
-        crews=tuple((frame.center_id[center], frame.day(day)) for center, day in one["told"]["crews"]),
-        visits=tuple(
-            VisitAt(frame.center_id[r.center], frame.site_id[s.site], frame.day(r.day), s.start, s.stay)
-            for r in routes
-            for s in r.stops
-        ),
-    )
-
-
-def _visit(data: Mapping[str, Any] | None, frame: Frame) -> VisitAt | None:
-    if data is None:
-        return None
-    center_id, site_id = frame.center_id[data["center"]], frame.site_id[data["site"]]
-    return VisitAt(center_id, site_id, frame.day(data["day"]), data["start"], data["stay"])

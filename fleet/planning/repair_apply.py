@@ -19,8 +19,9 @@ from fleet.planning.blobs import decode
 from fleet.planning.frame import load_frame, marks_of
 from fleet.planning.ledger import settle, visits_of
 from fleet.planning.publish import cancel_visit, publish_repaired
-from fleet.planning.repair import proposal_of, refuse_stale, take_turn
+from fleet.planning.repair import refuse_stale, take_turn
 from fleet.planning.repair_calls import calls_of
+from fleet.planning.repair_proposals import proposal_of
 from fleet.planning.repair_shapes import Accepted, Disrupted, Proposal, VisitAt
 from fleet.planning.repair_state import standing_visits
 from fleet.store import Center, Plan, PlanVisit, Repair, Visit

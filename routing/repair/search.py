@@ -23,7 +23,7 @@ from routing.solution import Plan, Route
 from routing.solve import solve
 
 NOTHING, FEWEST, BALANCED, BEST = "nothing", "fewest", "balanced", "best"
-STABILITY = {BALANCED: 0.25, BEST: 0.02}
+STABILITY = {BALANCED: 0.25, BEST: 0.08}
 """What one announced visit that changes must gain, as a share of what an announced visit is worth on average."""
 OPENED = {BALANCED: (24, 3), BEST: (60, 6)}
 """Days of centers that are planned anew: at least, and for each visit lost."""

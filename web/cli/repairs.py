@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day
 from fleet.errors import FleetError, NotFound
-from fleet.planning.repair import SECONDS, proposals_of
+from fleet.planning.repair import SECONDS
 from fleet.planning.repair_apply import accept_repair
+from fleet.planning.repair_proposals import proposals_of
 from fleet.planning.repair_shapes import KINDS, Disrupted, Proposal
 from fleet.store import Center, Repair, Site
 from web import clock

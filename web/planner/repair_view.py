@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from fleet.planning.repair import HOLDS, proposals_of
+from fleet.planning.repair import HOLDS
+from fleet.planning.repair_proposals import proposals_of
 from fleet.planning.repair_shapes import Disrupted, Proposal, VisitAt, VisitChange
 from fleet.store import Center, Plan, Repair, RepairCall, Site
 from web.i18n import named

@@ -1,0 +1,89 @@
+"""Proposals as they are kept, read back with the tickets that people hold by now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fleet.errors import NotFound
+from fleet.planning.blobs import unpack
+from fleet.planning.frame import Frame, load_frame
+from fleet.planning.repair_calls import held_tickets
+from fleet.planning.repair_shapes import Proposal, VisitAt, VisitChange
+from fleet.planning.repair_state import standing_visits
+from fleet.planning.shapes import TENTHS
+from fleet.store import Plan, Repair
+from routing.solution import Plan as Routes
+
+
+def proposals_of(session: Session, made: Repair) -> tuple[Proposal, ...]:
+    """Return the proposals of a repair, the fewest changes first, with the tickets that people hold now."""
+    answer = unpack(made.answer)
+    if not answer:
+        return ()
+    plan = session.get_one(Plan, made.plan_id)
+    frame = load_frame(session, plan.week)
+    concerned = _concerned(answer["alternatives"], frame)
+    visits = [
+        v for v in standing_visits(session, plan) if (v.center_id, v.site_id, v.day.isoformat()) in concerned
+    ]
+    held = held_tickets(session, visits)
+    return tuple(_proposal(one, frame, held) for one in answer["alternatives"])
+
+
+def proposal_of(session: Session, made: Repair, name: str) -> Proposal:
+    """Return one proposal. Raises NotFound `no_such_proposal`."""
+    for one in proposals_of(session, made):
+        if one.name == name:
+            return one
+    raise NotFound("no_such_proposal", "There is no such proposal.", repair=made.id, proposal=name)
+
+
+def _concerned(alternatives: Sequence[Mapping[str, Any]], frame: Frame) -> set[tuple[int, int, str]]:
+    return {
+        (frame.center_id[v["center"]], frame.site_id[v["site"]], frame.day(v["day"]).isoformat())
+        for one in alternatives
+        for change in one["changes"]
+        if (v := change["before"]) is not None
+    }
+
+
+def _proposal(
+    one: Mapping[str, Any], frame: Frame, held: Mapping[tuple[int, int, str], tuple[int, int]]
+) -> Proposal:
+    changes = []
+    for change in one["changes"]:
+        before, after = _visit(change["before"], frame), _visit(change["after"], frame)
+        key = (before.center_id, before.site_id, before.day.isoformat()) if before else None
+        tickets, phones = held.get(key, (0, 0)) if key else (0, 0)
+        changes.append(
+            VisitChange(
+                change["kind"], before, after, change["value_before"] / TENTHS, change["value_after"] / TENTHS,
+                tickets, phones,
+            )
+        )  # fmt: skip
+    routes = Routes.from_json(one["plan"]).routes
+    return Proposal(
+        name=one["name"],
+        gain=one["gain"] / TENTHS,
+        loss=one["loss"] / TENTHS,
+        kept=one["kept"],
+        counts=dict(Counter(change.kind for change in changes)),
+        changes=tuple(changes),
+        crews=tuple((frame.center_id[center], frame.day(day)) for center, day in one["told"]["crews"]),
+        visits=tuple(
+            VisitAt(frame.center_id[r.center], frame.site_id[s.site], frame.day(r.day), s.start, s.stay)
+            for r in routes
+            for s in r.stops
+        ),
+    )
+
+
+def _visit(data: Mapping[str, Any] | None, frame: Frame) -> VisitAt | None:
+    if data is None:
+        return None
+    center_id, site_id = frame.center_id[data["center"]], frame.site_id[data["site"]]
+    return VisitAt(center_id, site_id, frame.day(data["day"]), data["start"], data["stay"])
