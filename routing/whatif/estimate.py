@@ -17,7 +17,7 @@ from routing.explain.board import Board
 from routing.explain.slots import FAR, NEVER, Table
 from routing.problem import Center, Problem
 from routing.solution import Prices, Route
-from routing.whatif.questions import Question, changed, second_crew, twin
+from routing.whatif.questions import Question, changed, joined, second_crew, twin
 from routing.whatif.routes import Day, Market
 from routing.whatif.tariff import Tariff
 
@@ -101,7 +101,7 @@ def _van(
     best: tuple[float, int, Center, tuple[Route, ...]] | None = None
     for like in _kinds(centers):
         more = twin(board.problem, like)
-        gain, routes = _week(board, market, more, closed_days)
+        gain, routes = _week(board, market, more, like, closed_days)
         priced = _priced(prices, like, closed_days)
         rank = priced if priced is not None else float(gain)
         if best is None or rank > best[0]:
@@ -118,10 +118,12 @@ def _priced(prices: Prices | None, like: Center, closed_days: Collection[int]) -
 
 
 def _week(
-    board: Board, market: Market, center: Center, closed_days: Collection[int]
+    board: Board, market: Market, center: Center, like: Center, closed_days: Collection[int]
 ) -> tuple[int, tuple[Route, ...]]:
-    """Fill an idle center's week with visits that nobody makes; return the gain and the routes, both as driven."""
-    problem = replace(market.board.problem, centers=(*board.problem.centers, center), checked=True)
+    """Fill the week of an idle center, one like `like`, with visits that nobody makes; return the gain and the routes,
+    both as driven.
+    """
+    problem = joined(market.board.problem, {like.id: center})
     taken: dict[int, int] = {}
     number = {site.id: i for i, site in enumerate(problem.sites)}
     routes: list[Route] = []
@@ -130,7 +132,7 @@ def _week(
     for day in center.days:
         if day in closed_days:
             continue
-        found: Day = market.best(center, day, taken=taken)
+        found: Day = market.best(center, day, taken=taken, like=like.id)
         if not found.visits:
             continue
         route = _driven(board, problem, center, day, found)
@@ -194,8 +196,8 @@ def _crew(
         then = changed(board.problem, question)
         later = _with_sites(board, then)
         market = Market(later, _left_over(board, closed_days))
-        gain, routes = _week(board, market, crew, closed_days)
-        priced = None if tariff is None else tariff.crew(crew, later)
+        gain, routes = _week(board, market, crew, like, closed_days)
+        priced = None if tariff is None else tariff.crew(crew, like.id, later)
         rank = float(gain) if priced is None else priced
         if best is None or rank > best[0]:
             best = rank, gain, question, routes, priced

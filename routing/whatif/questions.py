@@ -81,8 +81,8 @@ def changed(problem: Problem, question: Question) -> Problem:
     """Return the problem as it would be. Raises QuestionError when it names what is not there or changes nothing."""
     _check(problem, question)
     if question.kind == "van":
-        more = tuple(twin(problem, problem.center_by_id[name]) for name in question.centers)
-        return replace(problem, centers=problem.centers + more, checked=True)
+        more = {name: twin(problem, problem.center_by_id[name]) for name in question.centers}
+        return joined(problem, more)
     if question.kind == "shift":
         longer = tuple(
             replace(c, shift=(c.shift[0], min(MIDNIGHT, c.shift[1] + question.minutes)))
@@ -92,8 +92,8 @@ def changed(problem: Problem, question: Question) -> Problem:
         )
         return replace(problem, centers=longer, checked=True)
     if question.kind == "crew":
-        more = tuple(second_crew(problem.center_by_id[name]) for name in question.centers)
-        return replace(problem, centers=problem.centers + more, sites=_late(problem, question), checked=True)
+        crews = {name: second_crew(problem.center_by_id[name]) for name in question.centers}
+        return joined(replace(problem, sites=_late(problem, question), checked=True), crews)
     if question.kind == "unpin":
         gone = set(question.visits)
         pins = tuple(p for p in problem.pinned if (p.center, p.day, p.site, p.start, p.stay) not in gone)
@@ -148,6 +148,19 @@ def _closed(problem: Problem, site: Site, question: Question) -> Site:
         str(d): w for d in range(len(problem.days)) if d not in days and (w := site.window(d)) is not None
     }
     return replace(site, open=windows)
+
+
+def joined(problem: Problem, more: Mapping[str, Center]) -> Problem:
+    """Return the problem with more centers, each allowed wherever the one is that it is named under."""
+    sites = tuple(
+        site
+        if site.centers is None
+        else replace(
+            site, centers=(*site.centers, *(c.id for name, c in more.items() if name in site.centers))
+        )
+        for site in problem.sites
+    )
+    return replace(problem, centers=(*problem.centers, *more.values()), sites=sites, checked=True)
 
 
 def twin(problem: Problem, center: Center) -> Center:

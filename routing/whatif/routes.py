@@ -68,8 +68,17 @@ class Market:
             found = self._menus[kind, day] = (stays, values, opens, closes)
         return found
 
-    def best(self, center: Center, day: int, *, taken: Mapping[int, int] | None = None) -> Day:
-        """Return the best day found for an idle `center`; `taken` are places (by index) that are not to be visited."""
+    def allowed(self, center: str) -> NDArray[np.bool_]:
+        """Return which places a center of the problem may serve."""
+        number = self.board.center_index[center]
+        return np.array([self.board.may[site.id][number] for site in self.sites], dtype=bool)
+
+    def best(
+        self, center: Center, day: int, *, taken: Mapping[int, int] | None = None, like: str | None = None
+    ) -> Day:
+        """Return the best day found for an idle `center`; `taken` are places (by index) that are not to be visited.
+        `like` names the center of the problem that it is like, if it is none of them.
+        """
         board, index = self.board, self.board.problem.place_index
         stays, values, opens, closes = self.menu(center.kind, day)
         place, minute = center.begins(day)
@@ -79,7 +88,7 @@ class Market:
         ready = np.maximum(minute + board.minutes[origin, self.place] + center.setup, opens)
         least = np.where(net > 0, stays, FAR).min(axis=1)
         late = center.shift[1] - board.minutes[self.place, home]
-        fine = (ready + least <= np.minimum(closes, late)) & board_allows(board, center, self.sites)
+        fine = (ready + least <= np.minimum(closes, late)) & self.allowed(like or center.id)
         if center.max_drive is not None:
             fine &= way <= center.max_drive
         if taken:
@@ -93,11 +102,6 @@ class Market:
         if worth <= 0:
             return Day((), 0.0)
         return Day(tuple((self.sites[i].id, stay) for i, stay in found.visits), worth)
-
-
-def board_allows(board: Board, center: Center, sites: tuple[object, ...]) -> NDArray[np.bool_]:
-    """Return which places the center may serve."""
-    return np.array([site.allows(center.id.split("+")[0]) for site in board.problem.sites], dtype=bool)
 
 
 class _Grower:

@@ -35,6 +35,7 @@ class Tariff:
             center.setup,
             center.max_drive,
             center.fixed_cost,
+            self.market.allowed(center.id).tobytes(),
             day,
         )
         if like not in self._known:
@@ -70,11 +71,11 @@ class Tariff:
                 (once if single else by_day.setdefault(day, {}))[i] = 1
         return gain
 
-    def crew(self, center: Center, board: Board) -> float:
-        """Return what the best days of a second crew are worth, with the opening hours of `board`."""
+    def crew(self, center: Center, like: str, board: Board) -> float:
+        """Return what the best days of a second crew of `like` are worth, with the opening hours of `board`."""
         market = Market(board, self.table)
         days = [day for day in center.days if day not in self.closed_days]
-        return sum(market.best(center, day).worth for day in days)
+        return sum(market.best(center, day, like=like).worth for day in days)
 
 
 def _later(center: Center, minutes: int) -> Center:

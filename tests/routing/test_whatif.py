@@ -178,6 +178,20 @@ def test_only_some_centers_around_the_question_are_planned_anew() -> None:
     assert whole.high is not None and found.gain <= whole.high
 
 
+def test_one_more_of_a_kind_is_welcome_where_the_first_is() -> None:
+    """A place for M1 alone is for M1's twin and second crew too, and for nobody else's."""
+    data = small()
+    for site in data["sites"]:
+        site["centers"] = ["M1"]
+    problem = Problem.from_json(data)
+    for kind in ("van", "crew"):
+        then = changed(problem, Question(kind, ("M1", "M2")))
+        mine, other = then.centers[2:]
+        assert all(site.allows(mine.id) and not site.allows(other.id) for site in then.sites)
+    van, *_ = estimates(Board(problem, Plan("", (), 0)), {"all": ["M1"]})
+    assert van.at_least > 0
+
+
 @pytest.mark.parametrize(
     ("data", "word"),
     [
