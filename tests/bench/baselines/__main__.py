@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if plan is None:
         return 4
     save(plan, options.out)
-    for remark in statement.remarks:
+    remarks = list(statement.remarks)
+    if options.arm == "pyvrp" and any(pool.max_drive is not None for pool in statement.pools):
+        remarks.append("driving limits are kept by dropping stops afterwards")
+    for remark in remarks:
         print(json.dumps({"remark": remark}), flush=True)
     return 0
 

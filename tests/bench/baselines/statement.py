@@ -109,8 +109,6 @@ def state(problem: Problem) -> Statement:
     remarks = []
     if problem.groups:
         remarks.append("coverage is told only where a group cannot be filled")
-    if any(center.max_drive is not None for center in problem.centers):
-        remarks.append("driving limits are kept by dropping stops afterwards")
     return Statement(
         problem,
         travel,
