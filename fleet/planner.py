@@ -6,7 +6,7 @@ person-hour.
 
 from __future__ import annotations
 
-from fleet.planning.changes import apply_change, ends_away, pin, tour_of, try_change, unpin
+from fleet.planning.changes import apply_change, try_change
 from fleet.planning.compare import compare, totals
 from fleet.planning.drafts import (
     accept_solution,
@@ -40,6 +40,7 @@ from fleet.planning.horizon import (
     weeks_of,
 )
 from fleet.planning.measures import Measured, Measures, answered, marks_now, measure, measure_baseline
+from fleet.planning.pinning import ends_away, pin, tour_of, unpin
 from fleet.planning.problem import build_problem
 from fleet.planning.publish import cancel_visit, preview, publish
 from fleet.planning.reasons import unserved

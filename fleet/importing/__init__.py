@@ -4,9 +4,9 @@
 
 Files are recognised by their headers: governorates (`iso_3166_2`), local units and new cities (`unit_id`), villages and
 hamlets (`wof_id`). A governorates file may say `van_nights` (the most nights in a row that its vans stay away) and
-`van_night_hours` (person-hours a night). Bad rows are reported by file, line and column and left out; a file with a missing column, another
-encoding or an unknown header refuses the whole import, because half a network helps nobody. The same files again change
-nothing.
+`van_night_hours` (person-hours a night). Bad rows are reported by file, line and column and left out; a file with a
+missing column, another encoding or an unknown header refuses the whole import, because half a network helps nobody. The
+same files again change nothing.
 """
 
 from __future__ import annotations

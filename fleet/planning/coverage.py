@@ -129,8 +129,8 @@ def due(
 
 def deadline(last: date, limit: int) -> date:
     """Return the Saturday of the week in which a district last visited on `last` must be visited again, so that it
-    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`, and never the
-    week of `last` itself."""
+    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`, and never
+    the week of `last` itself."""
     return max(week_of(last) + timedelta(days=7), week_of(last + timedelta(days=7 * limit - 1)))
 
 

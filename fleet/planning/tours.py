@@ -48,7 +48,8 @@ class Span:
 def carried_in(session: Session, first: date, calendar: Calendar) -> dict[int, Site]:
     """Return where each center away over the night to its first working day from `first` on has stayed, by center id.
 
-    Announced visits decide, a cancelled one too where the night at its place still stands; a center that has had a working day since its night away has driven home on it.
+    Announced visits decide, a cancelled one too where the night at its place still stands; a center that has had a
+    working day since its night away has driven home on it.
     """
     rows = session.execute(
         select(Visit, Center)
