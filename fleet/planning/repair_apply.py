@@ -72,6 +72,12 @@ def accept_repair(session: Session, made: Repair, name: str, *, actor: str, now:
     )  # fmt: skip
 
 
+def prepare_accept(session: Session, made: Repair) -> None:
+    """Decode what accepting will ask for, from reading alone: call it before the write transaction, which others wait
+    for."""
+    decode(session.get_one(Plan, made.plan_id).problem)
+
+
 def _change_now(
     session: Session,
     proposal: Proposal,

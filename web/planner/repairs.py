@@ -15,7 +15,7 @@ from fleet.calendar import week_days, week_of
 from fleet.errors import FleetError
 from fleet.names import fold
 from fleet.planning import repair
-from fleet.planning.repair_apply import accept_repair
+from fleet.planning.repair_apply import accept_repair, prepare_accept
 from fleet.planning.repair_calls import tick
 from fleet.planning.repair_shapes import KINDS, Accepted, Disrupted
 from fleet.store import Center, Repair, Site
@@ -96,7 +96,7 @@ def repair_part(repair_id: int) -> Any:
 @blueprint.post("/repairs/<int:repair_id>/accept")
 def accept(repair_id: int) -> Any:
     """Announce one of the proposals."""
-    the_repair(repair_id)
+    prepare_accept(read(), the_repair(repair_id))
     name, now, choice = actor(), clock.now(), request.form.get("choice", "")
 
     def work(session: Session) -> Accepted:
