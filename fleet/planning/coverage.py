@@ -128,10 +128,9 @@ def due(
 
 
 def deadline(last: date, limit: int) -> date:
-    """Return the Saturday of the week in which a district last visited on `last` must be visited again, so that it
-    does not wait longer than `limit` weeks: the first that starts at least `limit` - 1 weeks after `last`, and never
-    the week of `last` itself."""
-    return max(week_of(last) + timedelta(days=7), week_of(last + timedelta(days=7 * limit - 1)))
+    """Return the Saturday of the week in which a district last visited on `last` must be visited again: the week of the
+    day that is `limit` weeks later."""
+    return week_of(last + timedelta(days=7 * limit))
 
 
 def last_visits(session: Session, before: date) -> dict[int, date]:

@@ -203,22 +203,22 @@ def test_a_span_is_one_to_four_weeks(session: Session, weeks: int) -> None:
 @pytest.mark.parametrize(
     ("last", "limit", "by"),
     [
-        (date(2026, 10, 31), 4, date(2026, 11, 21)),
+        (date(2026, 10, 31), 4, date(2026, 11, 28)),
         (date(2026, 11, 5), 4, date(2026, 11, 28)),
         (date(2026, 11, 19), 1, date(2026, 11, 21)),
     ],
 )
 def test_the_deadline_is_the_last_week_that_keeps_the_limit(last: date, limit: int, by: date) -> None:
-    """A visit on any day of that week is at most `limit` weeks after the last; a week later it would be more."""
+    """Its first day is within `limit` weeks after the last visit; no day of the week after it is."""
     assert coverage.deadline(last, limit) == by
-    assert (by - last).days <= 7 * limit < (by + timedelta(days=13) - last).days
+    assert (by - last).days <= 7 * limit < (by + timedelta(days=7) - last).days
 
 
 def test_a_weight_and_lateness_raise_the_penalty(session: Session) -> None:
     """A unit three weeks beyond its limit costs more than one that is just due; raised once, twice that."""
     units = list(session.scalars(select(LocalUnit).order_by(LocalUnit.id)))
-    _visited(session, units[0], WEEK - timedelta(days=21))
-    _visited(session, units[1], WEEK - timedelta(days=42))
+    _visited(session, units[0], WEEK - timedelta(days=28))
+    _visited(session, units[1], WEEK - timedelta(days=49))
     found = {one.unit.id: one for one in coverage.due(session, WEEK)}
     assert found[units[0].id].beyond == 0 and found[units[1].id].beyond == 3
     usual = found[units[1].id].penalty
