@@ -13,7 +13,7 @@ from routing.engine.columns import mix
 from routing.engine.cuts import separate
 from routing.engine.fleet import Column, Fleet
 from routing.engine.integer import choose
-from routing.engine.long.pricer import Priced, Pricer
+from routing.engine.long.pricer import Priced, Pricer, Room
 from routing.engine.master import Duals, Master
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Exact:
             return
         self.engine, self.clock = engine, clock
         legs = self.fleet.roads.least(self.fleet.minutes)
-        self.pricers = [Pricer(self.fleet, g, legs, self.halt) for g in range(len(self.fleet.gaps))]
+        room = Room(self.fleet)
+        self.pricers = [Pricer(self.fleet, g, legs, room, self.halt) for g in range(len(self.fleet.gaps))]
         self.rounds = 0 if effort is None else 20 * effort
         self.counted = effort is not None
         self.refused = math.inf  # the depth at which there were too many routes within the gap

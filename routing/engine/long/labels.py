@@ -54,7 +54,10 @@ class Side(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Labels as arrays, linked by site and bucket of time, and by bucket of what is still to be grown."""
+    """Labels as arrays, linked by site and bucket of time, and by bucket of what is still to be grown.
+
+    There may be room for more sites, words and cuts than a side has.
+    """
 
     time: Array
     drive: Array
@@ -245,6 +248,8 @@ def grow(side: Side, labels: Labels, mode: int, until: int, floor: float, halt: 
     labels.low[:] = -NEVER
     labels.best[:] = NEVER
     labels.made[0] = 0
+    labels.draft[:] = np.uint64(0)
+    labels.draft_cut[:] = np.uint64(0)
     for v in range(n):
         if side.first_drive[v] > side.drive_most:
             continue
@@ -367,6 +372,8 @@ def enlist(side: Side, labels: Labels, table: Array, floor: float, halt: Array) 
     table[:] = -1
     labels.queue[:] = -1
     labels.made[0] = 0
+    labels.draft[:] = np.uint64(0)
+    labels.draft_cut[:] = np.uint64(0)
     for v in range(n):
         if side.first_drive[v] > side.drive_most:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,13 +30,35 @@ class Priced:
         self.columns, self.best, self.exact = columns, best, exact
 
 
+class Room:
+    """Memory for labels, one for all gaps of a fleet, as they are priced one after the other."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._sites = max((len(gap.nodes) for gap in fleet.gaps), default=1)
+        self._words = (self._sites + 63) // 64
+        self._pair: tuple[Labels, Labels] | None = None
+
+    def labels(self, cut_words: int) -> tuple[Labels, Labels]:
+        """Return two sets of labels, forward and backward; what was in them is lost."""
+        if self._pair is None or self._pair[0].draft_cut.shape[0] < cut_words:
+            most = min(_MOST, _ROOM // (50 + 8 * (self._words + cut_words)))
+            made = [kernels.blank(self._sites, _BUCKETS, self._words, cut_words, most) for _ in range(2)]
+            self._pair = (made[0], made[1])
+        return self._pair
+
+    @cached_property
+    def table(self) -> Array:
+        """Heads of chains of labels with the same set of sites."""
+        return np.empty(_TABLE, np.int32)
+
+
 class Pricer:
     """Prices gap `number`, `legs` [place, place] taking as many clock minutes as they do at the best of times.
 
     `near` [site, site] says what is remembered where, over the gap's sites; it grows."""
 
-    def __init__(self, fleet: Fleet, number: int, legs: Array, halt: NDArray[np.bool_]) -> None:
-        self.fleet, self.number, self.halt = fleet, number, halt
+    def __init__(self, fleet: Fleet, number: int, legs: Array, room: Room, halt: NDArray[np.bool_]) -> None:
+        self.fleet, self.number, self.room, self.halt = fleet, number, room, halt
         gap = fleet.gaps[number]
         self.gap, n = gap, len(gap.nodes)
         places = fleet.place[gap.nodes]
@@ -55,8 +79,6 @@ class Pricer:
         near[np.arange(n)[:, None], order] = True
         self.near = near
         self.middle = (gap.ready + gap.deadline) // 2
-        self._kept: tuple[tuple[int, ...], Labels, Labels] | None = None
-        self._table: Array | None = None
 
     def _useful(self) -> Floats:
         """Return, for each site, the prize below which no route wants it: what it may spare by a detour.
@@ -166,15 +188,6 @@ class Pricer:
         fine[: len(fines.fine)] = fines.fine
         return _packed(bits), fine
 
-    def _room(self, sites: int, words: int, cut_words: int) -> tuple[Labels, Labels]:
-        """Return two empty sets of labels, those of the last call where they fit."""
-        shape = (sites, words, cut_words)
-        if self._kept is None or self._kept[0] != shape:
-            most = min(_MOST, _ROOM // (50 + 8 * (words + cut_words)))
-            made = [kernels.blank(sites, _BUCKETS, words, cut_words, most) for _ in range(2)]
-            self._kept = (shape, made[0], made[1])
-        return self._kept[1], self._kept[2]
-
     # -- pricing --
 
     def price(self, duals: Duals, *, rough: bool, want: int) -> Priced | None:
@@ -186,7 +199,7 @@ class Pricer:
             return Priced([], 0.0, True)
         act, ahead, back = made
         mode = ROUGH if rough else MEMORY
-        front, rear = self._room(len(act), ahead.memory.shape[1], ahead.cut.shape[1])
+        front, rear = self.room.labels(ahead.cut.shape[1])
         floor = 1e-7
         if kernels.grow(ahead, front, mode, self.middle, floor, self.halt) != DONE:
             self._shift(-1)
@@ -276,7 +289,7 @@ class Pricer:
             return []
         act, ahead, back = made
         floor = -depth - 1e-6
-        front, rear = self._room(len(act), ahead.memory.shape[1], ahead.cut.shape[1])
+        front, rear = self.room.labels(ahead.cut.shape[1])
         front = front._replace(time=front.time[:room])
         if kernels.grow(back, rear, MEMORY, ENDLESS, floor, self.halt) != DONE:
             return None
@@ -284,9 +297,7 @@ class Pricer:
         hope = np.empty((len(act), _BUCKETS))
         kernels.foresee(ahead, back, rear, last, back.first_cost, hope)
         ahead = ahead._replace(hope=np.minimum(hope, ahead.hope))
-        if self._table is None:
-            self._table = np.empty(_TABLE, np.int32)
-        if kernels.enlist(ahead, front, self._table, floor, self.halt) != DONE:
+        if kernels.enlist(ahead, front, self.room.table, floor, self.halt) != DONE:
             return None
         count = int(front.made[0])
         node, time = front.node[:count], front.time[:count]
