@@ -291,8 +291,13 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
 
 
 def warm_up() -> None:
-    """Let the engine compile what it compiles once per installation, so that no measured run pays for it."""
-    path = NATIONAL / "EG300d1-s7.json.gz"
-    if path.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            watch([command(OURS, path, Path(folder) / "plan.json", 3, 1)], 3 + GRACE)
+    """Let the engine compile what it compiles once per installation, so that no measured run pays for it: a plain week,
+    a rich one, long routes."""
+    for path in (
+        NATIONAL / "EG300d1-s7.json.gz",
+        NATIONAL / "EG300d6r-s7.json.gz",
+        TOPTW / "r104-m2.json.gz",
+    ):
+        if path.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                watch([command(OURS, path, Path(folder) / "plan.json", 3, 1)], 3 + GRACE)
