@@ -32,6 +32,7 @@ SCREENS: tuple[tuple[str, str, str | None], ...] = (
     ("week", "/planner", "planner"),
     ("congestion", "/planner/congestion", "planner"),
     ("live", "/planner/live", "planner"),
+    ("nights", "/planner/nights", "planner"),
     ("missing", "/no-such-page", None),
 )
 

@@ -140,3 +140,12 @@ def test_limits_weights_and_nights_are_set_without_scripts(
     with Session(live.app.extensions["writer"].engine) as session:
         assert session.scalars(select(Center).where(Center.nights == 2)).first() is not None
     shot(page, f"nights-set-{language}")
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_pages_of_the_horizon_fit_a_phone(open_page: Callable[..., Any], language: str) -> None:
+    """At 390 pixels nothing but tables, which scroll in themselves, is wider than the screen."""
+    for path in ("/planner/plans/1/fairness", "/planner/nights", f"/planner?week={WEEK}"):
+        page = open_page(path, user="planner", language=language, width=390)
+        shot(page, f"phone-{path.split('/')[-1].split('?')[0]}-{language}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
