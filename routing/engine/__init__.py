@@ -1,1 +1,1 @@
-"""How plans are found: column generation over whole routes, and insertion where routes are long."""
+"""How plans are found: column generation over whole routes, and search with a proof where routes are long."""

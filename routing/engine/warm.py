@@ -45,8 +45,10 @@ def problems() -> list[dict[str, Any]]:
 
 def warm() -> None:
     """Compile. Takes up to a minute the first time on a machine, a second later."""
+    from routing.engine.long.warm import warm as warm_long
     from routing.problem import Problem
     from routing.solve import solve
 
+    warm_long()
     for data in problems():
         solve(Problem.from_json(data), iterations=3, threads=1)
