@@ -208,7 +208,7 @@ def search(
     """
     n, options = prize.shape
     stops, buckets = come.shape[0], come.shape[2]
-    room = 2 * want + 64
+    room = 1 if want == 1 else 2 * want + 32
     worth = np.empty(room)
     key = np.empty(room, dtype=np.uint64)
     path = np.zeros((room, 2 + 2 * stops), dtype=np.int32)
@@ -304,7 +304,10 @@ def search(
                 total = value + night[k]
             if total <= floor:
                 continue
-            if count == room:
+            if want == 1:
+                lost = lost or count == 1
+                floor, count = total, 0
+            elif count == room:
                 count, any_lost = _compact(worth, key, path, count, want)
                 lost = lost or any_lost
                 if count == want:

@@ -24,7 +24,8 @@ from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 SHUT = 1e12  # the rent of a day that no route may use
 LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
-STEPS = 2000  # parts of tours looked at for the tours that begin on one day
+HOME = -1  # the rank of driving straight home, among the ways to go on
+STEPS = 4000  # parts of tours looked at for the tours that begin on one day
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,20 @@ class _Step:
     value: float
     parts: tuple[tuple[int, Visits], ...]
     place: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A way to go on from a step, ordered by what it promises, the most first, then as they came."""
+
+    promise: float
+    number: int
+    step: _Step
+    routes: _Routes
+    rank: int
+
+    def __lt__(self, other: _Choice) -> bool:
+        return (-self.promise, self.number) < (-other.promise, other.number)
 
 
 @dataclass(slots=True)
@@ -72,6 +87,7 @@ class _Tours:
     ) -> None:
         self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
         self.width = max(WIDTH, want)
+        self._count = 0
         self._routes: dict[tuple[int, int, int], _Routes] = {}
         self.gaps: list[Gap] = [fleet.gaps[g] for g in chain.gaps]
         self.rents = rents
@@ -228,69 +244,84 @@ class _Tours:
         what the following days can earn at most.
         """
         gap = self.gaps[d]
+        left = self.chain.nights - gap.slept
         found: list[tuple[float, Column]] = []
-        if self.rents[d] > SHUT / 2 or self.board(d, self.chain.nights - gap.slept) is None:
+        if self.rents[d] > SHUT / 2 or self.board(d, left) is None:
             return Priced(found, self.floor)
-        heap: list[tuple[float, int, _Step | None]] = []
-        first = _Step(d, self.chain.nights - gap.slept, 0.0, (), None)
-        pushed = self._push(heap, first, self.routes(d, first.left, None), 0)
+        heap: list[_Choice] = []
+        self._push(heap, _Step(d, left, 0.0, (), None), self.routes(d, left, None), 0)
         best: float | None = None
         whole = True
         for _ in range(STEPS):
-            if not heap or -heap[0][0] <= self.floor or len(found) >= want:
+            if not heap or len(found) >= want:
                 break
-            promise, _, step = heapq.heappop(heap)
-            if step is None:  # what was left out of a list of routes may be worth as much
-                best = -promise if best is None else best
-                whole = False
-                continue
-            if step.place is None:
-                best = -promise if best is None else best
-                column = self.fleet.tour(step.parts)
+            choice = heapq.heappop(heap)
+            step, routes, rank = choice.step, choice.routes, choice.rank
+            if rank == HOME or rank < len(routes.worth):
+                parts = self._take(step, routes, rank)
+                if rank != HOME:
+                    self._push(heap, step, routes, rank + 1)
+                if parts is None:
+                    continue
+                after = self._after(step, routes, rank, parts)
+                if after is not None and after.place is not None:
+                    following = self.routes(after.day, after.left, after.place)
+                    self._push(heap, after, following, 0)
+                    self._push(heap, after, following, HOME)
+                    continue
+                best = choice.promise if best is None else best
+                column = self.fleet.tour(parts)
                 assert column is not None, "a tour found keeps the rules"
-                found.append((-promise, column))
-                continue
-            pushed = self._push(heap, step, self.routes(step.day, step.left, step.place), pushed)
-        whole = whole and (not heap or -heap[0][0] <= self.floor)
-        if best is None:
-            best = max(self.floor, -heap[0][0]) if heap else self.floor
-        return Priced(found, max(self.floor, best), whole)
+                found.append((choice.promise, column))
+            else:  # what was left out of a list of routes may be worth as much
+                best = choice.promise if best is None else best
+                whole = False
+        if heap:
+            whole = False
+            best = heap[0].promise if best is None else best
+        return Priced(found, self.floor if best is None else max(self.floor, best), whole)
 
-    def _push(
-        self, heap: list[tuple[float, int, _Step | None]], step: _Step, routes: _Routes, pushed: int
-    ) -> int:
-        """Put each way to go on from `step` on the heap; return how many things were put there in all."""
-        d = step.day
-        gap, board = self.gaps[d], self.board(d, step.left)
-        for worth, path in zip(routes.worth, routes.path, strict=True):
-            if step.value + worth <= self.floor:
-                break
+    def _push(self, heap: list[_Choice], step: _Step, routes: _Routes, rank: int) -> None:
+        """Put one way to go on from `step` on the heap when its promise lies above the floor: the route of that
+        rank, what was left out behind the last of them, or the drive home.
+        """
+        if rank == HOME:
+            if step.place is None or not self._home_in_time(step.day, step.place):
+                return
+            target = self.gaps[step.day].target
+            worth: float | None = -float(self.fleet.cost[step.place, target]) - self.rents[step.day]
+        else:
+            worth = routes.worth[rank] if rank < len(routes.worth) else routes.rest
+            if rank > len(routes.worth):
+                return
+        if worth is not None and step.value + worth > self.floor:
+            self._count += 1
+            heapq.heappush(heap, _Choice(step.value + worth, self._count, step, routes, rank))
+
+    def _take(self, step: _Step, routes: _Routes, rank: int) -> tuple[tuple[int, Visits], ...] | None:
+        """Return the tour so far with one more day, None when a site would come too often."""
+        gap = self.gaps[step.day]
+        visits: Visits = ()
+        if rank != HOME:
+            board = self.board(step.day, step.left)
             assert board is not None, "a path has sites"
-            visits = board.visits(path)
-            if any(self._again(site, gap.day, step.parts) for site, _ in visits):
-                continue
-            parts = (*step.parts, (self.chain.gaps[d], visits))
-            pushed += 1
-            if path[1]:
-                last = int(path[2 * int(path[0])])
-                place = int(self.fleet.place[visits[-1][0]])
-                value = step.value + worth - float(board.night[last])
-                value -= self.chain.cost * gap.apart
-                after = _Step(d + 1, step.left - gap.apart, value, parts, place)
-            else:
-                after = _Step(d, 0, step.value + worth, parts, None)
-            heapq.heappush(heap, (-(step.value + worth), pushed, after))
-        if routes.rest is not None and step.value + routes.rest > self.floor:
-            pushed += 1
-            heapq.heappush(heap, (-(step.value + routes.rest), pushed, None))
-        if step.place is not None and self._home_in_time(d, step.place):
-            cost = float(self.fleet.cost[step.place, gap.target])
-            value = step.value - cost - self.rents[d]
-            if value > self.floor:
-                pushed += 1
-                after = _Step(d, 0, value, (*step.parts, (self.chain.gaps[d], ())), None)
-                heapq.heappush(heap, (-value, pushed, after))
-        return pushed
+            visits = board.visits(routes.path[rank])
+            if step.parts and any(self._again(site, gap.day, step.parts) for site, _ in visits):
+                return None
+        return (*step.parts, (self.chain.gaps[step.day], visits))
+
+    def _after(
+        self, step: _Step, routes: _Routes, rank: int, parts: tuple[tuple[int, Visits], ...]
+    ) -> _Step | None:
+        """Return where a tour goes on after a day that ends away, None when it is over."""
+        if rank == HOME or not routes.path[rank][1]:
+            return None
+        gap, board, path = self.gaps[step.day], self.board(step.day, step.left), routes.path[rank]
+        assert board is not None, "a path has sites"
+        value = step.value + routes.worth[rank] - float(board.night[int(path[2 * int(path[0])])])
+        value -= self.chain.cost * gap.apart
+        place = int(self.fleet.place[parts[-1][1][-1][0]])
+        return _Step(step.day + 1, step.left - gap.apart, value, parts, place)
 
     def _home_in_time(self, d: int, place: int) -> bool:
         gap, roads = self.gaps[d], self.fleet.roads
