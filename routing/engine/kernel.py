@@ -69,9 +69,10 @@ def completions(
     the bounds are never too low. `home` [n]: latest minute to leave for the target; `pace`: most units of
     progress in a minute (100 without traffic).
     """
-    n, options = prize.shape
+    n = len(prize)
     leave = np.full((stops, n, buckets), NEVER)
     come = np.full((stops, n, buckets), NEVER)
+    ends = np.zeros(n, dtype=np.int64)
     for i in range(n):
         for b in range(buckets):
             minute = begin + b * width
@@ -81,52 +82,90 @@ def completions(
             if minute <= deadline and night[i] > value:
                 value = night[i]
             leave[0, i, b] = value
-    ends = np.zeros(n, dtype=np.int64)
     for r in range(stops):
-        for k in range(n):
-            for b in range(buckets):
-                start = max(begin + b * width, opens[k])
-                best = NEVER
-                for o in range(options):
-                    end = start + stay[k, o]
-                    if end > closes[k]:
-                        break
-                    at = (end - begin) // width
-                    if at < buckets:
-                        value = prize[k, o] + leave[r, k, at]
-                        if value > best:
-                            best = value
-                come[r, k, b] = best
-        if r + 1 == stops:
-            break
-        for k in range(n):
-            ends[k] = 0
-            while ends[k] < buckets and come[r, k, ends[k]] > NEVER / 2:
-                ends[k] += 1
-        for i in range(n):
-            target = leave[r + 1, i]
-            for b in range(buckets):
-                target[b] = leave[0, i, b]
-            there = minutes[place[i]]
-            paid = costs[place[i]]
-            for k in range(n):
-                onward = come[r, k]
-                if k == i or ends[k] == 0:
-                    continue
-                leg = there[place[k]]
-                cost = paid[place[k]] + toll * leg
-                if pace != 100:
-                    leg = (100 * leg + pace - 1) // pace
-                shift = (leg + setup) // width
-                most = ends[k] - shift
-                # both fall with time: what does not beat the last bucket at first beats none
-                if most <= 0 or onward[shift] - cost <= target[most - 1]:
-                    continue
-                later = onward[shift:]
-                for b in range(most):  # written so that the compiler makes vector instructions of it
-                    value = later[b] - cost
-                    target[b] = value if value > target[b] else target[b]
+        _arrivals(opens, closes, stay, prize, begin, width, leave[r], come[r], ends)
+        if r + 1 < stops:
+            _departures(
+                minutes, costs, toll, place, setup, width, pace, leave[0], come[r], ends, leave[r + 1]
+            )
     return leave, come
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _arrivals(
+    opens: Any,
+    closes: Any,
+    stay: Any,
+    prize: Any,
+    begin: int,
+    width: int,
+    leave: Any,
+    come: Any,
+    ends: Any,
+) -> None:
+    """Fill `come` [sites, buckets] from what leaving is worth; `ends`: buckets until which it is worth anything."""
+    n, options = prize.shape
+    buckets = come.shape[1]
+    for k in range(n):
+        ends[k] = 0
+        for b in range(buckets):
+            start = max(begin + b * width, opens[k])
+            best = NEVER
+            for o in range(options):
+                end = start + stay[k, o]
+                if end > closes[k]:
+                    break
+                at = (end - begin) // width
+                if at < buckets:
+                    value = prize[k, o] + leave[k, at]
+                    if value > best:
+                        best = value
+            come[k, b] = best
+            if best > NEVER / 2 and ends[k] == b:
+                ends[k] = b + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _departures(
+    minutes: Any,
+    costs: Any,
+    toll: float,
+    place: Any,
+    setup: int,
+    width: int,
+    pace: int,
+    out: Any,
+    come: Any,
+    ends: Any,
+    leave: Any,
+) -> None:
+    """Fill `leave` [sites, buckets] with the better of `out` and of going on to any other site.
+
+    Compiled without reference counts: views of arrays in the inner loop cost nothing then.
+    """
+    n, buckets = leave.shape
+    for i in range(n):
+        target = leave[i]
+        for b in range(buckets):
+            target[b] = out[i, b]
+        there = minutes[place[i]]
+        paid = costs[place[i]]
+        for k in range(n):
+            if k == i or ends[k] == 0:
+                continue
+            leg = there[place[k]]
+            cost = paid[place[k]] + toll * leg
+            if pace != 100:
+                leg = (100 * leg + pace - 1) // pace
+            shift = (leg + setup) // width
+            most = ends[k] - shift
+            # both fall with time: what does not beat the last bucket at first beats none
+            if most <= 0 or come[k, shift] - cost <= target[most - 1]:
+                continue
+            later = come[k, shift:]
+            for b in range(most):  # written so that the compiler makes vector instructions of it
+                value = later[b] - cost
+                target[b] = value if value > target[b] else target[b]
 
 
 @njit(cache=True, nogil=True)
@@ -345,19 +384,8 @@ def search(
 def sweep(
     minutes: Any,
     costs: Any,
-    toll: float,
     place: Any,
     setup: int,
-    opens: Any,
-    closes: Any,
-    home: Any,
-    cost_out: Any,
-    drive_out: Any,
-    deadline: int,
-    night: Any,
-    stay: Any,
-    prize: Any,
-    leave: Any,
     come: Any,
     begin: int,
     width: int,
@@ -365,11 +393,6 @@ def sweep(
     drive_most: int,
     base: float,
     rent: float,
-    budget: int,
-    site: Any,
-    cut_from: Any,
-    cut_of: Any,
-    fine: Any,
     region: Any,
     pair: Any,
     rate: Any,
@@ -377,66 +400,29 @@ def sweep(
     origin_regions: Any,
     homeward: Any,
 ) -> Any:
-    """Return, for each place in `origins` that a day may begin at, the most the day and what follows can earn.
+    """Return upper bounds [origins] on what a day begun at each of some places, and what follows, can earn.
 
-    As `search` from that place at minute `ready`, with one route wanted; or straight home, which costs `rent`
-    and earns `homeward` [origins] (NEVER where it is too late).
+    Either straight home, which costs `rent` and earns `homeward` (NEVER where it is too late), or by a route,
+    by the bounds `come` of `completions`.
     """
-    n = len(place)
+    stops, n, buckets = come.shape
     most = np.full(len(origins), NEVER)
-    way_in = np.zeros(n, dtype=np.int32)
-    drive_in = np.zeros(n, dtype=np.int32)
-    cost_in = np.zeros(n)
     for q in range(len(origins)):
+        best = NEVER
         for k in range(n):
             leg = minutes[origins[q], place[k]]
-            drive_in[k] = leg
+            if leg > drive_most:
+                continue
+            here = ready + leg
             if len(rate):
-                way_in[k] = arrive(ready, leg, pair[origin_regions[q], region[k]], rate) - ready
-            else:
-                way_in[k] = leg
-            cost_in[k] = costs[origins[q], place[k]] + toll * leg
-        least = homeward[q] - rent if homeward[q] > NEVER / 2 else NEVER
-        worth, _, roof, _ = search(
-            minutes,
-            costs,
-            toll,
-            place,
-            setup,
-            opens,
-            closes,
-            home,
-            cost_out,
-            drive_out,
-            deadline,
-            night,
-            stay,
-            prize,
-            leave,
-            come,
-            begin,
-            width,
-            ready,
-            way_in,
-            drive_in,
-            cost_in,
-            drive_most,
-            base,
-            max(least, -1e9),
-            1,
-            budget,
-            site,
-            cut_from,
-            cut_of,
-            fine,
-            region,
-            pair,
-            rate,
-        )
-        if len(worth):
-            most[q] = max(roof, worth[0])
-        elif roof > -1e9 + 1.0 and roof > least + 1e-9:
-            most[q] = roof
-        else:
-            most[q] = least
+                here = arrive(ready, leg, pair[origin_regions[q], region[k]], rate)
+            b = max(0, (here + setup - begin) // width)
+            if b < buckets:
+                value = come[stops - 1, k, b] - costs[origins[q], place[k]]
+                if value > best:
+                    best = value
+        if best > NEVER / 2:
+            most[q] = base + best
+        if homeward[q] > NEVER / 2 and homeward[q] - rent > most[q]:
+            most[q] = homeward[q] - rent
     return most

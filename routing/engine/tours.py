@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from routing.engine.cuts import Fines
 from routing.engine.fleet import Fleet
 from routing.engine.kernel import sweep
-from routing.engine.pricing import BUDGET, Board, Priced, Start, make_board, prizes
+from routing.engine.pricing import Board, Priced, Start, make_board, prizes
 from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 
 SHUT = 1e12  # the rent of a day that no route may use
 LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
 HOME = -1  # the rank of driving straight home, among the ways to go on
+QUICK_STEPS = 400  # and when only promising sites are looked at
 STEPS = 4000  # parts of tours looked at for the tours that begin on one day
 
 
@@ -87,6 +88,7 @@ class _Tours:
     ) -> None:
         self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
         self.width = max(WIDTH, want)
+        self.steps = STEPS if cap is None else QUICK_STEPS
         self._count = 0
         self._routes: dict[tuple[int, int, int], _Routes] = {}
         self.gaps: list[Gap] = [fleet.gaps[g] for g in chain.gaps]
@@ -165,23 +167,11 @@ class _Tours:
             return _Day(np.where(in_time, homeward - rent, NEVER))
         act = board.act
         nodes = gap.nodes[act]
-        fines = self.fines[gap.day]
         most = sweep(
             fleet.minutes,
             fleet.cost,
-            0.0,
             fleet.place[nodes],
             gap.setup,
-            gap.menu.opens[nodes],
-            gap.menu.closes[nodes],
-            gap.home[act],
-            gap.cost_out[act],
-            gap.way_out[act],
-            gap.deadline,
-            board.night,
-            gap.menu.stay[nodes],
-            board.prize,
-            board.leave,
             board.come,
             board.begin,
             board.width,
@@ -189,11 +179,6 @@ class _Tours:
             gap.drive,
             float(-gap.fixed - rent),
             float(rent),
-            BUDGET,
-            nodes,
-            fines.begin,
-            fines.cuts,
-            fines.fine,
             fleet.region_of[nodes],
             roads.pair[gap.day],
             roads.rate,
@@ -252,7 +237,7 @@ class _Tours:
         self._push(heap, _Step(d, left, 0.0, (), None), self.routes(d, left, None), 0)
         best: float | None = None
         whole = True
-        for _ in range(STEPS):
+        for _ in range(self.steps):
             if not heap or len(found) >= want:
                 break
             choice = heapq.heappop(heap)
