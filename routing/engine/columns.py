@@ -277,7 +277,7 @@ class Generation:
         polish = Polish(self.fleet, master, self.best, self.random)
         until = clock.elapsed + min(QUICKEST, QUICK * clock.seconds)
         while clock.elapsed < until and not clock.over(0.5):
-            self.polish(polish, 0.5)
+            self.polish(polish, 0.3)
         self.note(f"polished in {polish.steps} steps of {polish.free} routes", master)
 
     def polish(self, polish: Polish, seconds: float) -> None:
@@ -291,7 +291,7 @@ class Generation:
         nodes, meanwhile = (100 if self.clock.seconds is None else None), None
         if self.threads > 1 and self.clock.seconds is not None and self.best:
             polish = Polish(self.fleet, master, self.best, self.random)
-            meanwhile = partial(self.polish, polish, 0.5)
+            meanwhile = partial(self.polish, polish, 0.3)
         chosen = choose(
             self.fleet, master.rows, columns, self.best, self.clock, nodes=nodes, meanwhile=meanwhile
         )

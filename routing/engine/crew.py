@@ -12,6 +12,9 @@ from routing.engine.fleet import Chain, Fleet, Floats
 from routing.engine.pricing import Priced, price
 from routing.engine.tours import price_chain
 
+TOURS_FOR_ONE = 4
+"""Tours reach further than day trips and differ in more ways: so many times as many sites and columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -58,8 +61,8 @@ class Crew:
                 [order.visit[gap.day] for gap in gaps],
                 [float(order.rent[g]) for g in work.gaps],
                 floor=order.floor,
-                want=order.want + len(gaps[0].members),
-                cap=order.cap,
+                want=TOURS_FOR_ONE * (order.want + len(gaps[0].members)),
+                cap=None if order.cap is None else TOURS_FOR_ONE * order.cap,
                 fines=order.fines,
             )
             return list(zip(work.gaps, priced, strict=True))

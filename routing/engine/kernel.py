@@ -263,13 +263,21 @@ def search(
     mark = np.zeros(stops, dtype=np.uint64)
     touched = np.zeros(max(1, len(fine)), dtype=np.int64)
     roof = NEVER
+    promise = np.full(n, NEVER)
+    turn = np.arange(n)
     for k in range(n):
         ready_at = ready + way_in[k] + setup
         b = max(0, (ready_at - begin) // width)
         if b < buckets:
-            value = base - cost_in[k] + come[stops - 1, k, b]
-            if value > roof:
-                roof = value
+            promise[k] = base - cost_in[k] + come[stops - 1, k, b]
+            if promise[k] > roof:
+                roof = promise[k]
+    for front in range(min(n, 6)):  # the most promising first stops first, so that the floor rises soon
+        top = front
+        for other in range(front + 1, n):
+            if promise[turn[other]] > promise[turn[top]]:
+                top = other
+        turn[front], turn[top] = turn[top], turn[front]
     pos, steps = 0, 0
     while True:
         if at[pos] >= n * options:
@@ -280,8 +288,12 @@ def search(
             for c in range(cut_from[site[k]], cut_from[site[k] + 1]):
                 touched[cut_of[c]] -= 1
             continue
-        k = at[pos] // options
-        o = at[pos] - k * options
+        rank = at[pos] // options
+        o = at[pos] - rank * options
+        k = turn[rank] if pos == 0 else rank
+        if pos == 0 and o == 0 and promise[k] <= floor:
+            at[pos] += options
+            continue
         if o == 0:
             steps += 1
             if pos == 0:
@@ -323,7 +335,7 @@ def search(
         at[pos] += 1
         done = start[pos] + stay[k, o]
         if done > closes[k]:
-            at[pos] = (k + 1) * options
+            at[pos] = (rank + 1) * options
             continue
         value = before[pos] + prize[k, o]
         b = max(0, (done - begin) // width)
@@ -398,12 +410,13 @@ def sweep(
     rate: Any,
     origins: Any,
     origin_regions: Any,
+    but: Any,
     homeward: Any,
 ) -> Any:
     """Return upper bounds [origins] on what a day begun at each of some places, and what follows, can earn.
 
     Either straight home, which costs `rent` and earns `homeward` (NEVER where it is too late), or by a route,
-    by the bounds `come` of `completions`.
+    by the bounds `come` of `completions`, that does not begin at site `but` [origins] (-1: at any).
     """
     stops, n, buckets = come.shape
     most = np.full(len(origins), NEVER)
@@ -411,7 +424,7 @@ def sweep(
         best = NEVER
         for k in range(n):
             leg = minutes[origins[q], place[k]]
-            if leg > drive_most:
+            if leg > drive_most or k == but[q]:
                 continue
             here = ready + leg
             if len(rate):

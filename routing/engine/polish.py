@@ -16,11 +16,11 @@ from ortools.math_opt.python import mathopt
 from routing.engine.fleet import Column, Fleet, Floats
 from routing.engine.master import Master
 
-FIRST, FEWEST, MOST = 28, 6, 120
+FIRST, FEWEST, MOST = 40, 6, 120
 """Routes set free at a time: at first, at least, at most."""
 MOST_CHOICES = 1200
 """Columns that one step chooses among: those with the best reduced costs."""
-SLOW_STEP, FAST_STEP = 0.4, 0.08
+SLOW_STEP, FAST_STEP = 0.15, 0.05
 """Seconds of one step above which the next sets fewer routes free, and below which more."""
 
 

@@ -189,9 +189,9 @@ def prizes(gap: Gap, prices: Floats) -> Floats:
     return prize
 
 
-def make_board(gap: Gap, act: NDArray[np.intp], prize: Floats, toll: float) -> Board:
-    """Return a board without nights, its bounds still to be prepared."""
-    width = max(1, min(60, (gap.deadline - gap.ready) // _GRID))
+def make_board(gap: Gap, act: NDArray[np.intp], prize: Floats, toll: float, grid: int = _GRID) -> Board:
+    """Return a board without nights, its bounds still to be prepared on `grid` steps of time or more."""
+    width = max(1, min(60, (gap.deadline - gap.ready) // grid))
     return Board(gap, act, prize, toll, np.full(len(act), NEVER), gap.ready, width)
 
 

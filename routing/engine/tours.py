@@ -24,9 +24,9 @@ from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 SHUT = 1e12  # the rent of a day that no route may use
 LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
+GRID = 64  # steps of a day's time in the bounds: a promise that is too good costs more than a finer bound
 HOME = -1  # the rank of driving straight home, among the ways to go on
-QUICK_STEPS = 400  # and when only promising sites are looked at
-STEPS = 4000  # parts of tours looked at for the tours that begin on one day
+STEPS = 6000  # parts of tours looked at for the tours that begin on one day
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class _Tours:
     ) -> None:
         self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
         self.width = max(WIDTH, want)
-        self.steps = STEPS if cap is None else QUICK_STEPS
+        self.exact = cap is None
         self._count = 0
         self._routes: dict[tuple[int, int, int], _Routes] = {}
         self.gaps: list[Gap] = [fleet.gaps[g] for g in chain.gaps]
@@ -137,7 +137,7 @@ class _Tours:
         gap, act = self.gaps[d], self.act[d]
         if not len(act):
             return None
-        board = make_board(gap, act, self.prize[d][act], 0.0)
+        board = make_board(gap, act, self.prize[d][act], 0.0, GRID)
         if gap.after >= 0 and 0 < gap.apart <= left and self.rents[d + 1] < SHUT / 2:
             most = self.day(d + 1, left - gap.apart).most
             board.night = np.where(most > NEVER / 2, most - self.chain.cost * gap.apart, NEVER)
@@ -184,6 +184,7 @@ class _Tours:
             roads.rate,
             origins,
             roads.region[origins],
+            self._same(d, act),
             homeward,
         )
         return _Day(most)
@@ -224,6 +225,23 @@ class _Tours:
         way_in = (arrivals - gap.ready).astype(np.int32)
         return Start(gap.ready, way_in, roads.minutes[place, places], roads.cost[place, places].astype(float))
 
+    def _same(self, d: int, act: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return, for each site that day `d - 1` may end at, where it stands among `act` of day `d` if it must not be
+        visited on both days, else -1.
+        """
+        before, gap = self.gaps[d - 1], self.gaps[d]
+        where = {site: k for k, site in enumerate(gap.nodes[act].tolist())}
+        sites = before.nodes[self.act[d - 1]].tolist()
+        apart = gap.day - before.day
+        problem, left = self.fleet.problem, self.fleet.visits_left
+        return np.array(
+            [
+                where.get(site, -1) if left[site] < 2 or problem.sites[site].min_gap_days > apart else -1
+                for site in sites
+            ],
+            np.int64,
+        )
+
     def starting(self, d: int, want: int) -> Priced:
         """Return the best tours (and day trips) that begin on day `d`: best first over days, whose promise is
         what the following days can earn at most.
@@ -233,11 +251,14 @@ class _Tours:
         found: list[tuple[float, Column]] = []
         if self.rents[d] > SHUT / 2 or self.board(d, left) is None:
             return Priced(found, self.floor)
+        first = _Step(d, left, 0.0, (), None)
+        if not self.exact:
+            return Priced(self._dive(first, want), self.floor, False)
         heap: list[_Choice] = []
-        self._push(heap, _Step(d, left, 0.0, (), None), self.routes(d, left, None), 0)
+        self._push(heap, first, self.routes(d, left, None), 0)
         best: float | None = None
         whole = True
-        for _ in range(self.steps):
+        for _ in range(STEPS):
             if not heap or len(found) >= want:
                 break
             choice = heapq.heappop(heap)
@@ -264,17 +285,58 @@ class _Tours:
         if heap:
             whole = False
             best = heap[0].promise if best is None else best
+            known = {column for _, column in found}
+            found.extend(one for one in self._dive(first, want) if one[1] not in known)
         return Priced(found, self.floor if best is None else max(self.floor, best), whole)
+
+    def _dive(self, first: _Step, want: int) -> list[tuple[float, Column]]:
+        """Return a tour for each of the best routes of the first day, going on each day by the best that repeats
+        nothing.
+        """
+        found: dict[Column, float] = {}
+        routes = self.routes(first.day, first.left, None)
+        for rank in range(min(want, len(routes.worth))):
+            step, here, choice = first, routes, rank
+            while True:
+                parts = self._take(step, here, choice)
+                if parts is None:
+                    break
+                after = self._after(step, here, choice, parts)
+                if after is None:
+                    column = self.fleet.tour(parts)
+                    worth = step.value + (self._homeward(step) if choice == HOME else here.worth[choice])
+                    if column is not None and worth > self.floor:
+                        found[column] = worth
+                    break
+                step, here = after, self.routes(after.day, after.left, after.place)
+                choice = self._best(step, here)
+        return sorted(
+            ((worth, column) for column, worth in found.items()),
+            key=lambda one: (-one[0], one[1].gap, one[1].visits),
+        )
+
+    def _best(self, step: _Step, routes: _Routes) -> int:
+        """Return the rank of the best way to go on that repeats nothing."""
+        home = self._homeward(step)
+        for rank, worth in enumerate(routes.worth):
+            if worth <= home:
+                return HOME
+            if self._take(step, routes, rank) is not None:
+                return rank
+        return HOME if home > NEVER / 2 else len(routes.worth)
+
+    def _homeward(self, step: _Step) -> float:
+        """Return what driving straight home earns after a night away, NEVER where it is too late."""
+        if step.place is None or not self._home_in_time(step.day, step.place):
+            return NEVER
+        return -float(self.fleet.cost[step.place, self.gaps[step.day].target]) - self.rents[step.day]
 
     def _push(self, heap: list[_Choice], step: _Step, routes: _Routes, rank: int) -> None:
         """Put one way to go on from `step` on the heap when its promise lies above the floor: the route of that
         rank, what was left out behind the last of them, or the drive home.
         """
         if rank == HOME:
-            if step.place is None or not self._home_in_time(step.day, step.place):
-                return
-            target = self.gaps[step.day].target
-            worth: float | None = -float(self.fleet.cost[step.place, target]) - self.rents[step.day]
+            worth: float | None = self._homeward(step)
         else:
             worth = routes.worth[rank] if rank < len(routes.worth) else routes.rest
             if rank > len(routes.worth):
@@ -287,6 +349,8 @@ class _Tours:
         """Return the tour so far with one more day, None when a site would come too often."""
         gap = self.gaps[step.day]
         visits: Visits = ()
+        if rank >= len(routes.worth):
+            return None
         if rank != HOME:
             board = self.board(step.day, step.left)
             assert board is not None, "a path has sites"
