@@ -182,7 +182,9 @@ def lateness(session: Session, center: Center, *, now: datetime) -> int:
 
 def _still_to_leave(center: Center, visit: Visit, now: datetime) -> bool:
     """A center in its depot, where it slept, or at an open stop whose planned departure is still ahead is in time."""
-    return center.state in ("depot", "open", "away") and visit.depart_at is not None and now <= visit.depart_at
+    return (
+        center.state in ("depot", "open", "away") and visit.depart_at is not None and now <= visit.depart_at
+    )
 
 
 def _minutes(span: timedelta) -> int:

@@ -126,7 +126,15 @@ def compute_values(
         extra=extra,
     )
     _villages(
-        session, sites, days, fleet, parts, wait_by_site, calendar=calendar, factor=factor, planned=planned or {}
+        session,
+        sites,
+        days,
+        fleet,
+        parts,
+        wait_by_site,
+        calendar=calendar,
+        factor=factor,
+        planned=planned or {},
     )
     waiting, travel, people = parts
     hours = np.maximum(WAIT_WEIGHT * waiting + travel, 0.0)

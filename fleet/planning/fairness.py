@@ -86,9 +86,7 @@ def coverage_of(session: Session, plan: Plan) -> list[UnitCoverage]:
         for unit in session.scalars(chosen)
     ]
     # Who has no place at all comes last among them: no plan can help there.
-    return sorted(
-        found, key=lambda row: (not row.over, row.code == "no_place", -row.weeks_over, row.unit.id)
-    )
+    return sorted(found, key=lambda row: (not row.over, row.code == "no_place", -row.weeks_over, row.unit.id))
 
 
 def _judge(

@@ -14,6 +14,8 @@ from numba import njit
 
 NEVER = -1e15
 FAR = 10**9
+_BARE: dict[str, Any] = {"nogil": True, "_nrt": False}
+"""Without reference counts, which cost more than the arithmetic where views of arrays are taken in inner loops."""
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -91,7 +93,7 @@ def completions(
     return leave, come
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, **_BARE)
 def _arrivals(
     opens: Any,
     closes: Any,
@@ -125,7 +127,7 @@ def _arrivals(
                 ends[k] = b + 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, **_BARE)
 def _departures(
     minutes: Any,
     costs: Any,
