@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from routing.engine.compiled import allocating, inlined, kernel
 
 NEVER = -1e15
 FAR = 10**9
-_BARE: dict[str, Any] = {"nogil": True, "_nrt": False}
-"""Without reference counts, which cost more than the arithmetic where views of arrays are taken in inner loops."""
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def arrive(depart: Any, minutes: Any, pair: Any, rate: Any) -> Any:
     """Return the clock minute of arrival of a leg of `minutes` table minutes begun at minute `depart`."""
     if pair < 0 or minutes == 0:
@@ -42,7 +41,7 @@ def arrive(depart: Any, minutes: Any, pair: Any, rate: Any) -> Any:
     return low
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def completions(
     minutes: Any,
     costs: Any,
@@ -93,7 +92,7 @@ def completions(
     return leave, come
 
 
-@njit(cache=True, **_BARE)
+@kernel
 def _arrivals(
     opens: Any,
     closes: Any,
@@ -127,7 +126,7 @@ def _arrivals(
                 ends[k] = b + 1
 
 
-@njit(cache=True, **_BARE)
+@kernel
 def _departures(
     minutes: Any,
     costs: Any,
@@ -170,7 +169,7 @@ def _departures(
                 target[b] = value if value > target[b] else target[b]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _mix(value: Any) -> Any:
     """Return a well-mixed 64-bit number for a small one (splitmix64)."""
     z = np.uint64(value) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
@@ -179,7 +178,7 @@ def _mix(value: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _compact(worth: Any, key: Any, path: Any, count: int, want: int) -> tuple[int, bool]:
     """Keep the best entry of each set of sites, and of those the `want` best; return (how many, any lost)."""
     order = np.argsort(-worth[:count], kind="mergesort")
@@ -202,7 +201,7 @@ def _compact(worth: Any, key: Any, path: Any, count: int, want: int) -> tuple[in
     return kept, lost
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def search(
     minutes: Any,
     costs: Any,
@@ -394,7 +393,7 @@ def search(
     return worth[:count], path[:count], best, not lost
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def sweep(
     minutes: Any,
     costs: Any,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from routing.engine.long.kernel import inlined, kernel
+from routing.engine.compiled import inlined, kernel
 from routing.engine.long.model import Array
 
 NEVER = -1e15

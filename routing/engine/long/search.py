@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.engine.long.kernel import inlined, kernel
+from routing.engine.compiled import inlined, kernel
 from routing.engine.long.model import Array, Data
 
 MENU, ORIGIN, TARGET, READY, DEADLINE, SETUP, DRIVE, DIRECT, DIRECT_COST, FIXED, DAY, RULE = range(12)

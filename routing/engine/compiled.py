@@ -30,6 +30,14 @@ def kernel(function: Function) -> Function:
         return cast(Function, numba.njit(**_HOW)(function))
 
 
+def allocating(function: Function) -> Function:
+    """Compile `function`, which makes arrays of its own, to code that runs without the interpreter's lock."""
+    try:
+        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(Function, numba.njit(nogil=True)(function))
+
+
 def inlined(function: Function) -> Function:
     """Compile `function` into the kernels of its file that call it."""
     return cast(Function, numba.njit(**_HOW)(function))
