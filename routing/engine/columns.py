@@ -33,6 +33,7 @@ WANT = 6
 CUTS_A_ROUND = 100
 LINEAR, CUTTING = 0.7, 0.6  # the shares of the time by which the linear master and the cuts end
 QUICK = 0.08  # the share of the time, and
+SHARPEN = 4e-4  # seconds to find what a day can earn from one place, all its routes searched
 QUICKEST = 2.0  # the seconds at most, for the first integer plan
 
 
@@ -67,6 +68,7 @@ class Generation:
         self.raw_bound = math.inf
         self.proof: Duals | None = None
         self.complete = False
+        self.sharp = False
         self.log = log
 
     # -- anytime bookkeeping --
@@ -187,12 +189,22 @@ class Generation:
                 stage, share, slow, center = stage + 1, SMOOTH, 0, None
             elif tried is not duals:
                 share = 0.0
+            elif exact and not self.sharp and self.may_sharpen(clock.left - reserve):
+                self.sharp = True
             elif exact:
                 break
             else:
                 stage, share, center = stage + 1, SMOOTH, None
             if len(master.columns) > MOST_COLUMNS:
                 master.keep(-50.0)
+
+    def may_sharpen(self, seconds: float) -> bool:
+        """Say whether tours can be priced with tight bounds in a small part of `seconds`."""
+        chains = self.fleet.chains
+        work = sum(
+            (chain.nights + 1) * sum(len(self.fleet.gaps[g].nodes) for g in chain.gaps) for chain in chains
+        )
+        return bool(chains) and SHARPEN * work / self.threads < 0.3 * seconds
 
     def tighten(self, master: Master) -> None:
         """Add cuts that the linear solution breaks, and price again, while the bound falls."""
@@ -242,7 +254,8 @@ class Generation:
 
         Return columns that pay and, without a cap, the Lagrangian bound that the prices prove.
         """
-        priced = self.crew.price_all(Order(duals.visit, duals.rent, duals.toll, duals.fines, 1e-6, WANT, cap))
+        order = Order(duals.visit, duals.rent, duals.toll, duals.fines, 1e-6, WANT, cap, self.sharp)
+        priced = self.crew.price_all(order)
         if priced is None:
             return [], None
         found = [column for one in priced for _, column in one.columns]

@@ -19,7 +19,7 @@ TOURS_FOR_ONE = 4
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to price: prices of visits [days, sites], of gaps, of driving and of cuts (by day); how deep, how
-    many, how wide.
+    many, how wide; `sharp`: tours with tight bounds, which take longer.
     """
 
     visit: Floats
@@ -29,6 +29,7 @@ class Order:
     floor: float
     want: int
     cap: int | None
+    sharp: bool = False
 
 
 class Crew:
@@ -55,16 +56,21 @@ class Crew:
             return None
         if isinstance(work, Chain):
             gaps = [self.fleet.gaps[g] for g in work.gaps]
-            priced = price_chain(
-                self.fleet,
-                work,
-                [order.visit[gap.day] for gap in gaps],
-                [float(order.rent[g]) for g in work.gaps],
-                floor=order.floor,
-                want=TOURS_FOR_ONE * (order.want + len(gaps[0].members)),
-                cap=None if order.cap is None else TOURS_FOR_ONE * order.cap,
-                fines=order.fines,
-            )
+            try:
+                priced = price_chain(
+                    self.fleet,
+                    work,
+                    [order.visit[gap.day] for gap in gaps],
+                    [float(order.rent[g]) for g in work.gaps],
+                    floor=order.floor,
+                    want=TOURS_FOR_ONE * (order.want + len(gaps[0].members)),
+                    cap=None if order.cap is None else TOURS_FOR_ONE * order.cap,
+                    fines=order.fines,
+                    sharp=order.sharp,
+                    halt=self.clock.over,
+                )
+            except TimeoutError:
+                return None
             return list(zip(work.gaps, priced, strict=True))
         gap = self.fleet.gaps[work]
         one = price(

@@ -440,3 +440,107 @@ def sweep(
         if homeward[q] > NEVER / 2 and homeward[q] - rent > most[q]:
             most[q] = homeward[q] - rent
     return most
+
+
+@allocating
+def sharp_sweep(
+    minutes: Any,
+    costs: Any,
+    toll: float,
+    place: Any,
+    setup: int,
+    opens: Any,
+    closes: Any,
+    home: Any,
+    cost_out: Any,
+    drive_out: Any,
+    deadline: int,
+    night: Any,
+    stay: Any,
+    prize: Any,
+    leave: Any,
+    come: Any,
+    begin: int,
+    width: int,
+    ready: int,
+    drive_most: int,
+    base: float,
+    rent: float,
+    budget: int,
+    site: Any,
+    cut_from: Any,
+    cut_of: Any,
+    fine: Any,
+    region: Any,
+    pair: Any,
+    rate: Any,
+    origins: Any,
+    origin_regions: Any,
+    but: Any,
+    homeward: Any,
+) -> Any:
+    """Return what `sweep` bounds, exactly but for sites that come on several days.
+
+    As `search` from that place at minute `ready`, with one route wanted; or straight home, which costs `rent`
+    and earns `homeward` [origins] (NEVER where it is too late).
+    """
+    n = len(place)
+    most = np.full(len(origins), NEVER)
+    way_in = np.zeros(n, dtype=np.int32)
+    drive_in = np.zeros(n, dtype=np.int32)
+    cost_in = np.zeros(n)
+    for q in range(len(origins)):
+        for k in range(n):
+            leg = minutes[origins[q], place[k]]
+            drive_in[k] = leg
+            if len(rate):
+                way_in[k] = arrive(ready, leg, pair[origin_regions[q], region[k]], rate) - ready
+            else:
+                way_in[k] = leg
+            cost_in[k] = costs[origins[q], place[k]] + toll * leg
+            if k == but[q]:
+                cost_in[k] = -NEVER
+        least = homeward[q] - rent if homeward[q] > NEVER / 2 else NEVER
+        worth, _, roof, _ = search(
+            minutes,
+            costs,
+            toll,
+            place,
+            setup,
+            opens,
+            closes,
+            home,
+            cost_out,
+            drive_out,
+            deadline,
+            night,
+            stay,
+            prize,
+            leave,
+            come,
+            begin,
+            width,
+            ready,
+            way_in,
+            drive_in,
+            cost_in,
+            drive_most,
+            base,
+            max(least, -1e9),
+            1,
+            budget,
+            site,
+            cut_from,
+            cut_of,
+            fine,
+            region,
+            pair,
+            rate,
+        )
+        if len(worth):
+            most[q] = max(roof, worth[0])
+        elif roof > -1e9 + 1.0 and roof > least + 1e-9:
+            most[q] = roof
+        else:
+            most[q] = least
+    return most

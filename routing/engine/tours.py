@@ -9,7 +9,7 @@ days of what is computed so far; it is the promise by which tours without such r
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from routing.engine.cuts import Fines
 from routing.engine.fleet import Fleet
-from routing.engine.kernel import sweep
-from routing.engine.pricing import Board, Priced, Start, make_board, prizes
+from routing.engine.kernel import sharp_sweep, sweep
+from routing.engine.pricing import BUDGET, Board, Priced, Start, make_board, prizes
 from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 
 SHUT = 1e12  # the rent of a day that no route may use
@@ -26,6 +26,8 @@ LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
 GRID = 64  # steps of a day's time in the bounds: a promise that is too good costs more than a finer bound
 HOME = -1  # the rank of driving straight home, among the ways to go on
+FEW_STEPS = 500  # and before tours with repeats are let in
+REPEATING = 8  # such tours that are kept
 STEPS = 6000  # parts of tours looked at for the tours that begin on one day
 
 
@@ -60,6 +62,7 @@ class _Choice:
     step: _Step
     routes: _Routes
     rank: int
+    after: _Step | None = None
 
     def __lt__(self, other: _Choice) -> bool:
         return (-self.promise, self.number) < (-other.promise, other.number)
@@ -85,11 +88,15 @@ class _Tours:
         floor: float,
         cap: int | None,
         want: int,
+        sharp: bool,
+        halt: Callable[[], bool] | None,
     ) -> None:
+        self.sharp, self.halt = sharp, halt
         self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
         self.width = max(WIDTH, want)
         self.exact = cap is None
         self._count = 0
+        self._known: dict[tuple[int, int, int | None], float] = {}
         self._routes: dict[tuple[int, int, int], _Routes] = {}
         self.gaps: list[Gap] = [fleet.gaps[g] for g in chain.gaps]
         self.rents = rents
@@ -137,6 +144,8 @@ class _Tours:
         gap, act = self.gaps[d], self.act[d]
         if not len(act):
             return None
+        if self.halt is not None and self.halt():
+            raise TimeoutError
         board = make_board(gap, act, self.prize[d][act], 0.0, GRID)
         if gap.after >= 0 and 0 < gap.apart <= left and self.rents[d + 1] < SHUT / 2:
             most = self.day(d + 1, left - gap.apart).most
@@ -167,6 +176,8 @@ class _Tours:
             return _Day(np.where(in_time, homeward - rent, NEVER))
         act = board.act
         nodes = gap.nodes[act]
+        if self.sharp:
+            return _Day(self._sharp(d, board, origins, homeward))
         most = sweep(
             fleet.minutes,
             fleet.cost,
@@ -225,6 +236,48 @@ class _Tours:
         way_in = (arrivals - gap.ready).astype(np.int32)
         return Start(gap.ready, way_in, roads.minutes[place, places], roads.cost[place, places].astype(float))
 
+    def _sharp(self, d: int, board: Board, origins: Ints, homeward: Floats) -> Floats:
+        """Return what a day can earn from each place by searching its routes from there."""
+        fleet, gap, act = self.fleet, self.gaps[d], board.act
+        nodes, fines, rent = gap.nodes[act], self.fines[gap.day], float(self.rents[d])
+        most: Floats = sharp_sweep(
+            fleet.minutes,
+            fleet.cost,
+            0.0,
+            fleet.place[nodes],
+            gap.setup,
+            gap.menu.opens[nodes],
+            gap.menu.closes[nodes],
+            gap.home[act],
+            gap.cost_out[act],
+            gap.way_out[act],
+            gap.deadline,
+            board.night,
+            gap.menu.stay[nodes],
+            board.prize,
+            board.leave,
+            board.come,
+            board.begin,
+            board.width,
+            gap.ready,
+            gap.drive,
+            float(-gap.fixed - rent),
+            rent,
+            BUDGET,
+            nodes,
+            fines.begin,
+            fines.cuts,
+            fines.fine,
+            fleet.region_of[nodes],
+            fleet.roads.pair[gap.day],
+            fleet.roads.rate,
+            origins,
+            fleet.roads.region[origins],
+            self._same(d, act),
+            homeward,
+        )
+        return most
+
     def _same(self, d: int, act: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return, for each site that day `d - 1` may end at, where it stands among `act` of day `d` if it must not be
         visited on both days, else -1.
@@ -254,40 +307,69 @@ class _Tours:
         first = _Step(d, left, 0.0, (), None)
         if not self.exact:
             return Priced(self._dive(first, want), self.floor, False)
+        found, best, whole, over = self._search(
+            first, want, STEPS if self.floor < 0 else FEW_STEPS, repeats=False
+        )
+        if not over:
+            known = {column for _, column in found}
+            found.extend(one for one in self._dive(first, want) if one[1] not in known)
+            if self.floor >= 0:
+                # tours in which a site comes twice make no plan, but the linear program may hold them: its bound is
+                # a little higher then, and proven without looking at all the ways round a repeat
+                more, relaxed, _, _ = self._search(first, REPEATING, STEPS, repeats=True)
+                found.extend(one for one in more if one[1] not in known)
+                best = min(best, relaxed)
+        return Priced(found, max(self.floor, best), whole and over)
+
+    def _search(
+        self, first: _Step, want: int, steps: int, *, repeats: bool
+    ) -> tuple[list[tuple[float, Column]], float, bool, bool]:
+        """Search the tours that go on from `first`, best first.
+
+        Returns those found, an upper bound on all of them, whether no list of routes was cut short on the way, and
+        whether the search came to its end within `steps`.
+        """
+        found: list[tuple[float, Column]] = []
         heap: list[_Choice] = []
-        self._push(heap, first, self.routes(d, left, None), 0)
+        self._push(heap, first, self.routes(first.day, first.left, None), 0)
         best: float | None = None
         whole = True
-        for _ in range(STEPS):
+        for count in range(steps):
             if not heap or len(found) >= want:
                 break
+            if count % 100 == 99 and self.halt is not None and self.halt():
+                raise TimeoutError
             choice = heapq.heappop(heap)
-            step, routes, rank = choice.step, choice.routes, choice.rank
-            if rank == HOME or rank < len(routes.worth):
-                parts = self._take(step, routes, rank)
+            step, routes, rank, after = choice.step, choice.routes, choice.rank, choice.after
+            if after is None:
+                if rank != HOME and rank >= len(routes.worth):
+                    best = choice.promise if best is None else best  # what was left out may be worth as much
+                    whole = False
+                    continue
+                parts = self._take(step, routes, rank, repeats)
                 if rank != HOME:
                     self._push(heap, step, routes, rank + 1)
                 if parts is None:
                     continue
                 after = self._after(step, routes, rank, parts)
-                if after is not None and after.place is not None:
-                    following = self.routes(after.day, after.left, after.place)
-                    self._push(heap, after, following, 0)
-                    self._push(heap, after, following, HOME)
+                if after is None:
+                    best = choice.promise if best is None else best
+                    column = self.fleet.tour(parts)
+                    assert column is not None, "a tour found keeps the rules"
+                    found.append((choice.promise, column))
                     continue
-                best = choice.promise if best is None else best
-                column = self.fleet.tour(parts)
-                assert column is not None, "a tour found keeps the rules"
-                found.append((choice.promise, column))
-            else:  # what was left out of a list of routes may be worth as much
-                best = choice.promise if best is None else best
-                whole = False
-        if heap:
-            whole = False
-            best = heap[0].promise if best is None else best
-            known = {column for _, column in found}
-            found.extend(one for one in self._dive(first, want) if one[1] not in known)
-        return Priced(found, self.floor if best is None else max(self.floor, best), whole)
+                promise = after.value + self._most(after)
+                if promise < choice.promise - 1e-7:  # the promise was too good: it waits for its true turn
+                    if promise > self.floor:
+                        self._count += 1
+                        heapq.heappush(heap, _Choice(promise, self._count, step, routes, rank, after))
+                    continue
+            following = self.routes(after.day, after.left, after.place)
+            self._push(heap, after, following, 0)
+            self._push(heap, after, following, HOME)
+        if heap and best is None:
+            best = heap[0].promise
+        return found, self.floor if best is None else best, whole, not heap
 
     def _dive(self, first: _Step, want: int) -> list[tuple[float, Column]]:
         """Return a tour for each of the best routes of the first day, going on each day by the best that repeats
@@ -331,6 +413,30 @@ class _Tours:
             return NEVER
         return -float(self.fleet.cost[step.place, self.gaps[step.day].target]) - self.rents[step.day]
 
+    def _most(self, step: _Step) -> float:
+        """Return what going on from `step` can earn at most, by its routes and what is known of the days after."""
+        key = (step.day, step.left, step.place)
+        found = self._known.get(key)
+        if found is not None:
+            return found
+        routes, gap = self.routes(step.day, step.left, step.place), self.gaps[step.day]
+        board = self.board(step.day, step.left)
+        best = self._homeward(step)
+        for worth, path in zip(routes.worth, routes.path, strict=True):
+            if worth <= best:
+                break
+            if path[1] and board is not None:
+                at = int(path[2 * int(path[0])])
+                place = int(self.fleet.place[gap.nodes[board.act[at]]])
+                after = self._known.get((step.day + 1, step.left - gap.apart, place))
+                if after is not None:
+                    worth += after - self.chain.cost * gap.apart - float(board.night[at])
+            best = max(best, worth)
+        if routes.rest is not None:
+            best = max(best, routes.rest)
+        self._known[key] = best
+        return best
+
     def _push(self, heap: list[_Choice], step: _Step, routes: _Routes, rank: int) -> None:
         """Put one way to go on from `step` on the heap when its promise lies above the floor: the route of that
         rank, what was left out behind the last of them, or the drive home.
@@ -345,8 +451,10 @@ class _Tours:
             self._count += 1
             heapq.heappush(heap, _Choice(step.value + worth, self._count, step, routes, rank))
 
-    def _take(self, step: _Step, routes: _Routes, rank: int) -> tuple[tuple[int, Visits], ...] | None:
-        """Return the tour so far with one more day, None when a site would come too often."""
+    def _take(
+        self, step: _Step, routes: _Routes, rank: int, repeats: bool = False
+    ) -> tuple[tuple[int, Visits], ...] | None:
+        """Return the tour so far with one more day, None when a site would come too often (unless `repeats`)."""
         gap = self.gaps[step.day]
         visits: Visits = ()
         if rank >= len(routes.worth):
@@ -355,7 +463,11 @@ class _Tours:
             board = self.board(step.day, step.left)
             assert board is not None, "a path has sites"
             visits = board.visits(routes.path[rank])
-            if step.parts and any(self._again(site, gap.day, step.parts) for site, _ in visits):
+            if (
+                not repeats
+                and step.parts
+                and any(self._again(site, gap.day, step.parts) for site, _ in visits)
+            ):
                 return None
         return (*step.parts, (self.chain.gaps[step.day], visits))
 
@@ -394,13 +506,16 @@ def price_chain(
     want: int = 10,
     cap: int | None = None,
     fines: Sequence[Fines],
+    sharp: bool = False,
+    halt: Callable[[], bool] | None = None,
 ) -> list[Priced]:
     """Return, for each gap of `chain`, the best columns that begin in it with reduced cost above `floor`.
 
     `prices` [sites] and `rents` by gap; a rent of `SHUT` or more closes a day; `fines` by day of the problem.
-    `whole` is said of a gap only when no tour was among what was found.
+    With `sharp` the bounds are tighter and take longer;
+    TimeoutError as soon as `halt` says so. `whole` is said of a gap only when no tour was among what was found.
     """
-    tours = _Tours(fleet, chain, prices, rents, fines, floor, cap, want)
+    tours = _Tours(fleet, chain, prices, rents, fines, floor, cap, want, sharp, halt)
     return [tours.starting(d, want) for d in range(len(chain.gaps))]
 
 
