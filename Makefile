@@ -38,7 +38,7 @@ lint: setup-dev ## ruff, mypy (strict below web) and the import contracts
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
-bench: setup-dev ## benchmarks, side by side with their baselines; figures go to docs/benchmarks.md by hand
+bench: setup-dev ## benchmarks, side by side with their baselines (hours); python -m tests.bench --quick for a taste
 	@$(BIN)/python -m tests.bench
 
 reset: ## delete the data of this folder's installation, after asking

@@ -24,7 +24,7 @@ from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 SHUT = 1e12  # the rent of a day that no route may use
 LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
-GRID = 64  # steps of a day's time in the bounds: a promise that is too good costs more than a finer bound
+GRID = 200  # steps of a day's time in the bounds: a promise that is too good costs more than a finer bound
 HOME = -1  # the rank of driving straight home, among the ways to go on
 FEW_STEPS = 500  # and before tours with repeats are let in
 REPEATING = 8  # such tours that are kept
