@@ -59,6 +59,26 @@ class Route:
         return self.center, self.day
 
 
+Key = tuple[str, int]
+"""Center id and day index: what names a route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit of a plan: who, which day (index), where, from which minute, for how many."""
+
+    center: str
+    day: int
+    site: str
+    start: int
+    stay: int
+
+    @property
+    def key(self) -> Key:
+        """The route it is part of."""
+        return self.center, self.day
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """The objective taken apart, in the problem's unit: value - travel - fixed - penalties - nights."""

@@ -20,12 +20,11 @@ from fleet.planning.reasons import explained
 from fleet.planning.shapes import TENTHS, DayStops, Placement
 from fleet.planning.why_shapes import NearVisit, Obstacle, Option, PinPrice, WhyNone, WhyVisit
 from fleet.store import Center, Plan, PlanVisit
-from routing.explain.board import Visit
 from routing.explain.pins import best_without
 from routing.explain.ways import Way
 from routing.explain.why import why_not, why_visit
 from routing.solution import Plan as Routes
-from routing.solution import Prices, Route, describe
+from routing.solution import Prices, Route, Visit, describe
 
 FAR_MINUTES = 90
 """A visit further away than that is no help to anybody."""

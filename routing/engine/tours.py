@@ -68,13 +68,6 @@ class _Choice:
         return (-self.promise, self.number) < (-other.promise, other.number)
 
 
-@dataclass(slots=True)
-class _Day:
-    """What beginning a day at each place of the day before (`act` of that day) can earn at most."""
-
-    most: Floats
-
-
 class _Tours:
     """One pricing of one chain."""
 
@@ -103,7 +96,7 @@ class _Tours:
         self.prize = [prizes(gap, price) for gap, price in zip(self.gaps, prices, strict=True)]
         self.act = self._promising(cap)
         self._boards: dict[tuple[int, int], Board | None] = {}
-        self._days: dict[tuple[int, int], _Day] = {}
+        self._days: dict[tuple[int, int], Floats] = {}
 
     def _promising(self, cap: int | None) -> list[NDArray[np.intp]]:
         """Return, by day, the positions of sites that can be part of a tour above the floor, best first.
@@ -148,13 +141,13 @@ class _Tours:
             raise TimeoutError
         board = make_board(gap, act, self.prize[d][act], 0.0, GRID)
         if gap.after >= 0 and 0 < gap.apart <= left and self.rents[d + 1] < SHUT / 2:
-            most = self.day(d + 1, left - gap.apart).most
+            most = self.day(d + 1, left - gap.apart)
             board.night = np.where(most > NEVER / 2, most - self.chain.cost * gap.apart, NEVER)
         board.prepare(self.fleet, max(1, gap.stops))
         return board
 
-    def day(self, d: int, left: int) -> _Day:
-        """Return what day `d` can earn from each place where the day before may end."""
+    def day(self, d: int, left: int) -> Floats:
+        """Return what day `d` can earn at most from each place where the day before may end (its `act`)."""
         gap = self.gaps[d]
         if gap.after < 0 or left < gap.apart:
             left = 0
@@ -163,7 +156,7 @@ class _Tours:
             found = self._days[d, left] = self._make_day(d, left)
         return found
 
-    def _make_day(self, d: int, left: int) -> _Day:
+    def _make_day(self, d: int, left: int) -> Floats:
         fleet, gap = self.fleet, self.gaps[d]
         origins = fleet.place[self.gaps[d - 1].nodes[self.act[d - 1]]]
         roads = fleet.roads
@@ -173,12 +166,12 @@ class _Tours:
         rent = self.rents[d]
         board = self.board(d, left)
         if board is None:
-            return _Day(np.where(in_time, homeward - rent, NEVER))
+            return np.where(in_time, homeward - rent, NEVER)
         act = board.act
         nodes = gap.nodes[act]
         if self.sharp:
-            return _Day(self._sharp(d, board, origins, homeward))
-        most = sweep(
+            return self._sharp(d, board, origins, homeward)
+        most: Floats = sweep(
             fleet.minutes,
             fleet.cost,
             fleet.place[nodes],
@@ -198,7 +191,7 @@ class _Tours:
             self._same(d, act),
             homeward,
         )
-        return _Day(most)
+        return most
 
     def routes(self, d: int, left: int, place: int | None) -> _Routes:
         """Return the best routes of day `d` from a place (None: where the day's gap begins), best first."""

@@ -4,12 +4,13 @@ Everything here is worked out on the plan as it stands, without the solver; what
 `routing.whatif`. Questions about one plan share a `Board`.
 """
 
-from routing.explain.board import Board, Visit
+from routing.explain.board import Board
 from routing.explain.moves import Move, move_cost
 from routing.explain.pins import PinCost, pin_cost
 from routing.explain.unserved import explain
 from routing.explain.ways import Way, ways
 from routing.explain.why import Near, WhyNot, WhyVisit, why_not, why_visit
+from routing.solution import Visit
 
 __all__ = [
     "Board",

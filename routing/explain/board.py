@@ -14,26 +14,8 @@ from routing.check import check_route
 from routing.explain.slots import FAR, NEVER, Ints, Part, Slot, Table, part_of
 from routing.nights import Nights
 from routing.problem import Center, Problem, Site
-from routing.solution import Plan, Route, Stop, earliest
+from routing.solution import Key, Plan, Route, Stop, Visit, earliest
 from routing.travel import IntMatrix, Travel
-
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A visit of a plan: who, which day (index), where, from which minute, for how many."""
-
-    center: str
-    day: int
-    site: str
-    start: int
-    stay: int
-
-    @property
-    def key(self) -> Key:
-        """The route it is part of."""
-        return self.center, self.day
 
 
 @dataclass(frozen=True, slots=True)

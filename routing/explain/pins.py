@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from routing.explain.board import Board, Visit
+from routing.explain.board import Board
 from routing.explain.ways import Way
 from routing.explain.why import why_visit
 from routing.problem import Problem
-from routing.solution import Plan
+from routing.solution import Plan, Visit
 from routing.travel import Travel
 
 

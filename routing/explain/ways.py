@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routing.explain.board import Board, Key, Visit
+from routing.explain.board import Board
 from routing.explain.slots import CENTER, FAR, NEVER, Ints, Slot, Table
-from routing.solution import Route
+from routing.solution import Key, Route, Visit
 
 CHAINS = 60
 """So many of the most promising replacements are followed one step further."""

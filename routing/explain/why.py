@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routing.explain.board import Board, Key, Visit
+from routing.explain.board import Board
 from routing.explain.slots import NEVER, Table
 from routing.explain.ways import Way, ways
 from routing.problem import Center, Site
+from routing.solution import Key, Visit
 
 BLOCKS = (
     "day_off",

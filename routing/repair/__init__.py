@@ -11,8 +11,9 @@ from routing.repair.disruptions import (
     from_json,
     to_json,
 )
-from routing.repair.rest import Rest, Visit, Whereabouts, rest_of
+from routing.repair.rest import Rest, Whereabouts, rest_of
 from routing.repair.search import Alternative, carried_on, repair
+from routing.solution import Visit
 
 __all__ = [
     "Alternative",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from routing.repair.rest import Rest, Visit
+from routing.repair.rest import Rest
 from routing.repair.timetable import worth
-from routing.solution import Plan, Route, Stop
+from routing.solution import Plan, Route, Stop, Visit
 
 DROPPED, ADDED, OTHER_DAY, OTHER_CENTER, OTHER_TIME, SHORTER, LONGER = (
     "dropped",

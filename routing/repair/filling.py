@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from routing.problem import Center, Site
 from routing.repair.around import Scores
-from routing.repair.rest import Rest, Visit
+from routing.repair.rest import Rest
 from routing.repair.timetable import timed, worth
-from routing.solution import Route
+from routing.solution import Route, Visit
 
 
 def filled(rest: Rest, routes: Mapping[str, Route]) -> dict[str, Route]:

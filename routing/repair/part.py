@@ -14,9 +14,9 @@ import numpy as np
 
 from routing.problem import Center, Group, Matrix, Offer, Problem, Site, Window
 from routing.repair.around import Around
-from routing.repair.rest import Rest, Visit
+from routing.repair.rest import Rest
 from routing.repair.timetable import timed
-from routing.solution import Plan, Route
+from routing.solution import Plan, Route, Visit
 from routing.traffic import Traffic
 
 OTHER_STAY = 0.5

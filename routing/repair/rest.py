@@ -25,27 +25,8 @@ from routing.repair.disruptions import (
     known_or_refused,
 )
 from routing.repair.roads import slowed
-from routing.solution import Plan, Route, Stop
+from routing.solution import Key, Plan, Route, Stop, Visit
 from routing.travel import Travel, great_circle_km
-
-Key = tuple[str, int]
-"""Center id and day index."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One announced or planned visit. `start` and `stay` in minutes."""
-
-    center: str
-    day: int
-    site: str
-    start: int
-    stay: int
-
-    @property
-    def key(self) -> Key:
-        """Its center and day."""
-        return self.center, self.day
 
 
 @dataclass(frozen=True, slots=True)

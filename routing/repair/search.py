@@ -17,9 +17,9 @@ from routing.repair.changes import Change, Told, changes_of, told_of, whole_plan
 from routing.repair.disruptions import CenterAdded, DemandChanged, Disruption
 from routing.repair.filling import filled
 from routing.repair.part import merged, part_of
-from routing.repair.rest import Rest, Visit, Whereabouts, horizon, rest_of
+from routing.repair.rest import Rest, Whereabouts, horizon, rest_of
 from routing.repair.timetable import best_part
-from routing.solution import Plan, Route
+from routing.solution import Plan, Route, Visit
 from routing.solve import solve
 
 NOTHING, FEWEST, BALANCED, BEST = "nothing", "fewest", "balanced", "best"
