@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from tests.web import world as cast
+from tests.web.planned import copy_planned, make_planned
 from web.app import create_app
 
 
@@ -43,6 +44,28 @@ def app(template: tuple[Path, cast.World], clock: cast.StillClock, tmp_path: Pat
     yield made
     made.extensions["relay"].stop()
     made.extensions["writer"].engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def planned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cast with a solved draft of the coming week, made once."""
+    return make_planned(template[0], tmp_path_factory.mktemp("planned"))
+
+
+@pytest.fixture
+def over(clock: cast.StillClock, tmp_path: Path) -> Iterator[Callable[[Path], Flask]]:
+    """Makes the application over a fresh copy of a planned or published week."""
+    made: list[Flask] = []
+
+    def make(week: Path) -> Flask:
+        copy_planned(week, tmp_path / "test.db")
+        made.append(create_app(cast.settings_for(tmp_path), time_source=clock))
+        made[-1].config["WTF_CSRF_ENABLED"] = False
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["writer"].engine.dispose()
 
 
 @pytest.fixture

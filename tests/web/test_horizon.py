@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -18,7 +18,7 @@ from fleet import planner
 from fleet.forecast import is_forecast
 from fleet.store import Center, LocalUnit, Plan, PlanVisit, Visit
 from tests.web import world as cast
-from tests.web.planned import WEEK, copy_planned, make_planned
+from tests.web.planned import WEEK, make_planned
 from web import nightly, solving
 from web.app import create_app
 
@@ -39,13 +39,9 @@ def spanned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def app(spanned: Path, clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
+def app(spanned: Path, over: Callable[[Path], Flask]) -> Flask:
     """The application over a fresh copy of it."""
-    copy_planned(spanned, tmp_path / "test.db")
-    made = create_app(cast.settings_for(tmp_path), time_source=clock)
-    made.config["WTF_CSRF_ENABLED"] = False
-    yield made
-    made.extensions["writer"].engine.dispose()
+    return over(spanned)
 
 
 @pytest.fixture

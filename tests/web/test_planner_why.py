@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -20,28 +20,16 @@ from fleet import planner
 from fleet.planning import whatif as domain
 from fleet.store import Plan, PlanVisit, Site
 from tests.web import world as cast
-from tests.web.planned import copy_planned, make_planned
-from web.app import create_app
 from web.planner import whatif_runs as runs
 
 PART = {"X-Part": "1"}
 ANSWERED = '<span class="quiet">planned anew'
 
 
-@pytest.fixture(scope="session")
-def planned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cast with a solved draft of the coming week, made once."""
-    return make_planned(template[0], tmp_path_factory.mktemp("planned"))
-
-
 @pytest.fixture
-def app(planned: Path, clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
+def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
     """The application over a fresh copy of the planned week."""
-    copy_planned(planned, tmp_path / "test.db")
-    made = create_app(cast.settings_for(tmp_path), time_source=clock)
-    made.config["WTF_CSRF_ENABLED"] = False
-    yield made
-    made.extensions["writer"].engine.dispose()
+    return over(planned)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,8 @@ from sqlalchemy.orm import Session
 from fleet.store import Center, Plan, Repair, RepairCall, Visit
 from queueing.store import Outbox
 from tests.web import world as cast
-from tests.web.planned import copy_planned
 from tests.web.repairing_cast import before_it_opens, first_visit, make_published
 from web import repairing
-from web.app import create_app
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +30,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(published: Path, clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
+def app(published: Path, clock: cast.StillClock, over: Callable[[Path], Flask]) -> Flask:
     """The application an hour before the week's first visit opens."""
-    copy_planned(published, tmp_path / "test.db")
-    made = create_app(cast.settings_for(tmp_path), time_source=clock)
-    made.config["WTF_CSRF_ENABLED"] = False
+    made = over(published)
     with Session(made.extensions["writer"].engine) as session:
         clock.set(before_it_opens(first_visit(session)))
-    yield made
-    made.extensions["writer"].engine.dispose()
+    return made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -26,25 +26,14 @@ from fleet.store import Plan, PlanVisit, Visit
 from routing.problem import Problem
 from routing.solve import solve
 from tests.web import world as cast
-from tests.web.planned import WEEK, copy_planned, make_planned
+from tests.web.planned import WEEK
 from web import nightly, solving
-from web.app import create_app
-
-
-@pytest.fixture(scope="session")
-def planned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cast with a solved draft of the coming week, made once."""
-    return make_planned(template[0], tmp_path_factory.mktemp("planned"))
 
 
 @pytest.fixture
-def app(planned: Path, clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
+def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
     """The application over a fresh copy of the planned week."""
-    copy_planned(planned, tmp_path / "test.db")
-    made = create_app(cast.settings_for(tmp_path), time_source=clock)
-    made.config["WTF_CSRF_ENABLED"] = False
-    yield made
-    made.extensions["writer"].engine.dispose()
+    return over(planned)
 
 
 @pytest.fixture
