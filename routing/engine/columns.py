@@ -1,7 +1,7 @@
 """Column generation: a plan, the linear bound, and an integer plan close to it.
 
 The steps are those of branch-and-price without the branching: greedy plans; the linear master solved by pricing
-whole routes, quick first, exact at last, so that its Lagrangian bound holds for every plan; a first integer plan;
+whole routes, quick first, exact at last, so that its Lagrangian bound holds for every plan; a dive for a plan;
 subset-row cuts (cuts.py) that lower the bound; the integer master over all routes within the gap.
 """
 
@@ -16,15 +16,19 @@ import numpy as np
 from routing.engine.clock import Clock
 from routing.engine.crew import Crew, Order
 from routing.engine.cuts import separate
+from routing.engine.dive import dive
 from routing.engine.fleet import Column, Fleet
 from routing.engine.integer import choose
 from routing.engine.knapsack import knapsack_bound
 from routing.engine.master import Duals, Master
 from routing.engine.polish import Polish
 from routing.engine.primal import Ledger, fill, pack
+from routing.engine.tours import SHUT
 
 CAPS = (60, 150, 400, 1000)
 """Sites that quick pricing looks at for each gap, stage by stage; exact pricing follows."""
+DIVE_CAP = 150
+"""Sites that pricing looks at for each gap between the fixings of a dive."""
 SMOOTH = 0.5
 SLOW = 5e-4  # a quick stage ends when the linear program gains less than this share, three times
 MOST_COLUMNS = 40_000
@@ -32,9 +36,9 @@ EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever q
 WANT = 6
 CUTS_A_ROUND = 100
 LINEAR, CUTTING = 0.7, 0.6  # the shares of the time by which the linear master and the cuts end
-QUICK = 0.08  # the share of the time, and
 SHARPEN = 4e-4  # seconds to find what a day can earn from one place, all its routes searched
-QUICKEST = 2.0  # the seconds at most, for the first integer plan
+QUICK = 0.08  # the share of the time for a dive, and for polishing after it, and
+QUICKEST = 2.0  # the seconds at most for the polishing
 
 
 def mix(master: Master, center: Duals, duals: Duals, share: float) -> Duals:
@@ -130,7 +134,7 @@ class Generation:
             master = Master(self.fleet)
             master.add(columns)
             self.descend(master)
-            self.round_down(master)
+            self.dive(master)
             if self.clock.seconds is not None and not self.proven:
                 self.glimpse(master)
             if self.proof is not None:
@@ -281,6 +285,21 @@ class Generation:
         ledger = pack(self.fleet, chosen)
         fill(ledger, self.clock, cap=40)
         self.offer(ledger, "rounding")
+
+    def dive(self, master: Master) -> None:
+        """Make a plan from the linear solution by fixing its fullest columns and solving again."""
+        seconds = None if self.clock.seconds is None else QUICK * self.clock.seconds
+        ledger = pack(self.fleet, dive(master, self.clock, seconds, self.price_rest))
+        fill(ledger, self.clock, cap=40)
+        self.offer(ledger, "dive")
+        self.note("dived", master)
+
+    def price_rest(self, duals: Duals, ledger: Ledger) -> list[Column]:
+        """Price, quickly, what `ledger` leaves free."""
+        rent = np.where(np.array(ledger.spare) > 0, duals.rent, SHUT)
+        order = Order(duals.visit + ledger.price, rent, duals.toll, duals.fines, 1e-6, WANT, DIVE_CAP)
+        priced = self.crew.price_all(order) or []
+        return [column for one in priced for _, column in one.columns if ledger.fits(column)]
 
     def glimpse(self, master: Master) -> None:
         """Improve the rounded plan place by place, for a little while."""

@@ -8,7 +8,7 @@ and cuts are added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -147,6 +147,7 @@ class Master:
         self.columns = []
         self.table = Table()
         self._keys = {}
+        self._fixed: set[int] = set()
         self.add(columns)
         some = mathopt.SparseVectorFilter(skip_zero_values=True)
         self._wanted = mathopt.ModelSolveParameters(
@@ -214,6 +215,15 @@ class Master:
         """Forget all columns but these; the next solve starts cold."""
         self._solver.close()
         self._build(columns)
+
+    def fix(self, counts: Mapping[int, int]) -> None:
+        """Let the columns numbered in `counts` be taken at least so often, and free all others."""
+        for i in self._fixed - counts.keys():
+            self._variables[i].lower_bound = 0.0
+        for i, count in counts.items():
+            self._variables[i].lower_bound = float(count)
+        self._fixed = set(counts)
+        self._cut_since = True
 
     def solve(self, seconds: float | None = None) -> Duals | None:
         """Solve the linear program; None when the time did not suffice."""

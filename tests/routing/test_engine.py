@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from routing import Problem, ProblemError, solve
 from routing.engine.clock import Clock
 from routing.engine.columns import Generation
+from routing.engine.crew import Crew
 from routing.engine.cuts import NO_CUTS, Fines, separate
+from routing.engine.dive import dive
 from routing.engine.fleet import Column, Fleet
 from routing.engine.master import Master
 from routing.engine.polish import Polish
@@ -276,3 +278,48 @@ def test_prices_tell_what_one_more_day_and_one_visit_are_worth() -> None:
     assert plan.prices.days["C0", 0] > 0
     assert plan.prices.days["C0", 0] + sum(plan.prices.visits.values()) == pytest.approx(200.0)
     assert plan.objective == plan.bound == 200
+
+
+def generation(fleet: Fleet, master: Master) -> Generation:
+    """An engine that stands after its linear program, with `master` solved over the columns it has."""
+    engine = Generation(fleet, Clock(iterations=10), 1)
+    engine.crew = Crew(fleet, engine.clock, 1)
+    master.solve()
+    return engine
+
+
+def test_a_dive_prices_the_routes_that_what_it_fixed_makes_room_for() -> None:
+    fleet = fleet_of(triangle())
+    assert fleet is not None
+    fleet.gaps[0].members.append(("C2", 0, 0))
+    master = Master(fleet)
+    columns = [fleet.column(0, [(a, 90), (b, 90)]) for a, b in itertools.combinations(range(3), 2)]
+    master.add(column for column in columns if column is not None)
+    engine = generation(fleet, master)
+    made = dive(master, engine.clock, None, engine.price_rest)
+    engine.crew.close()
+    assert sum(column.profit for column in made) == 300  # a pair, and the third alone, which no column held
+    assert master.objective == pytest.approx(300.0)
+    assert sorted(master.values.tolist()) == pytest.approx([0.5, 0.5, 0.5])
+
+
+@several
+@given(seed=seeds, touring_too=st.booleans())
+def test_a_dive_makes_a_plan_and_leaves_the_linear_program_as_it_was(seed: int, touring_too: bool) -> None:
+    fleet = fleet_of(touring(seed, sites=4) if touring_too else rich(seed, sites=6, centers=3))
+    if fleet is None or not fleet.gaps:
+        return
+    master = Master(fleet)
+    for number in range(len(fleet.gaps)):
+        master.add(all_columns(fleet, number)[:200])
+    engine = generation(fleet, master)
+    before, values = master.objective, master.values
+    made = dive(master, engine.clock, None, engine.price_rest)
+    engine.crew.close()
+    ledger = pack(fleet, made)
+    assert ledger.columns == made
+    assert master.values is values
+    master.solve()
+    worth = master.objective
+    assert before - 1e-6 <= worth
+    assert ledger.objective() - fleet.constant <= worth + 1e-6
