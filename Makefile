@@ -38,8 +38,8 @@ lint: setup-dev ## ruff, mypy (strict below web) and the import contracts
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
-bench: setup-dev ## benchmarks, side by side with their baselines (hours); python -m tests.bench --quick for a taste
-	@$(BIN)/python -m tests.bench
+bench: setup-dev ## benchmarks side by side with their baselines, into docs/benchmarks.md (hours, goes on where stopped); QUICK=1: a taste
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 reset: ## delete the data of this folder's installation, after asking
 	@.ci/reset "$(DATA_DIR)"

@@ -5,8 +5,9 @@
 
 Each method runs in a process of its own, one after the other, so that nothing else uses the machine. Ours has two
 threads; the others know one, so they get two processes (PyVRP two seeds, OR-Tools two first-solution strategies) of
-which the better counts at every checkpoint. Rows go to --out and are not measured again when the command is
-repeated; `python -m tests.bench.tables var/bench/*.jsonl` makes the tables of docs/benchmarks.md from them.
+which the better counts at every checkpoint. Rows go to --out and are not measured again when the command is repeated,
+as long as the method's code is the same; `python -m tests.bench.tables var/bench/*.jsonl` makes the tables of
+docs/benchmarks.md from them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.bench.measure import METHODS, NATIONAL, ROOT, Series, warm_up
+from tests.bench.measure import METHODS, NATIONAL
+from tests.bench.series import series_of, standard
 
 LIMITS = {
     "EG300d1-s7": 30,
@@ -42,17 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="the same limit for every file")
     parser.add_argument("--processes", type=int, default=2, help="processes of a baseline at once")
     parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=list(METHODS))
-    parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench" / "plan.jsonl")
-    parser.add_argument("--quick", action="store_true", help="two small files, seconds each, once")
+    standard(parser, "plan", "two small files, seconds each, once")
     options = parser.parse_args(arguments)
     if not NATIONAL.exists():
         print(f"no instances at {NATIONAL}", file=sys.stderr)
         return 2
     limits: dict[str, float] = {**(QUICK if options.quick else LIMITS)}
     repeats = 1 if options.quick else options.repeats
-    out = options.out.with_name("quick.jsonl") if options.quick else options.out
-    series = Series(out, "national")
-    warm_up()
+    series = series_of(options, "national")
     for seed in range(1, repeats + 1):
         for name in options.files or limits:
             path = NATIONAL / f"{name}.json.gz"

@@ -1,5 +1,5 @@
 """One measured run of a planner in a process of its own: what it reached when, in how much memory, and whether the
-checkers agree. Results are lines of JSON, so that a long series can be stopped and taken up again.
+checkers agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,7 +139,7 @@ def measure(
     the better one counts, at every checkpoint.
     """
     problem = load(path)
-    row: Row = {"file": name_of(path), "method": method, "seed": seed, "limit": seconds, "machine": machine()}
+    row: Row = {"file": name_of(path), "method": method, "seed": seed, "limit": seconds}
     several = processes if method != OURS else 1
     with tempfile.TemporaryDirectory() as folder:
         outs = [Path(folder) / f"plan{i}.json" for i in range(several)]
@@ -233,11 +233,8 @@ def referee() -> Any:
 
 @cache
 def machine() -> str:
-    """Name what was measured on and what was measured."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {commit}"
+    """Name what was measured on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def name_of(path: Path) -> str:
@@ -245,54 +242,12 @@ def name_of(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".json")
 
 
-class Series:
-    """A file of rows, one a line. A run that is in it already is not run again, unless it failed."""
-
-    def __init__(self, path: Path, part: str) -> None:
-        self.path, self.part = path, part
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows = [row for row in read_rows([path]) if row["part"] == part] if path.exists() else []
-
-    def run(
-        self,
-        method: str,
-        path: Path,
-        *,
-        seconds: float,
-        seed: int,
-        processes: int = 1,
-        until: float | None = None,
-        **more: Any,
-    ) -> Row:
-        """Return the row of this run, measured now unless the file has it; `more` is written beside."""
-        wanted = {"file": name_of(path), "method": method, "seed": seed, "limit": seconds}
-        for row in self.rows:
-            if all(row.get(key) == value for key, value in wanted.items()) and not row.get("failed"):
-                return row
-        row = measure(method, path, seconds=seconds, seed=seed, processes=processes, until=until) | more
-        self.add(row)
-        return row
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Write a row and say it."""
-        whole = {"part": self.part, **row}
-        self.rows.append(whole)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(whole, ensure_ascii=False) + "\n")
-        shown = ("file", "method", "seed", "objective", "bound", "gap", "first", "seconds", "memory", "why")
-        print("  ".join(f"{key}={whole[key]}" for key in shown if whole.get(key) is not None), flush=True)
-
-
-def read_rows(paths: Iterable[Path]) -> list[Row]:
-    """Return the rows of all files, in order."""
-    return [
-        json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines() if line
-    ]
-
-
-def warm_up() -> None:
+@cache
+def warm_up(code: str) -> None:
     """Let the engine compile what it compiles once per installation, so that no measured run pays for it: a plain week,
-    a rich one, long routes."""
+    a rich one, long routes. Once for each version of its `code`."""
+    del code
+    watch([[sys.executable, "-m", "routing", "warm"]], 3 * GRACE)
     for path in (
         NATIONAL / "EG300d1-s7.json.gz",
         NATIONAL / "EG300d6r-s7.json.gz",

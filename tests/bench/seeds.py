@@ -3,7 +3,7 @@ orienteering files with another number of vehicles.
 
     python -m tests.bench.seeds [--seeds 8 9 10] [--sites 300 1000] [--days 1 6] [--centers 107]
                                 [--models plain rich] [--vehicles 3] [--seconds 30] [--methods routing pyvrp]
-                                [--out var/bench/seeds.jsonl]
+                                [--out var/bench/seeds.jsonl] [--quick]
 
 Ends with a line a file, worst first: gap to the bound proven, objective beside PyVRP's where it ran. Exit code 1 when
 a run has no plan or PyVRP's is better.
@@ -21,8 +21,9 @@ from pathlib import Path
 
 from routing.problem import read_json
 from tests.bench.bench_growth import FILES
-from tests.bench.measure import METHODS, OURS, ROOT, TOPTW, Row, Series, name_of, warm_up
+from tests.bench.measure import METHODS, OURS, TOPTW, Row, name_of
 from tests.bench.national import week, write
+from tests.bench.series import series_of, standard
 
 
 def with_vehicles(path: Path, count: int) -> Path:
@@ -65,12 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", nargs="+", choices=["plain", "rich"], default=["plain", "rich"])
     parser.add_argument("--vehicles", type=int, nargs="*", default=[3], help="orienteering files, if any")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=[OURS])
+    parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=[OURS, "pyvrp"])
     parser.add_argument("--processes", type=int, default=2, help="processes of a baseline at once")
-    parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench" / "seeds.jsonl")
+    standard(parser, "seeds", "one week of 300 sites, four seconds")
     options = parser.parse_args(arguments)
-    series = Series(options.out, "seeds")
-    warm_up()
+    if options.quick:
+        options.seeds, options.sites, options.days, options.vehicles = options.seeds[:1], [300], [1], []
+        options.models, options.seconds = ["rich"], 4.0
+    series = series_of(options, "seeds")
     rows: list[dict[str, Row]] = []
     for path in files(options):
         rows.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 
 from routing import Pin, Plan, Problem, Travel, check
-from tests.bench import measure, tables
+from routing.repair import from_json, to_json
+from tests.bench import __main__ as every
+from tests.bench import bench_growth, bench_referee, bench_repair, bench_toptw, measure, series, tables
 from tests.bench.baselines import ortools_arm
 from tests.bench.baselines.statement import Unstatable, deal, lengthened, plan_of, state, thinned
+from tests.bench.figures import by_file_and_method
 from tests.bench.national import week
 from tests.routing.brute import optimum
 from tests.routing.make import small
@@ -134,18 +138,58 @@ def test_checkpoints_hold_the_best_so_far_of_all_processes() -> None:
 
 def test_a_run_that_is_in_the_file_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A series taken up again measures only what is missing."""
-    made: list[tuple[Any, ...]] = []
+    made: list[str] = []
+    code = {"routing": "a", "pyvrp": "b"}
 
-    def fake(method: str, path: Path, *, seconds: float, seed: int, **_: Any) -> measure.Row:
-        made.append((method, seed))
-        return {"file": measure.name_of(path), "method": method, "seed": seed, "limit": seconds}
+    def fake(method: str, path: Path, **_: Any) -> measure.Row:
+        made.append(method)
+        return {"objective": 1, "failed": len(made) == 2}
 
-    monkeypatch.setattr(measure, "measure", fake)
-    for _time in range(2):
-        series = measure.Series(tmp_path / "rows.jsonl", "national")
-        series.run("routing", Path("x.json.gz"), seconds=5, seed=1)
-        series.run("pyvrp", Path("x.json.gz"), seconds=5, seed=1)
-    assert made == [("routing", 1), ("pyvrp", 1)]
+    def take(**options: Any) -> list[str]:
+        made.clear()
+        taken = series.Series(tmp_path / "rows.jsonl", "national", **options)
+        for method in ("routing", "pyvrp"):
+            taken.run(method, Path("x.json.gz"), seconds=5, seed=1)
+        return list(made)
+
+    monkeypatch.setattr(series, "measure", fake)
+    monkeypatch.setattr(series, "warm_up", lambda _: None)
+    monkeypatch.setattr(series, "version", code.__getitem__)
+    assert take() == ["routing", "pyvrp"]
+    assert take() == ["pyvrp"], "what failed is measured again, the rest is not"
+    code["routing"] = "c"
+    assert take(any_code=True) == []
+    assert take() == ["routing"], "other code of one method is measured anew, the other method stands"
+    assert take() == []
+    series.Series(tmp_path / "rows.jsonl", "toptw", fresh=True)
+    assert take() == [], "a short form that starts anew forgets its own part only"
+    assert take(fresh=True) == ["routing", "pyvrp"]
+
+
+def test_the_version_of_a_method_is_that_of_its_own_code() -> None:
+    """Every method has its own; every pattern of files finds some, so that a change in them cannot go unseen."""
+    assert len({series.version(method) for method in series.RESTS_ON}) == len(series.RESTS_ON)
+    for patterns, _ in series.RESTS_ON.values():
+        assert all(list(measure.ROOT.glob(pattern)) for pattern in patterns)
+
+
+def test_every_benchmark_is_run_by_the_one_command() -> None:
+    """No module of the folder is left out, and those that have a short form are in the short run."""
+    folder = Path(every.__file__).parent
+    named = {every.module(name).rsplit(".", 1)[1] for name in every.ORDER}
+    assert named == {path.stem for path in folder.glob("bench_*.py")} | {"seeds"}
+    short = {stem for stem in named if "standard(parser" in (folder / f"{stem}.py").read_text("utf-8")}
+    assert {every.module(name).rsplit(".", 1)[1] for name in every.SHORT} == short
+
+
+def test_every_table_has_its_place_and_its_command() -> None:
+    """Each mark of docs/benchmarks.md is a table that can be made, and the text above names the command."""
+    document = (measure.ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    marks = re.findall(r"<!-- table: (.*?) -->", document)
+    assert sorted(marks) == sorted(tables.tables(every_part()))
+    for mark in marks:
+        section = document.split(f"<!-- table: {mark} -->")[0].rsplit("\n### ", 1)[1]
+        assert "tests.bench." in section, mark
 
 
 def test_a_faulty_plan_never_reaches_a_table(tmp_path: Path) -> None:
@@ -157,6 +201,211 @@ def test_a_faulty_plan_never_reaches_a_table(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         measure.verified(problem, path, liar)
     assert measure.verified(problem, path, Plan(problem.name, (), 0)) == 0
+
+
+def row(part: str, **more: Any) -> measure.Row:
+    """A row as a benchmark writes it."""
+    usual = {
+        "file": "X",
+        "method": "routing",
+        "seed": 1,
+        "limit": 30,
+        "code": "a",
+        "when": "1",
+        "seconds": 9.0,
+    }
+    return {"part": part, **usual, "at": {}, "to": {}, "memory": 100, **more}
+
+
+def every_part() -> list[measure.Row]:
+    """A row of every part."""
+    claims = {"objective": "5", "bound": "5", "gap": "0.000%"}
+    plain_row = {"objective": 5, "bound": 5, "gap": 0.0}
+    return [
+        row("national", **plain_row),
+        row("toptw", **plain_row | {"file": "r104-m2"}),
+        row("seeds", **plain_row),
+        row("growth", sites=300, centers=107, model="plain", **plain_row),
+        row("referee", solve=claims, check=claims, referee=claims, agree=True),
+        row("repair", case="flood", objective=99, changes=1, full_objective=100, full_changes=20),
+    ]
+
+
+def cells(text: str, start: str) -> list[str]:
+    """The cells of the table's line that starts so."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_only_the_rows_of_the_last_version_count() -> None:
+    """Runs of older code or another limit never mix into a median; of two runs of one seed the later counts."""
+    rows = [
+        row("national", seed=1, objective=9, code="old", when="1"),
+        row("national", seed=2, objective=1, when="2"),
+        row("national", seed=2, objective=3, when="4"),
+        row("national", seed=1, objective=2, when="3"),
+        row("national", seed=1, objective=7, method="pyvrp", code="old", when="0"),
+    ]
+    kept = tables.current(rows)
+    assert [(r["method"], r["seed"], r["objective"]) for r in kept] == [
+        ("pyvrp", 1, 7),
+        ("routing", 1, 2),
+        ("routing", 2, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("objective", "word"), [(4, "behind by 1"), (5, "reached"), (6, "passed by 1"), (None, "behind by 5")]
+)
+def test_the_best_known_is_reached_or_passed_or_not(objective: int | None, word: str) -> None:
+    """A word says how the median stands to the best known."""
+    text = tables.engine_table([row("national", objective=objective)], {"X": (5, None)})
+    assert f"| {word} |" in text
+
+
+def test_the_leader_of_a_checkpoint_is_bold_and_ours_behind_is_told() -> None:
+    """Side by side: who has most at each moment, who had no plan yet, and where ours is not first."""
+    rows = [
+        row("national", limit=10, at={"5": 10, "10": 30}, objective=30, bound=40, first_wall=0.5),
+        row("national", method="pyvrp", limit=10, at={"5": 20, "10": 25}, objective=25, first_wall=2.0),
+        row("national", method="ortools", limit=10, at={"10": 30}, objective=30, first_wall=9.0),
+        row("national", file="Y", limit=10, at={"5": 3, "10": 3}, objective=3, bound=3),
+        row("national", file="Y", method="pyvrp", limit=10, why="cannot state: pins"),
+    ]
+    text = tables.checkpoint_table(rows)
+    assert cells(text, "X | ours") == ["X", "ours", "0.5", "10", "**30**", "**30**", "75.000%", "100"]
+    assert cells(text, "X | PyVRP")[3:6] == ["**20**", "25", "25"]
+    assert cells(text, "X | OR-Tools")[3:6] == ["none yet", "**30**", "**30**"]
+    assert "cannot state: pins" in cells(text, "Y | PyVRP")
+    assert "first or level at every checkpoint on 1 of 2 files" in text
+    assert "- X: ours is behind at 5 s\n" in text and "Y: ours is behind" not in text
+
+
+def test_orienteering_is_summed_up_by_method() -> None:
+    """Gaps to the best known by team size, optima proven, values above the table, files where ours is behind."""
+    rows = [
+        row("toptw", file="a-m1", objective=100, bound=100, to={"0": 2.5}),
+        row("toptw", file="a-m1", objective=98, method="pyvrp"),
+        row("toptw", file="b-m2", objective=190, bound=230),
+        row("toptw", file="b-m2", objective=200, method="pyvrp"),
+        row("toptw", file="c-m2", objective=303, bound=310),
+        row("toptw", file="c-m2", method="pyvrp", why="found no plan"),
+    ]
+    text = bench_toptw.toptw_table(rows, {"a-m1": (100, 100), "b-m2": (200, None), "c-m2": (300, None)})
+    assert cells(text, "a-m1") == ["a-m1", "100", "100", "0.00%", "98", "2.00%", "100", "2.5"]
+    assert cells(text, "b-m2")[2:] == ["190", "5.00%", "200", "0.00%", "230", "not proven"]
+    assert cells(text, "mean, all") == ["mean, all (3 files)", "", "", "1.333%", "", "1.000% of 2", "", ""]
+    assert cells(text, "mean, m2")[3] == "2.000%"
+    assert "optimum proven by ours: 1 of 3 files" in text
+    assert "ours at the best known or above: 2 of 3 files" in text
+    assert "table of best values is out of date: c-m2" in text
+    assert "beside PyVRP: ahead on 2, level on 0, behind on 1 (b-m2)" in text
+
+
+def test_a_table_without_best_values_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file of best values is missing the tables are made, and say what is missing."""
+    monkeypatch.setattr(tables, "BEST_KNOWN", Path("/nowhere.csv"))
+    made = tables.tables(every_part())
+    assert "is not there" in made["engine"] and "is not there" in made["toptw"]
+    assert "best known before" not in made["engine"]
+
+
+def test_repair_is_held_against_its_targets() -> None:
+    """The medians of runs, and which target is missed; a run that failed is counted and shown."""
+    good = {
+        "objective": 995,
+        "full_objective": 1000,
+        "changes": 4,
+        "full_changes": 50,
+        "seconds": 4.0,
+        "limit": 5,
+    }
+    rows = [row("repair", case="van", seed=seed, **good) for seed in (1, 2)]
+    rows.append(row("repair", case="van", seed=3, **good | {"objective": 900, "seconds": 6.0}))
+    rows += [row("repair", case="road", **good | {"objective": 989, "changes": 6, "seconds": 5.2})]
+    rows += [row("repair", case="flood", failed=True, why="broke")]
+    text = bench_repair.repair_table(rows)
+    assert cells(text, "X | van")[2:] == ["99.50%", "4", "50", "8.0%", "4.0", "100", "met", "3"]
+    assert cells(text, "X | road")[8] == "missed: objective, changes, seconds"
+    assert cells(text, "X | flood")[8] == "broke"
+
+
+def test_who_does_not_agree_with_the_command_is_named() -> None:
+    """The referee's table says agreement, difference, absence and refusal."""
+    claims = {"objective": "5", "bound": "6", "gap": "20.000%"}
+    others = {"agrees": claims, "differs": {**claims, "gap": "19.999%"}, "absent": None, "refuses": {}}
+    rows = [row("referee", file=name, solve=claims, check=claims, referee=it) for name, it in others.items()]
+    text = bench_referee.referee_table(rows)
+    assert cells(text, "agrees")[3:] == ["5", "6", "20.000%", "agree"]
+    assert cells(text, "differs")[-1] == "the referee says objective=5 bound=6 gap=19.999%"
+    assert cells(text, "absent")[-1] == "agree; the referee is not there"
+    assert cells(text, "refuses")[-1] == "the referee says infeasible"
+
+
+def test_claims_are_read_as_the_commands_print_them() -> None:
+    """The last line counts; a refusal claims nothing."""
+    assert bench_referee.said("objective=5 bound=6 gap=20.000% routes=2\n") == {
+        "objective": "5",
+        "bound": "6",
+        "gap": "20.000%",
+    }
+    assert bench_referee.said("late\nINFEASIBLE faults=1 objective=5\n") == {}
+    assert bench_referee.said("") == {}
+
+
+def test_command_checker_and_referee_agree_on_a_small_file(tmp_path: Path) -> None:
+    """The whole path once: our command solves, our checker and the referee judge, what they print is compared."""
+    problem = plain()
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(problem.to_json()), encoding="utf-8")
+    found = bench_referee.judged(path, 5)
+    assert found["agree"] and found["solve"]["objective"] == str(optimum(problem)), found
+
+
+def test_small_weeks_stand_first() -> None:
+    """Files are sorted by model, days and sites, not by the order in which they were measured."""
+    files = ["r104-m2", "EG4000d6-s7", "EG300d6r-s7", "EG1000d6-s7", "EG1000d1-s7"]
+    found = by_file_and_method([row("national", file=file) for file in files], ["routing"])
+    assert [file for file, _ in found] == [
+        "EG1000d1-s7",
+        "EG1000d6-s7",
+        "EG4000d6-s7",
+        "EG300d6r-s7",
+        "r104-m2",
+    ]
+
+
+def test_growth_is_a_table_and_a_picture(tmp_path: Path) -> None:
+    """Medians by size; a run that never got to 0.5% is said so, and the picture is the same for the same rows."""
+    rows = [
+        row(
+            "growth", file=f"{m}{s}{c}", model=m, sites=s, centers=c, to={"0.005": s / 100} if s < 900 else {}
+        )
+        for m in ("plain", "rich")
+        for s in (300, 1000)
+        for c in (107, 276)
+    ]
+    text = bench_growth.growth_table(rows)
+    assert (
+        cells(text, "plain | 107 | 300")[4] == "3.0" and cells(text, "rich | 276 | 1,000")[4] == "not reached"
+    )
+    one, two = tmp_path / "one.svg", tmp_path / "two.svg"
+    bench_growth.plot(rows, one)
+    bench_growth.plot(rows, two)
+    assert one.read_bytes() == two.read_bytes() and b"<svg" in one.read_bytes()
+
+
+@pytest.mark.parametrize("what", list(bench_repair.CASES))
+def test_every_disruption_of_the_repair_benchmark_is_of_the_plan(what: str) -> None:
+    """What happens is something that the plan rests on, said in the words that the repair command reads."""
+    problem = Problem.from_json(week(sites=60, days=3, seed=2, centers=27))
+    plan = ortools_arm.solve(state(problem), seconds=0.5, seed=1, say=lambda *_: None)
+    assert plan is not None
+    happened = bench_repair.CASES[what](problem, plan)
+    assert happened and [from_json(to_json(one)) for one in happened] == happened
+    for one in happened:
+        assert getattr(one, "center", None) in {None, *(route.center for route in plan.routes)}
+        assert getattr(one, "site", None) in {None, *(s.site for route in plan.routes for s in route.stops)}
 
 
 def test_medians_count_a_run_that_never_got_there() -> None:
@@ -186,6 +435,22 @@ def test_a_baseline_in_a_process_of_its_own_is_measured(tmp_path: Path) -> None:
     row = measure.measure("ortools", path, seconds=0.5, seed=1)
     assert row["objective"] == optimum(problem)
     assert row["memory"] > 20 and row["first"] <= row["seconds"] and "why" not in row
+
+
+def test_the_command_fills_a_document_and_draws_the_picture(tmp_path: Path) -> None:
+    """Rows in, a document with every table and a link to the picture out; a second time changes nothing."""
+    rows, document = tmp_path / "rows.jsonl", tmp_path / "docs.md"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in every_part()), encoding="utf-8")
+    names = tables.tables(every_part())
+    document.write_text(
+        "".join(f"<!-- table: {n} -->\n<!-- end of table -->\n" for n in names), encoding="utf-8"
+    )
+    words = [str(rows), "--into", str(document), "--plot", str(tmp_path / "pictures" / "growth.svg")]
+    assert tables.main(words) == 0
+    text = document.read_text("utf-8")
+    assert "](pictures/growth.svg)" in text and (tmp_path / "pictures" / "growth.svg").exists()
+    assert text.count("|---") >= len(names)
+    assert tables.main(words) == 0 and document.read_text("utf-8") == text
 
 
 def test_tables_are_put_between_their_marks() -> None:
