@@ -36,7 +36,6 @@ EXACT_AT = 0.45  # the share of the time after which pricing is exact whatever q
 WANT = 6
 CUTS_A_ROUND = 100
 LINEAR, CUTTING = 0.7, 0.6  # the shares of the time by which the linear master and the cuts end
-SHARPEN = 4e-4  # seconds to find what a day can earn from one place, all its routes searched
 QUICK = 0.08  # the share of the time for a dive, and for polishing after it, and
 QUICKEST = 2.0  # the seconds at most for the polishing
 
@@ -72,7 +71,6 @@ class Generation:
         self.raw_bound = math.inf
         self.proof: Duals | None = None
         self.complete = False
-        self.sharp = False
         self.log = log
 
     # -- anytime bookkeeping --
@@ -193,22 +191,12 @@ class Generation:
                 stage, share, slow, center = stage + 1, SMOOTH, 0, None
             elif tried is not duals:
                 share = 0.0
-            elif exact and not self.sharp and self.may_sharpen(clock.left - reserve):
-                self.sharp = True
             elif exact:
                 break
             else:
                 stage, share, center = stage + 1, SMOOTH, None
             if len(master.columns) > MOST_COLUMNS:
                 master.keep(-50.0)
-
-    def may_sharpen(self, seconds: float) -> bool:
-        """Say whether tours can be priced with tight bounds in a small part of `seconds`."""
-        chains = self.fleet.chains
-        work = sum(
-            (chain.nights + 1) * sum(len(self.fleet.gaps[g].nodes) for g in chain.gaps) for chain in chains
-        )
-        return bool(chains) and SHARPEN * work / self.threads < 0.3 * seconds
 
     def tighten(self, master: Master) -> None:
         """Add cuts that the linear solution breaks, and price again, while the bound falls."""
@@ -258,7 +246,7 @@ class Generation:
 
         Return columns that pay and, without a cap, the Lagrangian bound that the prices prove.
         """
-        order = Order(duals.visit, duals.rent, duals.toll, duals.fines, 1e-6, WANT, cap, self.sharp)
+        order = Order(duals.visit, duals.rent, duals.toll, duals.fines, 1e-6, WANT, cap)
         priced = self.crew.price_all(order)
         if priced is None:
             return [], None

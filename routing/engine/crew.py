@@ -19,7 +19,7 @@ TOURS_FOR_ONE = 4
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to price: prices of visits [days, sites], of gaps, of driving and of cuts (by day); how deep, how
-    many, how wide; `sharp`: tours with tight bounds, which take longer.
+    many, how wide.
     """
 
     visit: Floats
@@ -29,7 +29,6 @@ class Order:
     floor: float
     want: int
     cap: int | None
-    sharp: bool = False
 
 
 class Crew:
@@ -66,7 +65,6 @@ class Crew:
                     want=TOURS_FOR_ONE * (order.want + len(gaps[0].members)),
                     cap=None if order.cap is None else TOURS_FOR_ONE * order.cap,
                     fines=order.fines,
-                    sharp=order.sharp,
                     halt=self.clock.over,
                 )
             except TimeoutError:

@@ -393,60 +393,93 @@ def search(
     return worth[:count], path[:count], best, not lost
 
 
-@allocating
-def sweep(
-    minutes: Any,
-    costs: Any,
-    place: Any,
-    setup: int,
-    come: Any,
-    begin: int,
-    width: int,
-    ready: int,
-    drive_most: int,
-    base: float,
-    rent: float,
-    region: Any,
-    pair: Any,
-    rate: Any,
-    origins: Any,
-    origin_regions: Any,
-    but: Any,
-    homeward: Any,
-) -> Any:
-    """Return upper bounds [origins] on what a day begun at each of some places, and what follows, can earn.
+@inlined
+def latest(arrive_by: Any, minutes: Any, pair: Any, rate: Any) -> Any:
+    """Return the latest minute to begin a leg of `minutes` table minutes so as to be there by `arrive_by`."""
+    if pair < 0 or minutes == 0:
+        return arrive_by - minutes
+    line = rate[pair]
+    last = len(line) - 1
+    per = line[last] - line[last - 1]
+    if arrive_by > last:
+        most = line[last] + (arrive_by - last) * per - 100 * minutes
+    else:
+        most = line[max(0, arrive_by)] - 100 * minutes
+    if most >= line[last]:
+        return last + (most - line[last]) // per
+    low, high = -1, last  # line[low] <= most < line[high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if line[middle] <= most:
+            low = middle
+        else:
+            high = middle
+    return low
 
-    Either straight home, which costs `rent` and earns `homeward` (NEVER where it is too late), or by a route,
-    by the bounds `come` of `completions`, that does not begin at site `but` [origins] (-1: at any).
+
+@kernel
+def _insert(front: Any, limit: Any, count: int, value: float, late: int, room: int, then: int) -> int:
+    """Put an entry into a front unless others are as good in all respects; return how many there are now.
+
+    Of entry e, front[e] is its value and limit[e] = (the latest minute, the most driving so far, the site that
+    comes next or -1, that site of one entry that is better or -2): sorted by value, the most first. An entry goes
+    when a better one has the same next site or none, or when two better ones with different next sites
+    exist: so each next site can be ruled out later, and what is left is still the best. A full front melts its last
+    two entries into one that is better than both.
     """
-    stops, n, buckets = come.shape
-    most = np.full(len(origins), NEVER)
-    for q in range(len(origins)):
-        best = NEVER
-        for k in range(n):
-            leg = minutes[origins[q], place[k]]
-            if leg > drive_most or k == but[q]:
+    at, better = 0, -2
+    while at < count and front[at] >= value:
+        if limit[at, 0] >= late and limit[at, 1] >= room:
+            other = limit[at, 2]
+            if other == -1 or other == then or (better != -2 and better != other):
+                return count
+            better = other
+        at += 1
+    kept = at
+    for e in range(at, count):
+        if limit[e, 0] <= late and limit[e, 1] <= room:
+            if then == -1 or limit[e, 2] == then or (limit[e, 3] != -2 and limit[e, 3] != then):
                 continue
-            here = ready + leg
-            if len(rate):
-                here = arrive(ready, leg, pair[origin_regions[q], region[k]], rate)
-            b = max(0, (here + setup - begin) // width)
-            if b < buckets:
-                value = come[stops - 1, k, b] - costs[origins[q], place[k]]
-                if value > best:
-                    best = value
-        if best > NEVER / 2:
-            most[q] = base + best
-        if homeward[q] > NEVER / 2 and homeward[q] - rent > most[q]:
-            most[q] = homeward[q] - rent
-    return most
+            limit[e, 3] = then
+        if kept != e:
+            front[kept] = front[e]
+            limit[kept, 0], limit[kept, 1] = limit[e, 0], limit[e, 1]
+            limit[kept, 2], limit[kept, 3] = limit[e, 2], limit[e, 3]
+        kept += 1
+    count = kept
+    if count == len(front):
+        limit[count - 2, 0] = max(limit[count - 2, 0], limit[count - 1, 0])
+        limit[count - 2, 1] = max(limit[count - 2, 1], limit[count - 1, 1])
+        limit[count - 2, 2], limit[count - 2, 3] = -1, -2
+        count -= 1
+        at = min(at, count)
+    for e in range(count, at, -1):
+        front[e] = front[e - 1]
+        limit[e, 0], limit[e, 1] = limit[e - 1, 0], limit[e - 1, 1]
+        limit[e, 2], limit[e, 3] = limit[e - 1, 2], limit[e - 1, 3]
+    front[at] = value
+    limit[at, 0], limit[at, 1], limit[at, 2], limit[at, 3] = late, room, then, better
+    return count + 1
+
+
+@kernel
+def _spread(front: Any, limit: Any, count: int, more: int, begin: int, width: int, line: Any) -> None:
+    """Write into `line` [buckets] the most of a front that is still possible at each bucket's first minute;
+    `more`: minutes by which the bucket's minute comes after the entry's.
+    """
+    for b in range(len(line)):
+        line[b] = NEVER
+        minute = begin + b * width
+        for e in range(count):
+            if limit[e, 0] + more >= minute:
+                line[b] = front[e]
+                break
 
 
 @allocating
-def sharp_sweep(
+def fronts(
     minutes: Any,
     costs: Any,
-    toll: float,
     place: Any,
     setup: int,
     opens: Any,
@@ -458,19 +491,119 @@ def sharp_sweep(
     night: Any,
     stay: Any,
     prize: Any,
-    leave: Any,
-    come: Any,
-    begin: int,
-    width: int,
+    stops: int,
     ready: int,
     drive_most: int,
-    base: float,
-    rent: float,
-    budget: int,
+    begin: int,
+    width: int,
+    buckets: int,
     site: Any,
     cut_from: Any,
     cut_of: Any,
     fine: Any,
+    region: Any,
+    pair: Any,
+    rate: Any,
+    size: int,
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return what a route can still earn from each site on, as (front, limit, count, leave, come).
+
+    Entry e of front[k] [sites, size] is the value of a way to visit site k and up to `stops` in all and then
+    to go home, or to stay for the `night`; limit[k, e, 0] and [.., 1] are the latest minute to arrive at k and the
+    most table minutes driven until then that allow it, [.., 2] the next site (-1: none, or any). Nothing better is
+    missing: exact up to two stops, beyond that a site may come twice, with another between. `fine` as in
+    `search`, counted for routes of at most two stops. `leave` and `come`: as `completions` tells.
+    """
+    n, options = prize.shape
+    leave = np.empty((stops, n, buckets))
+    come = np.empty((stops, n, buckets))
+    front = np.empty((2, n, size))
+    limit = np.empty((2, n, size, 4), dtype=np.int64)
+    count = np.zeros((2, n), dtype=np.int64)
+    gone = np.empty(size)
+    gone_limit = np.empty((size, 4), dtype=np.int64)
+    marked = np.zeros(max(1, len(fine)), dtype=np.bool_)
+    timed = len(rate) > 0
+    for r in range(stops):
+        now, before = r % 2, (r + 1) % 2
+        for i in range(n):
+            soonest = FAR
+            for o in range(options):
+                if prize[i, o] > NEVER / 2:
+                    soonest = min(soonest, max(ready + setup, opens[i]) + stay[i, o])
+            left = 0
+            if home[i] >= soonest and drive_out[i] <= drive_most:
+                left = _insert(gone, gone_limit, left, -cost_out[i], home[i], drive_most - drive_out[i], -1)
+            if deadline >= soonest and night[i] > NEVER / 2:
+                left = _insert(gone, gone_limit, left, night[i], deadline, drive_most, -1)
+            if r > 0 and soonest < FAR:
+                fined = stops == 2 and len(fine) > 0 and cut_from[site[i]] < cut_from[site[i] + 1]
+                if fined:
+                    for c in range(cut_from[site[i]], cut_from[site[i] + 1]):
+                        marked[cut_of[c]] = True
+                there = minutes[place[i]]
+                paid = costs[place[i]]
+                least = night[i]
+                for j in range(n):
+                    if count[before, j] == 0 or front[before, j, 0] - paid[place[j]] <= least or j == i:
+                        continue
+                    leg = there[place[j]]
+                    cost = paid[place[j]] * 1.0
+                    if fined:
+                        for c in range(cut_from[site[j]], cut_from[site[j] + 1]):
+                            if marked[cut_of[c]]:
+                                cost += fine[cut_of[c]]
+                    row = -1
+                    if timed:
+                        row = pair[region[i], region[j]]
+                    for e in range(count[before, j]):
+                        value = front[before, j, e] - cost
+                        if value <= least:
+                            break
+                        room = limit[before, j, e, 1] - leg
+                        if room < 0 or limit[before, j, e, 2] == i:
+                            continue
+                        late = latest(limit[before, j, e, 0], leg, row, rate)
+                        if late >= soonest:
+                            left = _insert(gone, gone_limit, left, value, late, room, j)
+                if fined:
+                    for c in range(cut_from[site[i]], cut_from[site[i] + 1]):
+                        marked[cut_of[c]] = False
+            _spread(gone, gone_limit, left, 0, begin, width, leave[r, i])
+            made = 0
+            for e in range(left):
+                for o in range(options):
+                    if prize[i, o] <= NEVER / 2:
+                        continue
+                    start = min(closes[i], gone_limit[e, 0]) - stay[i, o]
+                    if start >= opens[i] and start - setup >= ready:
+                        made = _insert(
+                            front[now, i],
+                            limit[now, i],
+                            made,
+                            gone[e] + prize[i, o],
+                            start - setup,
+                            gone_limit[e, 1],
+                            gone_limit[e, 2],
+                        )
+            count[now, i] = made
+            _spread(front[now, i], limit[now, i], made, setup, begin, width, come[r, i])
+    last = (stops - 1) % 2
+    return front[last], limit[last], count[last], leave, come
+
+
+@allocating
+def sweep(
+    minutes: Any,
+    costs: Any,
+    place: Any,
+    front: Any,
+    limit: Any,
+    count: Any,
+    ready: int,
+    drive_most: int,
+    base: float,
+    rent: float,
     region: Any,
     pair: Any,
     rate: Any,
@@ -479,68 +612,39 @@ def sharp_sweep(
     but: Any,
     homeward: Any,
 ) -> Any:
-    """Return what `sweep` bounds, exactly but for sites that come on several days.
+    """Return the most [origins] that a day begun at each of some places, and what follows, can earn.
 
-    As `search` from that place at minute `ready`, with one route wanted; or straight home, which costs `rent`
-    and earns `homeward` [origins] (NEVER where it is too late).
+    Either straight home, which costs `rent` and earns `homeward` (NEVER where it is too late), or by a route,
+    by the `fronts`, whose first two stops leave out site `but` [origins] (-1: none).
     """
     n = len(place)
     most = np.full(len(origins), NEVER)
-    way_in = np.zeros(n, dtype=np.int32)
-    drive_in = np.zeros(n, dtype=np.int32)
-    cost_in = np.zeros(n)
+    top = np.full(n, NEVER)
+    for k in range(n):
+        if count[k] > 0:
+            top[k] = front[k, 0]
     for q in range(len(origins)):
+        best = NEVER
+        if homeward[q] > NEVER / 2:
+            best = homeward[q] - rent - base
+        there = minutes[origins[q]]
+        paid = costs[origins[q]]
         for k in range(n):
-            leg = minutes[origins[q], place[k]]
-            drive_in[k] = leg
+            if top[k] - paid[place[k]] <= best or k == but[q]:
+                continue
+            leg = there[place[k]]
+            here = ready + leg
             if len(rate):
-                way_in[k] = arrive(ready, leg, pair[origin_regions[q], region[k]], rate) - ready
-            else:
-                way_in[k] = leg
-            cost_in[k] = costs[origins[q], place[k]] + toll * leg
-            if k == but[q]:
-                cost_in[k] = -NEVER
-        least = homeward[q] - rent if homeward[q] > NEVER / 2 else NEVER
-        worth, _, roof, _ = search(
-            minutes,
-            costs,
-            toll,
-            place,
-            setup,
-            opens,
-            closes,
-            home,
-            cost_out,
-            drive_out,
-            deadline,
-            night,
-            stay,
-            prize,
-            leave,
-            come,
-            begin,
-            width,
-            ready,
-            way_in,
-            drive_in,
-            cost_in,
-            drive_most,
-            base,
-            max(least, -1e9),
-            1,
-            budget,
-            site,
-            cut_from,
-            cut_of,
-            fine,
-            region,
-            pair,
-            rate,
-        )
-        if len(worth):
-            most[q] = max(roof, worth[0])
-        elif roof > -1e9 + 1.0 and roof > least + 1e-9:
-            most[q] = roof
-        else:
-            most[q] = least
+                here = arrive(ready, leg, pair[origin_regions[q], region[k]], rate)
+            for e in range(count[k]):
+                value = front[k, e] - paid[place[k]]
+                if value <= best:
+                    break
+                if limit[k, e, 0] >= here and limit[k, e, 1] >= leg:
+                    if limit[k, e, 2] >= 0 and limit[k, e, 2] == but[q]:
+                        continue
+                    best = value
+                    break
+        if best > NEVER / 2:
+            most[q] = base + best
     return most

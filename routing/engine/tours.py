@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routing.engine.cuts import Fines
 from routing.engine.fleet import Fleet
-from routing.engine.kernel import sharp_sweep, sweep
-from routing.engine.pricing import BUDGET, Board, Priced, Start, make_board, prizes
+from routing.engine.kernel import fronts, sweep
+from routing.engine.pricing import Board, Priced, Start, prizes
 from routing.engine.terms import NEVER, Chain, Column, Floats, Gap, Ints, Visits
 
 SHUT = 1e12  # the rent of a day that no route may use
 LEAST = -1e9
 WIDTH = 24  # routes of a day from one place that are tried at least
-GRID = 200  # steps of a day's time in the bounds: a promise that is too good costs more than a finer bound
+GRID = 60  # steps of a day's time in the bounds of the search for routes
+SIZE = 48
 HOME = -1  # the rank of driving straight home, among the ways to go on
 FEW_STEPS = 500  # and before tours with repeats are let in
 REPEATING = 8  # such tours that are kept
@@ -68,6 +69,75 @@ class _Choice:
         return (-self.promise, self.number) < (-other.promise, other.number)
 
 
+@dataclass(slots=True)
+class _Board(Board):
+    """A day's sites at given prices and the ways to go on from each: see `kernel.fronts`."""
+
+    front: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    limit: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 4), np.int64))
+    count: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def look_ahead(self, fleet: Fleet, fines: Fines) -> None:
+        """Compute the ways to go on, for routes of as many stops as fit."""
+        gap, act = self.gap, self.act
+        nodes = gap.nodes[act]
+        self.front, self.limit, self.count, self.leave, self.come = fronts(
+            fleet.minutes,
+            fleet.cost,
+            fleet.place[nodes],
+            gap.setup,
+            gap.menu.opens[nodes],
+            gap.menu.closes[nodes],
+            gap.home[act],
+            gap.cost_out[act],
+            gap.way_out[act],
+            gap.deadline,
+            self.night,
+            gap.menu.stay[nodes],
+            self.prize,
+            max(1, gap.stops),
+            gap.ready,
+            gap.drive,
+            self.begin,
+            self.width,
+            (gap.deadline - self.begin) // self.width + 1,
+            nodes,
+            fines.begin,
+            fines.cuts,
+            fines.fine,
+            fleet.region_of[nodes],
+            fleet.roads.pair[gap.day],
+            fleet.roads.rate,
+            SIZE,
+        )
+
+    def sweep(
+        self, fleet: Fleet, origins: Ints, base: float, rent: float, but: NDArray[np.int64], homeward: Floats
+    ) -> Floats:
+        """Return what the day can earn at most from each of `origins` (places): see `kernel.sweep`."""
+        gap, nodes = self.gap, self.gap.nodes[self.act]
+        most: Floats = sweep(
+            fleet.minutes,
+            fleet.cost,
+            fleet.place[nodes],
+            self.front,
+            self.limit,
+            self.count,
+            gap.ready,
+            gap.drive,
+            base,
+            rent,
+            fleet.region_of[nodes],
+            fleet.roads.pair[gap.day],
+            fleet.roads.rate,
+            origins,
+            fleet.roads.region[origins],
+            but,
+            homeward,
+        )
+        return most
+
+
 class _Tours:
     """One pricing of one chain."""
 
@@ -81,10 +151,9 @@ class _Tours:
         floor: float,
         cap: int | None,
         want: int,
-        sharp: bool,
         halt: Callable[[], bool] | None,
     ) -> None:
-        self.sharp, self.halt = sharp, halt
+        self.halt = halt
         self.fleet, self.chain, self.fines, self.floor = fleet, chain, fines, floor
         self.width = max(WIDTH, want)
         self.exact = cap is None
@@ -95,7 +164,7 @@ class _Tours:
         self.rents = rents
         self.prize = [prizes(gap, price) for gap, price in zip(self.gaps, prices, strict=True)]
         self.act = self._promising(cap)
-        self._boards: dict[tuple[int, int], Board | None] = {}
+        self._boards: dict[tuple[int, int], _Board | None] = {}
         self._days: dict[tuple[int, int], Floats] = {}
 
     def _promising(self, cap: int | None) -> list[NDArray[np.intp]]:
@@ -124,7 +193,7 @@ class _Tours:
             made.append(keep if rent < SHUT / 2 else keep[:0])
         return made
 
-    def board(self, d: int, left: int) -> Board | None:
+    def board(self, d: int, left: int) -> _Board | None:
         """Return the board of day `d` with `left` nights left for the night after it and later ones."""
         gap = self.gaps[d]
         if gap.after < 0 or left < gap.apart:
@@ -133,17 +202,18 @@ class _Tours:
             self._boards[d, left] = self._make_board(d, left)
         return self._boards[d, left]
 
-    def _make_board(self, d: int, left: int) -> Board | None:
+    def _make_board(self, d: int, left: int) -> _Board | None:
         gap, act = self.gaps[d], self.act[d]
         if not len(act):
             return None
         if self.halt is not None and self.halt():
             raise TimeoutError
-        board = make_board(gap, act, self.prize[d][act], 0.0, GRID)
+        width = max(1, (gap.deadline - gap.ready) // GRID)
+        board = _Board(gap, act, self.prize[d][act], 0.0, np.full(len(act), NEVER), gap.ready, width)
         if gap.after >= 0 and 0 < gap.apart <= left and self.rents[d + 1] < SHUT / 2:
             most = self.day(d + 1, left - gap.apart)
             board.night = np.where(most > NEVER / 2, most - self.chain.cost * gap.apart, NEVER)
-        board.prepare(self.fleet, max(1, gap.stops))
+        board.look_ahead(self.fleet, self.fines[gap.day])
         return board
 
     def day(self, d: int, left: int) -> Floats:
@@ -167,31 +237,8 @@ class _Tours:
         board = self.board(d, left)
         if board is None:
             return np.where(in_time, homeward - rent, NEVER)
-        act = board.act
-        nodes = gap.nodes[act]
-        if self.sharp:
-            return self._sharp(d, board, origins, homeward)
-        most: Floats = sweep(
-            fleet.minutes,
-            fleet.cost,
-            fleet.place[nodes],
-            gap.setup,
-            board.come,
-            board.begin,
-            board.width,
-            gap.ready,
-            gap.drive,
-            float(-gap.fixed - rent),
-            float(rent),
-            fleet.region_of[nodes],
-            roads.pair[gap.day],
-            roads.rate,
-            origins,
-            roads.region[origins],
-            self._same(d, act),
-            homeward,
-        )
-        return most
+        base = float(-gap.fixed - rent)
+        return board.sweep(fleet, origins, base, float(rent), self.apart(d, board.act), homeward)
 
     def routes(self, d: int, left: int, place: int | None) -> _Routes:
         """Return the best routes of day `d` from a place (None: where the day's gap begins), best first."""
@@ -201,7 +248,7 @@ class _Tours:
         if found is not None:
             return found
         board = self.board(d, left)
-        base, start = float(-gap.fixed - self.rents[d]), self._start(gap, place)
+        base, start = float(-gap.fixed - self.rents[d]), self.start(gap, place)
         if place is None:
             base += gap.direct_cost
         if board is None:
@@ -221,7 +268,7 @@ class _Tours:
         self._routes[key] = made
         return made
 
-    def _start(self, gap: Gap, place: int | None) -> Start:
+    def start(self, gap: Gap, place: int | None) -> Start:
         if place is None:
             return Start(gap.ready, gap.way_in, gap.drive_in, gap.cost_in)
         roads, places = self.fleet.roads, self.fleet.place[gap.nodes]
@@ -229,49 +276,7 @@ class _Tours:
         way_in = (arrivals - gap.ready).astype(np.int32)
         return Start(gap.ready, way_in, roads.minutes[place, places], roads.cost[place, places].astype(float))
 
-    def _sharp(self, d: int, board: Board, origins: Ints, homeward: Floats) -> Floats:
-        """Return what a day can earn from each place by searching its routes from there."""
-        fleet, gap, act = self.fleet, self.gaps[d], board.act
-        nodes, fines, rent = gap.nodes[act], self.fines[gap.day], float(self.rents[d])
-        most: Floats = sharp_sweep(
-            fleet.minutes,
-            fleet.cost,
-            0.0,
-            fleet.place[nodes],
-            gap.setup,
-            gap.menu.opens[nodes],
-            gap.menu.closes[nodes],
-            gap.home[act],
-            gap.cost_out[act],
-            gap.way_out[act],
-            gap.deadline,
-            board.night,
-            gap.menu.stay[nodes],
-            board.prize,
-            board.leave,
-            board.come,
-            board.begin,
-            board.width,
-            gap.ready,
-            gap.drive,
-            float(-gap.fixed - rent),
-            rent,
-            BUDGET,
-            nodes,
-            fines.begin,
-            fines.cuts,
-            fines.fine,
-            fleet.region_of[nodes],
-            fleet.roads.pair[gap.day],
-            fleet.roads.rate,
-            origins,
-            fleet.roads.region[origins],
-            self._same(d, act),
-            homeward,
-        )
-        return most
-
-    def _same(self, d: int, act: NDArray[np.intp]) -> NDArray[np.int64]:
+    def apart(self, d: int, act: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return, for each site that day `d - 1` may end at, where it stands among `act` of day `d` if it must not be
         visited on both days, else -1.
         """
@@ -379,7 +384,9 @@ class _Tours:
                 after = self._after(step, here, choice, parts)
                 if after is None:
                     column = self.fleet.tour(parts)
-                    worth = step.value + (self._homeward(step) if choice == HOME else here.worth[choice])
+                    worth = step.value + (
+                        self.homeward(step.day, step.place) if choice == HOME else here.worth[choice]
+                    )
                     if column is not None and worth > self.floor:
                         found[column] = worth
                     break
@@ -392,7 +399,7 @@ class _Tours:
 
     def _best(self, step: _Step, routes: _Routes) -> int:
         """Return the rank of the best way to go on that repeats nothing."""
-        home = self._homeward(step)
+        home = self.homeward(step.day, step.place)
         for rank, worth in enumerate(routes.worth):
             if worth <= home:
                 return HOME
@@ -400,11 +407,11 @@ class _Tours:
                 return rank
         return HOME if home > NEVER / 2 else len(routes.worth)
 
-    def _homeward(self, step: _Step) -> float:
+    def homeward(self, d: int, place: int | None) -> float:
         """Return what driving straight home earns after a night away, NEVER where it is too late."""
-        if step.place is None or not self._home_in_time(step.day, step.place):
+        if place is None or not self._home_in_time(d, place):
             return NEVER
-        return -float(self.fleet.cost[step.place, self.gaps[step.day].target]) - self.rents[step.day]
+        return -float(self.fleet.cost[place, self.gaps[d].target]) - self.rents[d]
 
     def _most(self, step: _Step) -> float:
         """Return what going on from `step` can earn at most, by its routes and what is known of the days after."""
@@ -414,7 +421,7 @@ class _Tours:
             return found
         routes, gap = self.routes(step.day, step.left, step.place), self.gaps[step.day]
         board = self.board(step.day, step.left)
-        best = self._homeward(step)
+        best = self.homeward(step.day, step.place)
         for worth, path in zip(routes.worth, routes.path, strict=True):
             if worth <= best:
                 break
@@ -435,7 +442,7 @@ class _Tours:
         rank, what was left out behind the last of them, or the drive home.
         """
         if rank == HOME:
-            worth: float | None = self._homeward(step)
+            worth: float | None = self.homeward(step.day, step.place)
         else:
             worth = routes.worth[rank] if rank < len(routes.worth) else routes.rest
             if rank > len(routes.worth):
@@ -499,16 +506,14 @@ def price_chain(
     want: int = 10,
     cap: int | None = None,
     fines: Sequence[Fines],
-    sharp: bool = False,
     halt: Callable[[], bool] | None = None,
 ) -> list[Priced]:
     """Return, for each gap of `chain`, the best columns that begin in it with reduced cost above `floor`.
 
     `prices` [sites] and `rents` by gap; a rent of `SHUT` or more closes a day; `fines` by day of the problem.
-    With `sharp` the bounds are tighter and take longer;
     TimeoutError as soon as `halt` says so. `whole` is said of a gap only when no tour was among what was found.
     """
-    tours = _Tours(fleet, chain, prices, rents, fines, floor, cap, want, sharp, halt)
+    tours = _Tours(fleet, chain, prices, rents, fines, floor, cap, want, halt)
     return [tours.starting(d, want) for d in range(len(chain.gaps))]
 
 

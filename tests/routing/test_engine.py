@@ -22,7 +22,7 @@ from routing.engine.master import Master
 from routing.engine.polish import Polish
 from routing.engine.pricing import price
 from routing.engine.primal import Ledger, fill, pack
-from routing.engine.tours import price_chain
+from routing.engine.tours import _Tours, price_chain
 from routing.travel import Travel
 from tests.routing.make import rich, touring
 
@@ -140,6 +140,43 @@ def test_the_best_tour_with_nights_away_is_found(seed: int, matrix: bool) -> Non
                 for column in all_tours(fleet, chain.gaps, d)
             ]
             assert one.best == pytest.approx(max([1e-6, *worth]))
+
+
+@several
+@given(seed=seeds, matrix=st.booleans())
+def test_what_a_day_can_earn_from_a_place_is_what_its_best_route_earns(seed: int, matrix: bool) -> None:
+    """Never less than any route found by looser bounds, and with at most two stops a day no more either."""
+    fleet = fleet_of(touring(seed, sites=6, centers=2, matrix=matrix))
+    if fleet is None:
+        return
+    rnd = random.Random(seed)
+    prices = np.array([float(rnd.choice([0, 20, 80])) for _ in fleet.problem.sites])
+    fines, _ = random_fines(rnd, len(prices))
+    for chain in fleet.chains:
+        days = len(chain.gaps)
+        tours = _Tours(fleet, chain, [prices] * days, [7.0] * days, [fines] * fleet.days, -1e9, None, 9, None)
+        for d in range(1, days):
+            gap, left = tours.gaps[d], rnd.randint(0, chain.nights)
+            board = tours.board(d, left)
+            if board is None:
+                continue
+            most = tours.day(d, left)
+            board.prepare(fleet, max(1, gap.stops))  # the looser bounds: by the clock alone
+            before = tours.gaps[d - 1].nodes[tours.act[d - 1]]
+            for q, site in enumerate(before.tolist()):
+                start = tours.start(gap, int(fleet.place[site]))
+                worth, path, _, whole = board.search(
+                    fleet, start, -gap.fixed - 7.0, -1e9, 1000, tours.fines[gap.day]
+                )
+                assert whole
+                but = int(tours.apart(d, board.act)[q])
+                home = tours.homeward(d, int(fleet.place[site]))
+                pairs = zip(worth.tolist(), path, strict=True)
+                routes = [value for value, way in pairs if but not in way[2 : 2 + 2 * int(way[0]) : 2]]
+                truth = max([home, *routes])
+                assert most[q] >= truth - 1e-6
+                if gap.stops <= 2:
+                    assert most[q] == pytest.approx(truth)
 
 
 def triangle() -> dict[str, Any]:
