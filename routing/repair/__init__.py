@@ -1,6 +1,6 @@
 """Repairing a plan that is under way, when a center fails, a place closes, a road is cut or demand runs over."""
 
-from routing.repair.changes import Change, Told
+from routing.repair.changes import Change, NightChange, Told
 from routing.repair.disruptions import (
     CenterAdded,
     CenterOut,
@@ -11,8 +11,9 @@ from routing.repair.disruptions import (
     from_json,
     to_json,
 )
-from routing.repair.rest import Rest, Whereabouts, rest_of
+from routing.repair.rest import Rest, rest_of
 from routing.repair.search import Alternative, carried_on, repair
+from routing.repair.whereabouts import Whereabouts
 from routing.solution import Visit
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Change",
     "DemandChanged",
     "Disruption",
+    "NightChange",
     "Rest",
     "RoadSlowed",
     "SiteClosed",

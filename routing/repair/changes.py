@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from routing.repair.rest import Rest
 from routing.repair.timetable import worth
-from routing.solution import Plan, Route, Stop, Visit
+from routing.solution import Key, Plan, Route, Stop, Visit, with_origins
 
 DROPPED, ADDED, OTHER_DAY, OTHER_CENTER, OTHER_TIME, SHORTER, LONGER = (
     "dropped",
@@ -20,6 +20,13 @@ DROPPED, ADDED, OTHER_DAY, OTHER_CENTER, OTHER_TIME, SHORTER, LONGER = (
     "shorter",
     "longer",
 )
+
+
+class State(NamedTuple):
+    """A way to go on: the nights are in the rest, the days in the routes of its units."""
+
+    rest: Rest
+    routes: dict[str, Route]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class NightChange:
+    """A night that is not spent as planned: the site after whose visit it is spent there (None: at home)."""
+
+    center: str
+    day: int
+    before: str | None
+    after: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as a JSON object."""
+        return {"center": self.center, "day": self.day, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Who must be told: crews by (center, day) whose day is another, and sites whose visit is another."""
 
@@ -55,12 +76,24 @@ class Told:
 
 
 def visits_of(rest: Rest, routes: Mapping[str, Route]) -> list[Visit]:
-    """Return the visits of unit routes, by their true centers and days."""
-    return [
+    """Return the visits of unit routes, by their true centers and days, and those that end a day away."""
+    made = [
         Visit(*rest.key_of[unit], stop.site, stop.start, stop.stay)
         for unit, route in routes.items()
         for stop in route.stops
     ]
+    return [*made, *rest.fixed]
+
+
+def nights_of(rest: Rest, plan: Plan) -> tuple[NightChange, ...]:
+    """Return the nights from now on that are not spent as planned, by day and center."""
+    planned = {route.key: route.stops[-1].site for route in plan.routes if route.overnight and route.stops}
+    keys = {*rest.nights, *(key for key in planned if key[1] >= rest.day)}
+    changes = (
+        NightChange(*key, planned.get(key), night.site if (night := rest.nights.get(key)) else None)
+        for key in sorted(keys, key=lambda key: (key[1], key[0]))
+    )
+    return tuple(change for change in changes if change.before != change.after)
 
 
 def changes_of(rest: Rest, routes: Mapping[str, Route]) -> tuple[tuple[Change, ...], int]:
@@ -84,9 +117,10 @@ def changes_of(rest: Rest, routes: Mapping[str, Route]) -> tuple[tuple[Change, .
     return tuple(order), kept
 
 
-def told_of(rest: Rest, changes: Iterable[Change]) -> Told:
+def told_of(changes: Sequence[Change], nights: Iterable[NightChange] = ()) -> Told:
     """Return whose crew and which place must hear of the changes."""
     crews = {visit.key for change in changes for visit in (change.before, change.after) if visit is not None}
+    crews |= {(night.center, night.day) for night in nights}
     return Told(
         tuple(sorted(crews, key=lambda key: (key[1], key[0]))), tuple(sorted({c.site for c in changes}))
     )
@@ -99,16 +133,28 @@ def whole_plan(rest: Rest, plan: Plan, routes: Mapping[str, Route], objective: i
         stops[visit.key].append(Stop(visit.site, visit.start, visit.stay))
     known = {route.key: route for route in plan.routes}
     departs = {rest.key_of[unit]: route.depart for unit, route in routes.items()}
-    done = {visit.key for visit in rest.committed}
+    done = {visit.key for visit in rest.committed} | {key for key, begin in rest.begins.items() if begin.left}
+    asleep = {*rest.nights, *(key for key, route in known.items() if route.overnight and key[1] < rest.day)}
     made = []
     for key, some in stops.items():
         some.sort(key=lambda stop: stop.start)
         old = known.get(key)
-        depart = old.depart if old is not None and key in done else departs.get(key, some[0].start)
-        asleep = old is not None and old.overnight and old.stops[-1].site == some[-1].site
-        made.append(Route(*key, depart, tuple(some), overnight=asleep, origin=old.origin if old else None))
+        depart = (
+            old.depart if old is not None and key in done else departs.get(key, _leaves(rest, key, some[0]))
+        )
+        made.append(Route(*key, depart, tuple(some), overnight=key in asleep))
     made.sort(key=lambda route: (route.day, route.center))
-    return replace(plan, routes=tuple(made), objective=objective, bound=None, costs=None, unserved=())
+    routed = with_origins(rest.original, made)
+    return replace(plan, routes=routed, objective=objective, bound=None, costs=None, unserved=())
+
+
+def _leaves(rest: Rest, key: Key, first: Stop) -> int:
+    """Return when a day leaves whose only stop is the one where it spends the night."""
+    begin = rest.begins.get(key)
+    if begin is None or key[0] not in rest.original.center_by_id:
+        return first.start
+    center, place = rest.original.center_by_id[key[0]], rest.original.site_by_id[first.site].place
+    return max(begin.minute, rest.travel.leave(begin.place, place, first.start - center.setup, key[1]))
 
 
 _NOBODY = Visit("", 0, "", 0, 0)
@@ -154,6 +200,8 @@ def _worth(rest: Rest, visit: Visit | None) -> int:
     """Return what a visit is worth now; by the undisturbed rules where it can no longer be made."""
     if visit is None:
         return 0
+    if visit in rest.fixed:
+        return rest.fixed[visit]
     unit = rest.unit_of.get(visit.key)
     if unit is not None:
         center = rest.problem.center_by_id[unit]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from routing.problem import Center, Site
 from routing.repair.around import Scores
+from routing.repair.changes import visits_of
 from routing.repair.rest import Rest
 from routing.repair.timetable import timed, worth
 from routing.solution import Route, Visit
@@ -38,7 +39,7 @@ def filled(rest: Rest, routes: Mapping[str, Route]) -> dict[str, Route]:
 
 
 def _lost(rest: Rest, routes: Mapping[str, Route]) -> list[Visit]:
-    stands = Counter((rest.key_of[unit], stop.site) for unit, route in routes.items() for stop in route.stops)
+    stands = Counter((visit.key, visit.site) for visit in visits_of(rest, routes))
     return [visit for visit in rest.announced if not stands[visit.key, visit.site]]
 
 

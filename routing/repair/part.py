@@ -57,7 +57,7 @@ def part_of(rest: Rest, routes: Mapping[str, Route], near: Around, bonus: int) -
         and any(s in names for s in g.sites)
     )
     fleet = tuple(replace(center, kind=center.id) for center in centers)
-    part = _with_travel(rest, fleet, tuple(made), groups)
+    part = over_places(rest, fleet, tuple(made), groups)
     start = Plan(whole.name, tuple(routes[unit] for unit in units if unit in routes), 0)
     return part, start
 
@@ -127,13 +127,13 @@ def _bonus(announced: Sequence[Visit], key: tuple[str, int], stay: int, bonus: i
     return round(share * bonus)
 
 
-def _with_travel(
+def over_places(
     rest: Rest, centers: tuple[Center, ...], sites: tuple[Site, ...], groups: tuple[Group, ...]
 ) -> Problem:
     """Return the problem over the places that it needs."""
     whole = rest.problem
     needed = {site.place for site in sites} | {center.depot for center in centers}
-    needed |= {center.begins(center.days[0])[0] for center in centers}
+    needed |= {center.begins(d)[0] for center in centers for d in center.days}
     rows = [i for i, place in enumerate(whole.places) if place.id in needed]
     travel = whole.travel
     if isinstance(travel, Matrix):

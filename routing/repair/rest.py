@@ -2,19 +2,23 @@
 
 Every center's day from the moment on becomes a *unit* of its own, a center of the exchange format with one working
 day: today it starts from where the van stands, may drive what its limit leaves, and has paid for its route if it has
-left. What is done, under way, or not to be touched (tours with nights away, days beyond the horizon) is *committed*:
-it is taken out, and with it the visits, days and coverage that it uses up. So no answer can change the past.
+left. What is done, under way, or beyond the horizon is *committed*: it is taken out, and with it the visits, days and
+coverage that it uses up. So no answer can change the past.
+
+Nights away are a choice made before: a day that ends away has its last stop fixed, at its minute, and the unit is
+what is free before it, with that stop's place as its depot; the next unit starts there. `rest_of` takes the nights as
+planned unless told others.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from routing.errors import ProblemError
-from routing.problem import Center, Group, Matrix, Place, Problem, Site, Window
+from routing.nights import nights_between
+from routing.problem import Center, Group, Problem, Site, Window
 from routing.repair.disruptions import (
     CenterAdded,
     CenterOut,
@@ -25,20 +29,12 @@ from routing.repair.disruptions import (
     known_or_refused,
 )
 from routing.repair.roads import slowed
-from routing.solution import Key, Plan, Route, Stop, Visit
-from routing.travel import Travel, great_circle_km
+from routing.repair.whereabouts import Begin, Timetable, Whereabouts
+from routing.solution import Key, Plan, Visit
+from routing.travel import Travel
 
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where a center is today: from `minute` on it can leave `place` (whose id may be new, then with coordinates).
-
-    `served` are the sites that it has served today or is serving.
-    """
-
-    place: Place
-    minute: int
-    served: frozenset[str] = frozenset()
+Nights = Mapping[Key, Visit | None]
+"""By (center, day): the last stop, after which the night is spent at its place; None: at home."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,17 @@ class Rest:
     departs: Mapping[Key, int]
     """Announced departures of the days that are under way."""
     original: Problem = field(repr=False)
+    begins: Mapping[Key, Begin]
+    """How each day begins that may change."""
+    nights: Mapping[Key, Visit]
+    """The last stop of each day from today on that ends away."""
+    fixed: Mapping[Visit, int]
+    """Those of them that are still to be made, each with its value: no unit makes them."""
+    day: int
+    """Today."""
+    standing: int
+    """What the nights add to the objective of `problem`: value of `fixed` stops less nights and their days' fixed
+    costs."""
 
 
 def unit_id(center: str, day: int) -> str:
@@ -71,13 +78,17 @@ def rest_of(
     minute: int,
     live: Mapping[str, Whereabouts] | None = None,
     last: int | None = None,
+    nights: Nights | None = None,
+    like: Rest | None = None,
 ) -> Rest:
     """Return what is left at `minute` of `day`. Centers not in `live` are where the plan's timetable says.
 
-    `last` is the last day that may change; later ones stand. Raises `ProblemError` for a disruption of something
-    that the problem does not know.
+    `last` is the last day that may change; later ones stand, unless the night before them does not. `nights` says by
+    (center, day) how the night is spent, after which last stop (None: at home), where not as planned; what cannot be
+    made is not. `like` is an answer to the same question with other nights: its roads are used again. Raises
+    `ProblemError` for a disruption of something that the problem does not know.
     """
-    return _Cut(problem, plan, disruptions, day, minute, live or {}, last).rest()
+    return _Cut(problem, plan, disruptions, day, minute, live or {}, last, nights or {}, like).rest()
 
 
 class _Cut:
@@ -92,101 +103,223 @@ class _Cut:
         minute: int,
         live: Mapping[str, Whereabouts],
         last: int | None,
+        nights: Nights,
+        like: Rest | None,
     ) -> None:
+        centers, sites = set(problem.center_by_id), set(problem.site_by_id)
         faults = [
             fault
             for one in disruptions
-            for fault in known_or_refused(
-                one, set(problem.center_by_id), set(problem.site_by_id), set(problem.place_index)
-            )
+            for fault in known_or_refused(one, centers, sites, set(problem.place_index))
         ]
         if faults:
             raise ProblemError(faults)
         self.base, self.day, self.minute, self.live = problem, day, minute, live
-        self.disruptions = disruptions
+        self.disruptions, self.choice = disruptions, nights
         self.last = horizon(problem, disruptions, last)
         self.routes = {route.key: route for route in plan.routes if route.stops}
-        self.tours = _tours(problem, plan)
-        self.roads = [one for one in disruptions if isinstance(one, RoadSlowed)]
         self.outs: dict[str, list[CenterOut]] = defaultdict(list)
         for one in disruptions:
             if isinstance(one, CenterOut):
                 self.outs[one.center].append(one)
         self.added = [one for one in disruptions if isinstance(one, CenterAdded)]
-        self.places = {place.id: place for place in problem.places}
+        self.whereabouts = Timetable(problem, live, day, minute)
+        ground = replace(problem, places=self.whereabouts.places, checked=True)
+        roads = [one for one in disruptions if isinstance(one, RoadSlowed)]
+        if like is not None:
+            ground = replace(ground, travel=like.problem.travel, checked=True)
+        elif roads:
+            ground = replace(ground, travel=slowed(ground, roads), checked=True)
+        self.ground, self.ways = ground, Travel(ground) if like is None else like.travel
         self.committed: list[Visit] = []
         self.announced: list[Visit] = []
         self.units: list[Center] = []
         self.unit_of: dict[Key, str] = {}
+        self.begins: dict[Key, Begin] = {}
+        self.nights: dict[Key, Visit] = {}
+        self.fixed: dict[Visit, int] = {}
+        self.standing = 0
 
     def rest(self) -> Rest:
-        travel = Travel(self.base)
         for center in self.base.centers:
-            for d in sorted({*center.days, *(key[1] for key in self.routes if key[0] == center.id)}):
-                self._day(center, d, travel)
+            self._center(center)
         for one in self.added:
             for d in one.center.days:
-                if self.day <= d <= self.last:
+                if max(self.day, one.day) <= d <= self.last:
                     floor = one.minute if d == one.day else one.center.shift[0]
-                    if d >= one.day:
-                        self._unit(one.center, d, one.center.depot, max(floor, self._earliest(one.center, d)))
+                    minute = max(floor, self._earliest(one.center, d))
+                    self._unit(one.center, d, Begin(one.center.depot, minute), None)
         made = self._problem()
-        ways = Travel(made)
-        made = replace(made, centers=_home_allowed(made, ways), checked=True)
+        made = replace(made, centers=_home_allowed(made, self.ways), checked=True)
         return Rest(
             made,
-            ways,
+            self.ways,
             self.unit_of,
             {unit: key for key, unit in self.unit_of.items()},
             tuple(self.committed),
             tuple(self.announced),
             {key: route.depart for key, route in self.routes.items()},
             self.base,
+            self.begins,
+            self.nights,
+            self.fixed,
+            self.day,
+            self.standing,
         )
 
-    # -- one center's day --
+    # -- one center --
 
-    def _day(self, center: Center, d: int, travel: Travel) -> None:
-        route = self.routes.get((center.id, d))
-        visits = [Visit(center.id, d, s.site, s.start, s.stay) for s in route.stops] if route else []
-        if d < self.day:
-            self.committed.extend(visits)
-            return
-        begun = self._begun(center, visits) if d == self.day else 0
+    def _center(self, center: Center) -> None:
+        """Go through its days; each begins where the night before was spent."""
+        slept: Visit | None = None
+        planned: Visit | None = None
+        for d in sorted({*center.days, *(key[1] for key in self.routes if key[0] == center.id)}):
+            route = self.routes.get((center.id, d))
+            visits = [Visit(center.id, d, s.site, s.start, s.stay) for s in route.stops] if route else []
+            away = visits[-1] if route and route.overnight else None
+            if d < self.day:
+                self.committed.extend(visits)
+                slept = away
+            else:
+                moved = self._place(slept) != self._place(planned)
+                place, minute = center.begins(d)
+                if slept is not None and str(d) not in center.starts:
+                    place, minute = self._place(slept) or place, center.shift[0]
+                slept = self._day(center, d, (place, minute), visits, away, moved)
+            if slept is not None and d >= self.day:
+                self._spent(center, slept)
+            planned = away
+
+    def _day(
+        self,
+        center: Center,
+        d: int,
+        begin: tuple[str, int],
+        visits: list[Visit],
+        away: Visit | None,
+        moved: bool,
+    ) -> Visit | None:
+        """Cut one day; return the stop after which the night is spent away."""
+        begun = self.whereabouts.begun(center, visits) if d == self.day else 0
         done, open_ = visits[:begun], visits[begun:]
         self.committed.extend(done)
         out = next((o for o in self.outs[center.id] if o.day <= d <= o.last), None)
         if out is not None:
-            self._out(center, d, out, open_)
-            return
-        if (center.id, d) in self.tours or d > self.last:
+            return self._out(center, d, out, done, open_, away)
+        if d > self.last and not moved:
             for visit in open_:
                 (self.announced if self._shut(visit) else self.committed).append(visit)
-            return
+            return None if away is None or (away in open_ and self._shut(away)) else away
         self.announced.extend(open_)
         if d not in center.days:
-            return
-        if d > self.day:
-            place, minute = center.begins(d)
-            self._unit(center, d, place, minute)
-            return
-        where = self.live.get(center.id) or self._by_timetable(center, route, begun, travel)
-        place_id = self._known(where.place)
-        left = (
-            bool(done)
-            or place_id != center.begins(d)[0]
-            or (route is not None and route.depart <= self.minute)
-        )
-        driven = self._driven(center, done, place_id, travel)
-        self._unit(center, d, place_id, max(where.minute, self.minute), left=left, driven=driven)
+            return None
+        now = Begin(*begin)
+        if d == self.day:
+            now = self.whereabouts.now(center, begin, self.routes.get((center.id, d)), done)
+        self.begins[center.id, d] = now
+        night = self._night(center, d, now, done, open_, away)
+        if night is None or night not in done:
+            self._unit(center, d, now, night)
+        return night
 
-    def _out(self, center: Center, d: int, out: CenterOut, open_: list[Visit]) -> None:
+    def _out(
+        self,
+        center: Center,
+        d: int,
+        out: CenterOut,
+        done: list[Visit],
+        open_: list[Visit],
+        away: Visit | None,
+    ) -> Visit | None:
         """Keep what ends before the center stands still; the rest has nobody."""
-        for visit in open_:
-            kept = d == out.day and visit.start + visit.stay <= out.minute and not self._shut(visit)
-            (self.committed if kept else self.announced).append(visit)
-        if d == out.last and out.back is not None and d <= self.last and (center.id, d) not in self.tours:
-            self._unit(center, d, center.depot, max(out.back, self._earliest(center, d)))
+        kept = [
+            visit
+            for visit in open_
+            if d == out.day and visit.start + visit.stay <= out.minute and not self._shut(visit)
+        ]
+        self.committed.extend(kept)
+        self.announced.extend(visit for visit in open_ if visit not in kept)
+        if d == out.last and out.back is not None and d <= self.last and d in center.days:
+            begin = Begin(center.depot, max(out.back, self._earliest(center, d)))
+            self._unit(center, d, begin, None)
+            return None
+        if away is None or away in kept or away in done or center.next_day(d) is None:
+            return away if away in kept or away in done else None
+        return next(reversed([*done, *kept]), None)  # it stands where it broke down
+
+    # -- nights --
+
+    def _night(
+        self, center: Center, d: int, now: Begin, done: list[Visit], open_: list[Visit], away: Visit | None
+    ) -> Visit | None:
+        """Return the last stop of a day that ends away: the chosen one; else the planned one, late where it must be;
+        else the last stop before it that can still be made, when there is something to stay for."""
+        if center.next_day(d) is None:
+            return None
+        if (center.id, d) in self.choice:
+            chosen = self.choice[center.id, d]
+            wanted = [] if chosen is None else [chosen]
+        elif away is None:
+            return None
+        else:
+            wanted = [away]
+            if self._goes_on(center, d):
+                wanted += [*reversed([*done[-1:], *open_])]
+        for visit in wanted:
+            if visit in done:
+                if not open_ or self.base.site_by_id[visit.site].place == now.place:
+                    return visit
+            elif (made := self._made(center, d, now, visit)) is not None:
+                return made
+        return None
+
+    def _goes_on(self, center: Center, d: int) -> bool:
+        """Say whether its next working day has a visit that can be made."""
+        after = center.next_day(d)
+        route = None if after is None else self.routes.get((center.id, after))
+        if after is None or route is None or any(o.day <= after <= o.last for o in self.outs[center.id]):
+            return False
+        return not all(self._shut(Visit(center.id, after, s.site, s.start, s.stay)) for s in route.stops)
+
+    def _made(self, center: Center, d: int, now: Begin, visit: Visit) -> Visit | None:
+        """Return the visit as the center can make it straight from where it is; None when it cannot."""
+        site = self.base.site_by_id.get(visit.site)
+        window = None if site is None else self._window(site, d)
+        if site is None or window is None or self._worth(center, visit) is None:
+            return None
+        ready = self.ways.arrive(now.place, site.place, now.minute, d) + center.setup
+        start = max(visit.start, ready, window[0])
+        driven = now.driven + self.ways.leg(now.place, site.place)[0]
+        if start + visit.stay > min(window[1], center.shift[1]):
+            return None
+        if center.max_drive is not None and driven > center.max_drive:
+            return None
+        return replace(visit, start=start)
+
+    def _spent(self, center: Center, last: Visit) -> None:
+        """Note a night away and what it adds to the objective."""
+        key = last.key
+        self.nights[key] = last
+        if key not in self.begins:
+            return
+        after = center.next_day(last.day)
+        if after is not None:
+            self.standing -= center.night_cost * nights_between(self.base, last.day, after)
+        if last not in self.committed:
+            value = self._worth(center, last) or 0
+            self.fixed[last] = value
+            self.standing += value - (0 if self.begins[key].left else center.fixed_cost)
+
+    def _worth(self, center: Center, visit: Visit) -> int | None:
+        site = self.base.site_by_id[visit.site]
+        if not site.allows(center.id):
+            return None
+        site = replace(site, day_percent=self._percent(site))
+        value = next((o.value for o in site.offers_for(center.kind) if o.stay == visit.stay), None)
+        return None if value is None else site.worth(value, visit.day)
+
+    def _place(self, visit: Visit | None) -> str | None:
+        return None if visit is None else self.base.site_by_id[visit.site].place
 
     def _shut(self, visit: Visit) -> bool:
         return any(
@@ -197,66 +330,24 @@ class _Cut:
             for one in self.disruptions
         )
 
-    def _begun(self, center: Center, visits: Sequence[Visit]) -> int:
-        """Return how many of today's visits are done or under way: the van has come to set up by now."""
-        known = self.live.get(center.id)
-        if known is not None:
-            return max((i + 1 for i, v in enumerate(visits) if v.site in known.served), default=0)
-        return sum(1 for v in visits if v.start - center.setup <= self.minute)
-
-    def _by_timetable(self, center: Center, route: Route | None, begun: int, travel: Travel) -> Whereabouts:
-        """Return where the van is when it keeps to its times: at a stop, at its depot, or about to reach where it
-        drives to."""
-        here, clock = center.begins(self.day)
-        if route is None:
-            return Whereabouts(self.places[here], max(clock, self.minute))
-        stops = route.stops
-        here, leaves = (here, route.depart) if begun == 0 else self._left(stops[begun - 1])
-        if self.minute < leaves or (begun == 0 and self.minute == leaves):
-            return Whereabouts(self.places[here], leaves if begun else max(clock, self.minute))
-        target = self.base.site_by_id[stops[begun].site].place if begun < len(stops) else center.depot
-        arrival = travel.arrive(here, target, leaves, self.day)
-        return Whereabouts(self.places[target], max(arrival, self.minute))
-
-    def _left(self, stop: Stop) -> tuple[str, int]:
-        return self.base.site_by_id[stop.site].place, stop.start + stop.stay
-
-    def _driven(self, center: Center, done: Sequence[Visit], here: str, travel: Travel) -> int:
-        """Return the minutes driven today, as the crow's way over the stops made to where the van is."""
-        at, total = center.begins(self.day)[0], 0
-        for place in (*(self.base.site_by_id[v.site].place for v in done), here):
-            if place in self.base.place_index:
-                total += travel.leg(at, place)[0]
-                at = place
-        return total
-
-    def _known(self, place: Place) -> str:
-        """Return the id of a place, new ones added; the nearest one where travel comes as a table."""
-        if place.id in self.places:
-            return place.id
-        if isinstance(self.base.travel, Matrix):
-            there = [p for p in self.base.places if p.lat is not None and p.lon is not None]
-            if place.lat is None or place.lon is None or not there:
-                raise ProblemError([f"live: no such place {place.id}"])
-            return min(there, key=lambda p: _km(place, p)).id
-        self.places[place.id] = place
-        return place.id
-
     def _earliest(self, center: Center, d: int) -> int:
         return max(center.shift[0], self.minute) if d == self.day else center.shift[0]
 
-    def _unit(
-        self, center: Center, d: int, place: str, minute: int, *, left: bool = False, driven: int = 0
-    ) -> None:
+    def _unit(self, center: Center, d: int, now: Begin, night: Visit | None) -> None:
         opens, closes = center.shift
-        if minute >= closes:
+        depot = center.depot
+        if night is not None:
+            depot, closes = self._place(night) or depot, night.start - center.setup
+            opens = min(opens, now.minute)
+        if now.minute >= closes:
             return
-        starts = {} if (place, minute) == (center.depot, opens) else {str(d): (place, minute)}
-        drive = center.max_drive if center.max_drive is None else max(0, center.max_drive - driven)
+        starts = {} if (now.place, now.minute) == (depot, opens) else {str(d): (now.place, now.minute)}
+        drive = center.max_drive if center.max_drive is None else max(0, center.max_drive - now.driven)
         name = unit_id(center.id, d)
         self.units.append(
             replace(
-                center, id=name, days=(d,), max_drive=drive, fixed_cost=0 if left else center.fixed_cost,
+                center, id=name, depot=depot, days=(d,), shift=(opens, closes), max_drive=drive,
+                fixed_cost=0 if now.left or night is not None else center.fixed_cost,
                 nights=0, night_cost=0, starts=starts,
             )
         )  # fmt: skip
@@ -265,8 +356,9 @@ class _Cut:
     # -- the problem --
 
     def _problem(self) -> Problem:
+        self.open_days = sorted({*range(self.day, self.last + 1), *(d for _, d in self.unit_of)})
         used: dict[str, list[int]] = defaultdict(list)
-        for visit in self.committed:
+        for visit in (*self.committed, *self.fixed):
             used[visit.site].append(visit.day)
         sites = [site for given in self.base.sites if (site := self._site(given, used.get(given.id, ())))]
         names = {site.id for site in sites}
@@ -275,17 +367,16 @@ class _Cut:
             for g in self.base.groups
             if (lack := g.at_least - sum(len(used.get(s, ())) for s in g.sites)) > 0
         ]
-        made = replace(
-            self.base, places=tuple(self.places.values()), centers=tuple(self.units), sites=tuple(sites),
-            groups=tuple(groups), pinned=(), checked=True,
+        return replace(
+            self.ground, centers=tuple(self.units), sites=tuple(sites), groups=tuple(groups), pinned=(),
+            checked=True,
         )  # fmt: skip
-        return replace(made, travel=slowed(made, self.roads), checked=True) if self.roads else made
 
     def _site(self, site: Site, used: Sequence[int]) -> Site | None:
         """Return the site as the rest of the time may use it; None when it may not."""
         left = site.max_visits - len(used)
         windows: dict[str, Window] = {}
-        for d in range(self.day, self.last + 1):
+        for d in self.open_days:
             window = self._window(site, d)
             if window is not None and all(abs(d - u) >= site.min_gap_days for u in used):
                 windows[str(d)] = window
@@ -333,21 +424,3 @@ def horizon(problem: Problem, disruptions: Iterable[Disruption], last: int | Non
     """Return the last day that may change: roads that open again are not told apart by day in the travel table."""
     ends = [one.last for one in disruptions if isinstance(one, RoadSlowed)]
     return min([len(problem.days) - 1, *([] if last is None else [last]), *ends])
-
-
-def _tours(problem: Problem, plan: Plan) -> set[Key]:
-    """Return the days that hang together with others by a night away."""
-    found: set[Key] = set()
-    for route in plan.routes:
-        center = problem.center_by_id.get(route.center)
-        if route.overnight and center is not None:
-            found.add(route.key)
-            if (after := center.next_day(route.day)) is not None:
-                found.add((route.center, after))
-    return found
-
-
-def _km(a: Place, b: Place) -> float:
-    if a.lat is None or a.lon is None or b.lat is None or b.lon is None:
-        return math.inf
-    return great_circle_km(a.lat, a.lon, b.lat, b.lon)

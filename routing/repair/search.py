@@ -6,20 +6,33 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from routing.check import check
 from routing.errors import RoutingError
+from routing.nights import Nights as Nightly
 from routing.problem import Problem
 from routing.repair.around import Scores, around
-from routing.repair.changes import Change, Told, changes_of, told_of, whole_plan
+from routing.repair.changes import (
+    Change,
+    NightChange,
+    State,
+    Told,
+    changes_of,
+    nights_of,
+    told_of,
+    visits_of,
+    whole_plan,
+)
 from routing.repair.disruptions import CenterAdded, DemandChanged, Disruption
 from routing.repair.filling import filled
 from routing.repair.part import merged, part_of
-from routing.repair.rest import Rest, Whereabouts, horizon, rest_of
+from routing.repair.rest import Nights, Rest, horizon, rest_of
 from routing.repair.timetable import best_part
-from routing.solution import Plan, Route, Visit
+from routing.repair.touring import joined, may_travel, nights_after, timed_days, tour_of
+from routing.repair.whereabouts import Whereabouts
+from routing.solution import Key, Plan, Route, Visit
 from routing.solve import solve
 
 NOTHING, FEWEST, BALANCED, BEST = "nothing", "fewest", "balanced", "best"
@@ -28,6 +41,8 @@ STABILITY = {BALANCED: 0.25, BEST: 0.08}
 OPENED = {BALANCED: (24, 3), BEST: (60, 6)}
 """Days of centers that are planned anew: at least, and for each visit lost."""
 MOST_OPENED = {BALANCED: 70, BEST: 160}
+MOST_TOURS = {BALANCED: 2, BEST: 5}
+"""Centers whose nights away are chosen anew, beside those that something happened to."""
 SHARE = {BALANCED: 0.45, BEST: 1.0}
 """The share of the seconds that are left which each may take."""
 SPARE = 0.12
@@ -61,6 +76,12 @@ class Alternative:
     changes: tuple[Change, ...]
     kept: int
     told: Told
+    nights: tuple[NightChange, ...] = ()
+    """Nights that are not spent as planned."""
+    away: Mapping[Key, Visit | None] = field(default_factory=dict)
+    """How each night from now on is spent: `rest_of` takes it as `nights`."""
+    cut: bool = False
+    """The search for something better ended before it was done, for want of time."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the alternative as a JSON object, the plan as fleet-plan."""
@@ -72,6 +93,8 @@ class Alternative:
             "kept": self.kept,
             "counts": dict(Counter(change.kind for change in self.changes)),
             "changes": [change.to_json() for change in self.changes],
+            "nights": [night.to_json() for night in self.nights],
+            "cut": self.cut,
             "told": {"crews": [list(crew) for crew in self.told.crews], "sites": list(self.told.sites)},
             "plan": self.plan.to_json(),
         }
@@ -101,11 +124,25 @@ def repair(
     Raises `ProblemError` for a disruption of something unknown.
     """
     began = time.monotonic()
-    rest = rest_of(problem, plan, disruptions, day=day, minute=minute, live=live, last=last)
-    last = horizon(problem, disruptions, last)
-    calm = rest_of(problem, plan, (), day=day, minute=minute, last=last) if disruptions or live else rest
+    until = horizon(problem, disruptions, last)
+
+    def cutting(nights: Nights, like: Rest | None) -> Rest:
+        return rest_of(
+            problem,
+            plan,
+            disruptions,
+            day=day,
+            minute=minute,
+            live=live,
+            last=until,
+            nights=nights,
+            like=like,
+        )
+
+    rest = cutting({}, None)
+    calm = rest_of(problem, plan, (), day=day, minute=minute, last=until) if disruptions or live else rest
     return _Search(
-        rest, calm, plan, disruptions, began, seconds, iterations, seed, threads, progress, stop
+        rest, calm, cutting, plan, disruptions, began, seconds, iterations, seed, threads, progress, stop
     ).run()
 
 
@@ -116,6 +153,7 @@ class _Search:
         self,
         rest: Rest,
         calm: Rest,
+        cutting: Callable[[Nights, Rest | None], Rest],
         plan: Plan,
         disruptions: Sequence[Disruption],
         began: float,
@@ -126,25 +164,26 @@ class _Search:
         progress: Progress | None,
         stop: Stop | None,
     ) -> None:
-        self.rest, self.plan, self.disruptions = rest, plan, disruptions
+        self.rest, self.cutting, self.plan, self.disruptions = rest, cutting, plan, disruptions
         self.began, self.seconds, self.iterations = began, seconds, iterations
         self.seed, self.threads, self.progress, self.stop = seed, threads, progress, stop
-        self.undisturbed = _objective(calm, carried_on(calm))
+        self.undisturbed = worth_of(calm, carried_on(calm))
         self.nothing = carried_on(rest)
-        self.base = _objective(rest, self.nothing)
+        self.base = worth_of(rest, self.nothing)
+        self.cut = False
 
     def run(self) -> tuple[Alternative, ...]:
         """Return the alternatives."""
-        routes = filled(self.rest, self.nothing)
-        found = [self.alternative(NOTHING, self.nothing), self.alternative(FEWEST, routes)]
+        now = State(self.rest, filled(self.rest, self.nothing))
+        found = [self.alternative(NOTHING, State(self.rest, self.nothing)), self.alternative(FEWEST, now)]
         self.tell(FEWEST, found[-1].objective)
         wanted = self.wanted()
-        if wanted or self.freed():
+        if wanted or self.freed() or nights_of(self.rest, self.plan):
             for name in (BALANCED, BEST):
-                routes = self.improve(name, routes, wanted)
-                found.append(self.alternative(name, routes))
+                now = self.improve(name, now, wanted)
+                found.append(self.alternative(name, now))
                 self.tell(name, found[-1].objective)
-        return distinct(found)
+        return distinct(found, self.cut)
 
     def wanted(self) -> list[str]:
         """Return the sites to plan anew for: those that lost a visit, that are worth more now, and what nobody serves
@@ -153,7 +192,7 @@ class _Search:
         lost += [one.site for one in self.disruptions if isinstance(one, DemandChanged) and one.percent > 100]
         free = self.freed()
         if free:
-            served = _sites(self.nothing)
+            served = _sites(self.rest, self.nothing)
             idle = [site for site in self.rest.problem.sites if site.id not in served]
             scores = Scores(self.rest, idle)
             for unit in free:
@@ -165,52 +204,136 @@ class _Search:
 
     def lost(self) -> list[Visit]:
         """Return the announced visits that nobody makes when nobody decides anything."""
-        stands = Counter(
-            (stop.site, self.rest.key_of[unit]) for unit, r in self.nothing.items() for stop in r.stops
-        )
+        stands = Counter((visit.site, visit.key) for visit in visits_of(self.rest, self.nothing))
         return [v for v in self.rest.announced if not stands[v.site, v.key]]
 
-    def freed(self) -> list[str]:
+    def freed(self, rest: Rest | None = None) -> list[str]:
         """Return the units that have time now: they lost a visit, or come to help."""
+        units = (rest or self.rest).unit_of
         helpers = {one.center.id for one in self.disruptions if isinstance(one, CenterAdded)}
-        keys = [v.key for v in self.lost()] + [key for key in self.rest.unit_of if key[0] in helpers]
-        return [self.rest.unit_of[key] for key in dict.fromkeys(keys) if key in self.rest.unit_of]
+        keys = [v.key for v in self.lost()] + [key for key in units if key[0] in helpers]
+        return [units[key] for key in dict.fromkeys(keys) if key in units]
 
-    def improve(self, name: str, routes: Routes, wanted: Sequence[str]) -> Routes:
-        """Plan parts around the wanted sites anew while that gains, displaced visits becoming wanted in turn."""
+    def improve(self, name: str, now: State, wanted: Sequence[str]) -> State:
+        """Plan tours and parts around the wanted sites anew while that gains, displaced visits becoming wanted in
+        turn."""
         bonus = round(STABILITY[name] * self.mean_worth())
         until = self.until(name)
         least, each = OPENED[name]
-        best, best_rank = routes, self.rank(routes, bonus)
+        best, best_rank = now, self.rank(now, bonus)
+        for center in self.travellers(wanted, MOST_TOURS[name]):
+            tried = self.travelled(center, best, wanted, bonus, until)
+            if tried is not None and (rank := self.rank(tried, bonus)) > best_rank:
+                wanted = [*dict.fromkeys([*wanted, *_missing(best, tried)])]
+                best, best_rank = tried, rank
         for round_ in range(ROUNDS):
-            left = until - time.monotonic()
-            if left < MIN_SECONDS or (self.stop is not None and self.stop()):
+            if self.over(until):
                 break
             most = min(MOST_OPENED[name], least + each * len(wanted))
-            near = around(self.rest, best, wanted, most=most, also=self.freed())
+            near = around(best.rest, best.routes, wanted, most=most, also=self.freed(best.rest))
             if not near.units:
                 break
-            part, start = part_of(self.rest, best, near, bonus)
+            part, start = part_of(best.rest, best.routes, near, bonus)
             if not part.sites:
                 break
-            try:
-                answer = solve(
-                    part, seconds=None if self.iterations is not None else left, iterations=self.iterations,
-                    seed=self.seed + round_, threads=self.threads, start=start, stop=self.stop,
-                    reasons=False,
-                )  # fmt: skip
-            except RoutingError:
+            answer = self.solved(part, until, self.seed + round_, start)
+            if answer is None:
                 break  # what was found before stands
-            tried = merged(self.rest, best, near.units, answer)
+            tried = State(best.rest, merged(best.rest, best.routes, near.units, answer))
             rank = self.rank(tried, bonus)
             if rank <= best_rank:
                 break
             displaced = _missing(best, tried)
             best, best_rank = tried, rank
-            wanted = [*dict.fromkeys([*displaced, *(w for w in wanted if w not in _sites(tried))])]
+            served = _sites(best.rest, best.routes)
+            wanted = [*dict.fromkeys([*displaced, *(w for w in wanted if w not in served)])]
             if not wanted and round_ > 0:
                 break
         return best
+
+    def travellers(self, wanted: Sequence[str], most: int) -> list[str]:
+        """Return the centers whose nights may be chosen anew: those that lost a visit or a night, then those that could
+        gain most by the wanted sites."""
+        touring = {c.id for c in self.rest.original.centers if c.nights > 0 and c.id in may_travel(self.rest)}
+        hit = [visit.center for visit in self.lost()]
+        hit += [night.center for night in nights_of(self.rest, self.plan)]
+        sites = [
+            self.rest.problem.site_by_id[name] for name in wanted if name in self.rest.problem.site_by_id
+        ]
+        gains: dict[str, float] = {}
+        if sites and touring:
+            scores = Scores(self.rest, sites)
+            for (center, _), unit in self.rest.unit_of.items():
+                if center in touring:
+                    gain = scores.of(self.rest.problem.center_by_id[unit], self.nothing.get(unit)).max()
+                    gains[center] = max(gains.get(center, 0.0), float(gain))
+        near = sorted((c for c, gain in gains.items() if gain > 0), key=lambda c: -gains[c])
+        found = list(dict.fromkeys(c for c in [*hit, *near] if c in touring))
+        return found[: max(most, len({*hit} & touring))]
+
+    def travelled(
+        self, center: str, best: State, wanted: Sequence[str], bonus: int, until: float
+    ) -> State | None:
+        """Return the best state with one center's nights and days planned anew; None when that cannot be. Where it
+        is done for today and stays out, it may also go on to do so."""
+        keys = may_travel(best.rest)[center]
+        spent = best.rest.nights.get(keys[0])
+        stays = [keys[1:]] if spent is not None and spent not in best.rest.fixed else []
+        tried = [self.toured(center, chosen, best, wanted, bonus, until) for chosen in (*stays, keys)]
+        return max((one for one in tried if one is not None), key=lambda s: self.rank(s, bonus), default=None)
+
+    def toured(
+        self, center: str, keys: Sequence[Key], best: State, wanted: Sequence[str], bonus: int, until: float
+    ) -> State | None:
+        """Return the state with these days of a center planned anew, first as free as later days are, then as tight as
+        today is."""
+        nights: dict[Key, Visit | None] = {**_nights(best.rest), **dict.fromkeys(keys)}
+        home = self.recut(nights)
+        for tight in (False, True):
+            tour = None
+            if not self.over(until):
+                tour = tour_of(home, best, keys, self.plan, wanted, bonus, tight=tight)
+            answer = None if tour is None else self.solved(tour.problem, until, self.seed, None)
+            if tour is None or answer is None:
+                return None
+            days = timed_days(tour, answer)
+            if days is None:
+                continue
+            rest = self.recut({**nights, **nights_after(days)})
+            tried = State(rest, joined(best, rest, keys, days))
+            if self.sound(tried):
+                return tried
+        return None
+
+    def recut(self, nights: Nights) -> Rest:
+        """Return the rest with other nights."""
+        return self.cutting(nights, self.rest)
+
+    def sound(self, state: State) -> bool:
+        """Say whether the state breaks no rule, the nights in a row from the past on included."""
+        if not check(state.rest.problem, self._plan(state), travel=state.rest.travel, claims=False).feasible:
+            return False
+        whole = whole_plan(state.rest, self.plan, state.routes, 0)
+        return not [f for f in Nightly(self.rest.original, whole.routes).faults() if f.code != "night_pinned"]
+
+    def solved(self, part: Problem, until: float, seed: int, start: Plan | None) -> Plan | None:
+        """Solve a part by the moment; None when the solver finds nothing."""
+        left = until - time.monotonic()
+        try:
+            found = solve(
+                part, seconds=None if self.iterations is not None else left, iterations=self.iterations,
+                seed=seed, threads=self.threads, start=start, stop=self.stop, reasons=False,
+            )  # fmt: skip
+        except RoutingError:
+            return None
+        self.cut = self.cut or time.monotonic() >= until
+        return found
+
+    def over(self, until: float) -> bool:
+        """Say whether there is no time for one more search, and note it."""
+        over = until - time.monotonic() < MIN_SECONDS or (self.stop is not None and self.stop())
+        self.cut = self.cut or over
+        return over
 
     def until(self, name: str) -> float:
         """Return the moment by which an alternative must be done; never, under a limit in iterations."""
@@ -221,33 +344,39 @@ class _Search:
 
     def mean_worth(self) -> float:
         """Return what a visit of the standing plan is worth on average."""
-        costs = check(
-            self.rest.problem, self._plan(self.nothing), travel=self.rest.travel, claims=False
-        ).costs
-        count = sum(len(route.stops) for route in self.nothing.values())
-        return costs.value / max(1, count)
+        state = State(self.rest, self.nothing)
+        plan = self._plan(state)
+        value = check(self.rest.problem, plan, travel=self.rest.travel, claims=False).costs.value
+        value += sum(self.rest.fixed.values())
+        count = sum(len(route.stops) for route in plan.routes) + len(self.rest.fixed)
+        return value / max(1, count)
 
-    def rank(self, routes: Routes, bonus: int) -> int:
+    def rank(self, state: State, bonus: int) -> int:
         """Return the objective less the price of changes; lowest for what breaks a rule."""
-        verdict = check(self.rest.problem, self._plan(routes), travel=self.rest.travel, claims=False)
+        verdict = check(state.rest.problem, self._plan(state), travel=state.rest.travel, claims=False)
         if not verdict.feasible:
             return -(10**18)
-        return verdict.objective - bonus * len(changes_of(self.rest, routes)[0])
+        changes = len(changes_of(state.rest, state.routes)[0])
+        return verdict.objective + state.rest.standing - bonus * changes
 
-    def alternative(self, name: str, routes: Routes) -> Alternative:
-        """Return the alternative that the routes are."""
-        objective = _objective(self.rest, routes)
-        changes, kept = changes_of(self.rest, routes)
+    def alternative(self, name: str, state: State) -> Alternative:
+        """Return the alternative that the state is."""
+        rest, routes = state
+        objective = worth_of(rest, routes)
+        changes, kept = changes_of(rest, routes)
+        nights = nights_of(rest, self.plan)
         return Alternative(
             name,
-            whole_plan(self.rest, self.plan, routes, objective),
+            whole_plan(rest, self.plan, routes, objective),
             tuple(routes.values()),
             objective,
             objective - self.base,
             self.undisturbed - objective,
             changes,
             kept,
-            told_of(self.rest, changes),
+            told_of(changes, nights),
+            nights,
+            {key: rest.nights.get(key) for key in rest.begins},
         )
 
     def tell(self, name: str, objective: int) -> None:
@@ -256,17 +385,18 @@ class _Search:
             elapsed = round(time.monotonic() - self.began, 2)
             self.progress({"phase": name, "elapsed": elapsed, "objective": objective})
 
-    def _plan(self, routes: Routes) -> Plan:
-        return Plan(self.rest.problem.name, tuple(routes.values()), 0)
+    def _plan(self, state: State) -> Plan:
+        return Plan(state.rest.problem.name, tuple(state.routes.values()), 0)
 
 
 def carried_on(rest: Rest) -> Routes:
     """Return what happens when nobody decides anything: every crew keeps to what was announced, later where it must,
     and leaves out what it cannot make."""
     wanted: dict[str, list[tuple[str, int, int | None]]] = {}
+    nights = {(visit.key, visit.site) for visit in rest.fixed}
     for visit in sorted(rest.announced, key=lambda v: v.start):
         unit = rest.unit_of.get(visit.key)
-        if unit is not None:
+        if unit is not None and (visit.key, visit.site) not in nights:
             wanted.setdefault(unit, []).append((visit.site, visit.stay, visit.start))
     routes: Routes = {}
     for unit, visits in wanted.items():
@@ -277,15 +407,16 @@ def carried_on(rest: Rest) -> Routes:
     return routes
 
 
-def distinct(found: Sequence[Alternative]) -> tuple[Alternative, ...]:
-    """Return at most three alternatives that no other beats, by rising value: who disturbs more must gain something."""
+def distinct(found: Sequence[Alternative], cut: bool = False) -> tuple[Alternative, ...]:
+    """Return at most three alternatives that no other beats, by rising value: who disturbs more must gain something.
+    `cut`: the search ended before it was done, which the last one says."""
     kept: list[Alternative] = []
     for one in sorted(found, key=lambda a: (_disturbance(a), -a.objective)):
         if not kept or one.objective > kept[-1].objective:
             kept.append(one)
     if len(kept) > MOST:
         kept.remove(min(kept[:-1], key=lambda a: (a.name != NOTHING, a.objective)))
-    return tuple(kept)
+    return (*kept[:-1], replace(kept[-1], cut=cut))
 
 
 def _disturbance(one: Alternative) -> int:
@@ -293,14 +424,20 @@ def _disturbance(one: Alternative) -> int:
     return len(one.changes) + len(one.told.crews)
 
 
-def _objective(rest: Rest, routes: Routes) -> int:
+def worth_of(rest: Rest, routes: Routes) -> int:
+    """Return what the rest of the time is worth with these routes, nights included."""
     plan = Plan(rest.problem.name, tuple(routes.values()), 0)
-    return check(rest.problem, plan, travel=rest.travel, claims=False).objective
+    return check(rest.problem, plan, travel=rest.travel, claims=False).objective + rest.standing
 
 
-def _sites(routes: Routes) -> set[str]:
-    return {stop.site for route in routes.values() for stop in route.stops}
+def _sites(rest: Rest, routes: Routes) -> set[str]:
+    return {visit.site for visit in visits_of(rest, routes)}
 
 
-def _missing(before: Routes, after: Routes) -> list[str]:
-    return sorted(_sites(before) - _sites(after))
+def _missing(before: State, after: State) -> list[str]:
+    return sorted(_sites(*before) - _sites(*after))
+
+
+def _nights(rest: Rest) -> dict[Key, Visit | None]:
+    """Return how every night that may be chosen is spent."""
+    return {key: rest.nights.get(key) for key in rest.begins}

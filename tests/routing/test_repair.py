@@ -254,29 +254,6 @@ def test_the_same_question_gets_the_same_answer() -> None:
     assert [one.to_json() for one in first] == [one.to_json() for one in second]
 
 
-def test_a_tour_with_a_night_away_is_kept_whole_and_lost_whole() -> None:
-    """Another center's breakdown leaves it alone, night and all; its own takes what is still to come."""
-    data = small()
-    data["centers"][0] |= {"nights": 1, "night_cost": 5}
-    data["format"] = "fleet-problem/2"
-    problem = Problem.from_json(data)
-    travel = Travel(problem)
-    first = earliest(problem, travel, "M1", 0, [("SA", 120), ("SE", 120)], overnight=True)
-    second = earliest(problem, travel, "M1", 1, [("SC", 120)], origin="E")
-    other = earliest(problem, travel, "M2", 0, [("SB", 120)])
-    plan = Plan("small", (first, second, other), 0)
-    assert check(problem, plan, claims=False).feasible
-    for one in repair(
-        problem, plan, [CenterOut("M2", 0, 400, 1)], day=0, minute=400, iterations=4, threads=1
-    ):
-        routes = {route.key: route for route in one.plan.routes}
-        assert (routes["M1", 0].stops, routes["M1", 0].overnight) == (first.stops, True)
-        assert routes["M1", 1].stops == second.stops
-    own = repair(problem, plan, [CenterOut("M1", 1, 400, 1)], day=1, minute=400, iterations=4, threads=1)
-    assert {("M1", 0, s.site, s.start, s.stay) for s in first.stops} <= stops_of(own[-1].plan)
-    assert not {s for s in stops_of(own[-1].plan) if s[:2] == ("M1", 1)}
-
-
 def test_the_command_answers_a_request_and_names_what_is_wrong_with_it(tmp_path: Path) -> None:
     """`python -m routing.repair`: exit code 0 with alternatives, 2 with the fault and no answer."""
     problem, plan = lonely()
