@@ -6,9 +6,11 @@ person-hour.
 
 from __future__ import annotations
 
+from fleet.planning.cancelling import cancel_visit
 from fleet.planning.changes import apply_change, try_change
 from fleet.planning.compare import compare, totals
 from fleet.planning.drafts import (
+    Solved,
     accept_solution,
     create_draft,
     duplicate_as_draft,
@@ -16,6 +18,7 @@ from fleet.planning.drafts import (
     fill_draft,
     prepare,
     prepare_draft,
+    prepare_solution,
     reserve_draft,
     solver_command,
 )
@@ -42,7 +45,7 @@ from fleet.planning.horizon import (
 from fleet.planning.measures import Measured, Measures, answered, marks_now, measure, measure_baseline
 from fleet.planning.pinning import ends_away, pin, tour_of, unpin
 from fleet.planning.problem import build_problem
-from fleet.planning.publish import cancel_visit, preview, publish
+from fleet.planning.publish import Publication, prepare_publish, preview, publish
 from fleet.planning.reasons import unserved
 from fleet.planning.scenarios.takeover import TakeOver, fill_takeover, prepare_takeover
 from fleet.planning.scenarios.verbs import (
@@ -89,9 +92,11 @@ __all__ = [
     "Option",
     "PinPrice",
     "Placement",
+    "Publication",
     "PublishPreview",
     "PublishReport",
     "Roads",
+    "Solved",
     "Stale",
     "TakeOver",
     "Totals",
@@ -129,6 +134,8 @@ __all__ = [
     "plans_holding",
     "prepare",
     "prepare_draft",
+    "prepare_publish",
+    "prepare_solution",
     "prepare_takeover",
     "preview",
     "preview_scenario",

@@ -13,6 +13,8 @@ touch several sections of a screen: `part` names the first of them, `data["parts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -29,10 +31,28 @@ CALLING = ("call", "recall")
 _INSERT = insert(cast(Table, Outbox.__table__))
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to be told. `seq` is the topic's, raised in the same transaction."""
+
+    topic: str
+    seq: int
+    part: str
+    data: dict[str, Any]
+
+
 def announce(session: Session, topic: str, seq: int, part: str, data: dict[str, Any], now: datetime) -> None:
-    """Write the outbox row of one change. `seq` is the topic's, raised in the same transaction."""
-    row = {"topic": topic, "seq": seq, "part": part, "data": data, "created_at": now}
-    session.connection().execute(_INSERT, row)
+    """Write the outbox row of one change."""
+    announce_all(session, [Change(topic, seq, part, data)], now)
+
+
+def announce_all(session: Session, changes: Sequence[Change], now: datetime) -> None:
+    """Write the outbox rows of many changes in one statement."""
+    rows = [
+        {"topic": c.topic, "seq": c.seq, "part": c.part, "data": c.data, "created_at": now} for c in changes
+    ]
+    if rows:
+        session.connection().execute(_INSERT, rows)
 
 
 def parts_of(action: str, state_from: str | None, state_to: str) -> list[str]:

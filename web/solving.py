@@ -284,9 +284,12 @@ def _solve(plan_id: int, run: _Run, folder: Path, progress: Progress | None) -> 
         raise _Failed(f"no_plan: {type(error).__name__}") from error
     now = clock.now()
 
+    with Session(current_app.extensions["writer"].engine) as session:
+        solved = planner.prepare_solution(session, _still_solving(session, plan_id), answer)
+
     def accept(session: Session) -> None:
         plan = _still_solving(session, plan_id)
-        planner.accept_solution(session, plan, answer, now=now)
+        planner.accept_solution(session, plan, answer, now=now, solved=solved)
         _announce(session, plan)
 
     write(accept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from fleet import baseline
 from fleet.calendar import week_days, week_of
 from fleet.errors import Conflict, Invalid
 from fleet.planning.blobs import decode, pack
-from fleet.planning.frame import Mark, frozen, load_frame, marks_of, routes_of
+from fleet.planning.filling import Filling, draft_like, fill, worked_out
+from fleet.planning.frame import frozen, load_frame, marks_of, routes_of
 from fleet.planning.horizon import checked_weeks, days_of, open_weeks, published_plans, weeks_of
-from fleet.planning.ledger import judge, settle, visits_of
+from fleet.planning.ledger import judge, visits_of
 from fleet.planning.problem import build_problem, pinned_json
-from fleet.planning.scenarios.verbs import accept_answer, prepare_scenario
+from fleet.planning.scenarios.standing import marks_of_answer
+from fleet.planning.scenarios.verbs import prepare_scenario
 from fleet.planning.travel import Driving, driven
 from fleet.store import Center, Plan, PlanVisit, Visit
 from routing.check import check
@@ -174,9 +176,22 @@ def create_draft(
     return plan
 
 
-def accept_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any], *, now: datetime) -> None:
-    """Take the solver's fleet-plan/1: checked by code that shares nothing with the solver, then kept as
-    visits.
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A solver's answer, checked by code that shares nothing with the solver, and what it comes to."""
+
+    problem: bytes
+    """The problem that it answers, as stored."""
+    solution: bytes
+    """The answer as it will be stored."""
+    filling: Filling
+    objective: int
+    bound: int | None
+    baseline_hours: float
+
+
+def prepare_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any]) -> Solved:
+    """Check the solver's fleet-plan and work out its figures. Reads only: call it outside of any write transaction.
 
     Raises Conflict `not_solving`, Invalid `bad_solution` with the faults.
     """
@@ -195,38 +210,45 @@ def accept_solution(session: Session, plan: Plan, plan_json: Mapping[str, Any], 
             "The solver's plan breaks rules.",
             faults=[f"{f.code}: {f.text}" for f in verdict.faults[:20]],
         )
-    if plan.kind == "scenario":
-        plan.solution = pack(plan_json)
-        accept_answer(session, plan, full, routes, verdict.objective)
-        return
-    frame = load_frame(session, plan.week)
     pins = {(p.center, p.day, p.site, p.start, p.stay) for p in full.pinned}
-    marks: list[Mark] = []
-    visits: list[PlanVisit] = []
-    for route in routes.routes:
-        for stop in route.stops:
-            night = route.overnight and stop is route.stops[-1]
-            mark = Mark(0, route.center, route.day, stop.site, stop.start, stop.stay, overnight=night)
-            pinned = (mark.center, mark.day, mark.site, mark.start, mark.stay) in pins
-            marks.append(mark)
-            visits.append(
-                PlanVisit(
-                    plan_id=plan.id,
-                    center_id=frame.center_id[mark.center],
-                    site_id=frame.site_id[mark.site],
-                    day=frame.day(mark.day),
-                    start_minute=mark.start,
-                    stay_minutes=mark.stay,
-                    pinned=pinned,
-                    overnight=night,
-                )
-            )
-    settle(plan, visits, marks, decoded)
-    session.add_all(visits)
-    plan.solution = pack(plan_json)
-    plan.objective, plan.bound = verdict.objective, routes.bound
-    plan.baseline_hours = baseline.hours(full, baseline.rankings(session, full), decoded.travel)
-    plan.status = "draft"
+    marks = [
+        replace(mark, pinned=(mark.center, mark.day, mark.site, mark.start, mark.stay) in pins)
+        for mark in marks_of_answer(plan_json)
+    ]
+    return Solved(
+        plan.problem,
+        pack(plan_json),
+        worked_out(marks, decoded),
+        verdict.objective,
+        routes.bound,
+        baseline.hours(full, baseline.rankings(session, full), decoded.travel),
+    )
+
+
+def accept_solution(
+    session: Session,
+    plan: Plan,
+    plan_json: Mapping[str, Any],
+    *,
+    now: datetime,
+    solved: Solved | None = None,
+) -> None:
+    """Take the solver's answer: kept as visits, or with a scenario in `solution` alone. `solved` is what
+    `prepare_solution` made of it beforehand.
+
+    Raises Conflict `not_solving`, Invalid `bad_solution` with the faults.
+    """
+    if plan.status != "solving":
+        raise Conflict("not_solving", "This plan does not wait for a solution.", plan=plan.id)
+    if solved is None or solved.problem != plan.problem:
+        solved = prepare_solution(session, plan, plan_json)
+    if plan.kind == "scenario":
+        plan.hours_saved, plan.status = solved.filling.hours_saved, "solved"
+    else:
+        fill(session, plan, solved.filling, load_frame(session, plan.week))
+        plan.status = "draft"
+    plan.solution, plan.baseline_hours = solved.solution, solved.baseline_hours
+    plan.objective, plan.bound = solved.objective, solved.bound
     plan.stop_requested = False
     session.flush()
 
@@ -242,41 +264,14 @@ def duplicate_as_draft(session: Session, plan: Plan, *, actor: str, now: datetim
     """Return a draft with the same visits: how a published plan is edited. Cancelled visits stay out."""
     if plan.status not in ("draft", "published", "superseded"):
         raise Conflict("nothing_to_copy", "Only a plan with visits can be copied.", plan=plan.id)
-    copy = Plan(
-        week=plan.week,
-        weeks=plan.weeks,
-        status="draft",
-        created_at=now,
-        created_by=actor,
-        seed=plan.seed,
-        seconds=plan.seconds,
-        problem=plan.problem,
-        solution=plan.solution,
-        bound=plan.bound,
-        baseline_hours=plan.baseline_hours,
-        progress={},
-    )
-    session.add(copy)
-    session.flush()
+    decoded, frame = decode(plan.problem), load_frame(session, plan.week)
     gone = _cancelled(session, plan.week, plan.weeks)
-    visits = [
-        PlanVisit(
-            plan_id=copy.id,
-            center_id=v.center_id,
-            site_id=v.site_id,
-            day=v.day,
-            start_minute=v.start_minute,
-            stay_minutes=v.stay_minutes,
-            pinned=v.pinned,
-            overnight=v.overnight,
-        )
-        for v in visits_of(session, plan)
-        if (v.center_id, v.site_id, v.day) not in gone
-    ]
-    decoded = decode(copy.problem)
-    settle(copy, visits, marks_of(visits, load_frame(session, copy.week)), decoded)
-    session.add_all(visits)
-    session.flush()
+    visits = [v for v in visits_of(session, plan) if (v.center_id, v.site_id, v.day) not in gone]
+    filling = worked_out(marks_of(visits, frame), decoded)
+    copy = draft_like(
+        session, plan, plan.problem, actor=actor, now=now, solution=plan.solution, bound=plan.bound
+    )
+    fill(session, copy, filling, frame)
     return copy
 
 

@@ -14,8 +14,9 @@ from fleet.calendar import default_calendar, week_days, week_of
 from fleet.errors import Conflict, Invalid
 from fleet.planning import coverage, tours
 from fleet.planning.blobs import decode, pack
+from fleet.planning.filling import Filling, draft_like, fill, worked_out
 from fleet.planning.frame import load_frame, marks_of
-from fleet.planning.ledger import settle, visits_of
+from fleet.planning.ledger import visits_of
 from fleet.planning.problem import format_of, pinned_json
 from fleet.planning.traffic import shifted
 from fleet.store import Plan, PlanVisit, Site
@@ -123,33 +124,37 @@ def _moved_starts(session: Session, plan: Plan) -> list[str]:
     return moved
 
 
-def part_of(session: Session, plan: Plan, week: date, *, actor: str) -> Plan:
-    """Return a new draft of one week with the longer draft's visits of that week, ready to be published.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One week cut out of a longer draft: its problem and its visits."""
 
-    Its problem is that week of the draft's, with the coverage that is due then by what is published before.
+    week: date
+    problem: bytes
+    filling: Filling
+
+
+def prepare_part(session: Session, plan: Plan, week: date) -> Part:
+    """Cut one week out of a longer draft, with the coverage that is due then by what is published before. Reads only.
+
+    Raises Conflict `outside_week`.
     """
     k = (week - plan.week).days // 7
     if not 0 <= k < plan.weeks or week != plan.week + timedelta(days=7 * k):
         raise Conflict("outside_week", "That week is not in the plan.", week=week.isoformat())
     days = set(week_days(week))
     rows = [v for v in visits_of(session, plan) if v.day in days]
-    part = Plan(
-        week=week, weeks=1, status="draft", created_at=plan.created_at, created_by=actor, seed=plan.seed,
-        seconds=plan.seconds, progress={}, source_id=plan.id, problem=_week_problem(session, plan, week, rows),
+    problem = _week_problem(session, plan, week, rows)
+    return Part(week, problem, worked_out(marks_of(rows, load_frame(session, week)), decode(problem)))
+
+
+def make_part(session: Session, plan: Plan, part: Part, *, actor: str) -> Plan:
+    """Return a new draft of the one week, ready to be published."""
+    made = draft_like(
+        session, plan, part.problem, actor=actor, now=plan.created_at, week=part.week, weeks=1,
+        source_id=plan.id, baseline_hours=None,
     )  # fmt: skip
-    session.add(part)
-    session.flush()
-    visits = [
-        PlanVisit(
-            plan_id=part.id, center_id=v.center_id, site_id=v.site_id, day=v.day, start_minute=v.start_minute,
-            stay_minutes=v.stay_minutes, pinned=v.pinned, overnight=v.overnight,
-        )
-        for v in rows
-    ]  # fmt: skip
-    settle(part, visits, marks_of(visits, load_frame(session, week)), decode(part.problem))
-    session.add_all(visits)
-    session.flush()
-    return part
+    fill(session, made, part.filling, load_frame(session, part.week))
+    return made
 
 
 def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanVisit]) -> bytes:

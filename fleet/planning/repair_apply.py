@@ -7,25 +7,29 @@ publishing leaves alone whatever should have begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
-from fleet.calendar import local_day, local_instant
+from fleet.calendar import local_day, local_instant, week_days
 from fleet.days.visits import close_visit
+from fleet.errors import FleetError
+from fleet.planning.announcing import Announcement, announcements
 from fleet.planning.blobs import decode
-from fleet.planning.frame import load_frame, marks_of
-from fleet.planning.ledger import settle, visits_of
-from fleet.planning.publish import cancel_visit, publish_repaired
+from fleet.planning.cancelling import cancel_visits
+from fleet.planning.filling import Filling, draft_like, fill, worked_out
+from fleet.planning.frame import Frame, Mark, load_frame
+from fleet.planning.ledger import visits_of
+from fleet.planning.publish import publish_repaired
 from fleet.planning.repair import refuse_stale, take_turn
-from fleet.planning.repair_calls import calls_of
-from fleet.planning.repair_proposals import proposal_of
+from fleet.planning.repair_calls import calls_of, held_tickets
+from fleet.planning.repair_proposals import proposal_of, with_tickets
 from fleet.planning.repair_shapes import Accepted, Disrupted, Proposal, VisitAt
-from fleet.planning.repair_state import standing_visits
+from fleet.planning.tours import LONGEST_AWAY
 from fleet.store import Center, Plan, PlanVisit, Repair, Visit
-from fleet.tracking import touch
 from queueing.store import Desk, Queue
 
 REASONS = {
@@ -39,32 +43,67 @@ REASONS = {
 }
 
 
-def accept_repair(session: Session, made: Repair, name: str, *, actor: str, now: datetime) -> Accepted:
-    """Announce the proposal of that name and keep the list of who must be told.
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What accepting a proposal will write, worked out from reading alone. Good as long as `state` holds."""
+
+    name: str
+    state: Hashable
+    proposal: Proposal
+    filling: Filling
+    rows: tuple[Announcement, ...]
+
+
+def prepare_accept(session: Session, made: Repair, name: str, *, now: datetime) -> Acceptance | None:
+    """Work out what `accept_repair` will write; None where it will be refused, or was done. Reads only: call it before
+    the write transaction, which others wait for."""
+    if made.status != "proposed":
+        return None
+    try:
+        return _worked_out(session, made, name, now)
+    except FleetError:  # accepting says why
+        return None
+
+
+def accept_repair(
+    session: Session,
+    made: Repair,
+    name: str,
+    *,
+    actor: str,
+    now: datetime,
+    prepared: Acceptance | None = None,
+) -> Accepted:
+    """Announce the proposal of that name and keep the list of who must be told. `prepared` is what `prepare_accept`
+    worked out; it is done anew when anything that it depends on has changed since.
 
     A second time does nothing (`repeated`). Raises NotFound `no_such_proposal`, Conflict `repair_over` and
     `repair_stale` (with its `cause`); then nothing has changed.
     """
     if not take_turn(session, made, name, actor=actor, now=now):
         return Accepted(made.id, made.result_id or made.plan_id, 0, 0, 0, 0, made.accepted_at or now, True)
-    proposal = proposal_of(session, made, name)
-    refuse_stale(session, made, proposal, now=now)
-    disrupted = Disrupted.from_json(made.disruption)
     old = session.get_one(Plan, made.plan_id)
-    standing = {(v.center_id, v.site_id, v.day): v for v in standing_visits(session, old)}
+    if prepared is None or prepared.name != name or prepared.state != state_of(session, old):
+        prepared = _worked_out(session, made, name, now)
+    disrupted = Disrupted.from_json(made.disruption)
+    proposal = prepared.proposal
     if not proposal.changes:
         made.result_id = old.id
-        _end_open_visits(session, standing.values(), disrupted, now)
+        _end_open_visits(session, disrupted, now)
         session.flush()
         return Accepted(made.id, old.id, 0, 0, 0, 0, now)
-    made.calls.extend(calls_of(proposal))
+    standing = _concerned(session, proposal)
+    made.calls.extend(calls_of(with_tickets(proposal, held_tickets(session, standing.values()))))
     changed, cancelled, closed = _change_now(session, proposal, standing, disrupted, actor, now)
-    _end_open_visits(session, standing.values(), disrupted, now)
-    plan = _plan_of(session, old, proposal, actor, now)
-    report = publish_repaired(session, plan, actor=actor, now=now)
+    _end_open_visits(session, disrupted, now)
+    plan = draft_like(
+        session, old, old.problem, actor=actor, now=now, solution=old.solution, bound=None,
+        message=f"repair_of: {old.id}",
+    )  # fmt: skip
+    fill(session, plan, prepared.filling, load_frame(session, plan.week))
+    crews = [center for center, _day in proposal.crews]
+    report = publish_repaired(session, plan, actor=actor, now=now, rows=prepared.rows, also=crews)
     made.result_id = plan.id
-    for center_id in sorted({center for center, _day in proposal.crews}):
-        touch(session, session.get_one(Center, center_id), part="visit", now=now)
     session.flush()
     return Accepted(
         made.id, plan.id, len(report.created), changed + len(report.changed), cancelled + len(report.cancelled),
@@ -72,31 +111,77 @@ def accept_repair(session: Session, made: Repair, name: str, *, actor: str, now:
     )  # fmt: skip
 
 
-def prepare_accept(session: Session, made: Repair) -> None:
-    """Decode what accepting will ask for, from reading alone: call it before the write transaction, which others wait
-    for."""
-    decode(session.get_one(Plan, made.plan_id).problem)
+def state_of(session: Session, plan: Plan) -> Hashable:
+    """Return what accepting depends on beside the proposal and the time: which plan stands, what is announced for its
+    week and the days before it, and which centers are in service."""
+    first = plan.week - timedelta(days=LONGEST_AWAY + 1)
+    columns = (
+        Visit.id,
+        Visit.center_id,
+        Visit.day,
+        Visit.status,
+        Visit.opens_at,
+        Visit.closes_at,
+        Visit.overnight,
+    )
+    visits = session.execute(
+        select(*columns).where(Visit.day.between(first, week_days(plan.week)[-1])).order_by(Visit.id)
+    )
+    centers = session.execute(select(Center.id, Center.status).order_by(Center.id))
+    return plan.id, plan.status, plan.revision, tuple(map(tuple, visits)), tuple(map(tuple, centers))
+
+
+def _worked_out(session: Session, made: Repair, name: str, now: datetime) -> Acceptance:
+    proposal = proposal_of(session, made, name)
+    refuse_stale(session, made, proposal, now=now)
+    old = session.get_one(Plan, made.plan_id)
+    frame, decoded = load_frame(session, old.week), decode(old.problem)
+    before = {(v.center_id, v.site_id, v.day): v for v in visits_of(session, old)}
+    marks = [
+        _mark(visit, before.get((visit.center_id, visit.site_id, visit.day)), frame)
+        for visit in proposal.visits
+    ]
+    filling = worked_out([*marks, *_ended(before, proposal.visits, frame, now)], decoded)
+    rows = announcements(session, filling.marks, filling.hours, decoded, frame)
+    return Acceptance(name, state_of(session, old), proposal, filling, rows)
+
+
+def _concerned(session: Session, proposal: Proposal) -> dict[tuple[int, int, date], Visit]:
+    """The announced visits that the proposal changes."""
+    wanted = {(b.center_id, b.site_id, b.day) for c in proposal.changes if (b := c.before) is not None}
+    chosen = (
+        select(Visit)
+        .where(
+            Visit.center_id.in_({center for center, _site, _day in wanted}),
+            Visit.day.in_({day for _center, _site, day in wanted}),
+            Visit.status != "cancelled",
+        )
+        .order_by(Visit.day, Visit.center_id, Visit.opens_at)
+        .options(joinedload(Visit.site))
+    )
+    found = {(v.center_id, v.site_id, v.day): v for v in session.scalars(chosen)}
+    return {key: visit for key, visit in found.items() if key in wanted}
 
 
 def _change_now(
     session: Session,
     proposal: Proposal,
-    standing: dict[tuple[int, int, date], Visit],
+    standing: Mapping[tuple[int, int, date], Visit],
     disrupted: Disrupted,
     actor: str,
     now: datetime,
 ) -> tuple[int, int, int]:
     """Hand visits to other centers, move what is overdue, cancel what nobody makes; (changed, cancelled, tickets)."""
-    changed = cancelled = closed = 0
+    changed = 0
     reason_ar, reason_en = REASONS[disrupted.kind]
+    lost: list[Visit] = []
     for change in proposal.changes:
         if change.before is None:
             continue
         old, new = change.before, change.after
         visit = standing[old.center_id, old.site_id, old.day]
         if new is None or new.day != old.day:
-            closed += cancel_visit(session, visit, reason_ar, reason_en, actor=actor, now=now)
-            cancelled += 1
+            lost.append(visit)
             continue
         if new.center_id != old.center_id:
             _hand_over(session, visit, session.get_one(Center, new.center_id), reason_ar, reason_en, now)
@@ -104,8 +189,9 @@ def _change_now(
         if visit.opens_at <= now:
             _retime(visit, new, now)
             changed += new.center_id == old.center_id
+    closed = cancel_visits(session, lost, reason_ar, reason_en, actor=actor, now=now)
     session.flush()
-    return changed, cancelled, closed
+    return changed, len(lost), closed
 
 
 def _hand_over(
@@ -135,69 +221,35 @@ def _retime(visit: Visit, new: VisitAt, now: datetime) -> None:
     visit.changed_at = now
 
 
-def _end_open_visits(
-    session: Session, standing: Iterable[Visit], disrupted: Disrupted, now: datetime
-) -> None:
+def _end_open_visits(session: Session, disrupted: Disrupted, now: datetime) -> None:
     """What a broken center or a closed place has open now ends now."""
-    for visit in standing:
-        hit = (disrupted.kind == "center_out" and visit.center_id == disrupted.center_id) or (
-            disrupted.kind == "site_closed" and visit.site_id == disrupted.site_id
-        )
-        if hit and visit.status == "open" and visit.day == local_day(now):
-            close_visit(session, visit, now=now)
+    wanted = select(Visit).where(Visit.day == local_day(now), Visit.status == "open").order_by(Visit.id)
+    if disrupted.kind == "center_out":
+        wanted = wanted.where(Visit.center_id == disrupted.center_id)
+    elif disrupted.kind == "site_closed":
+        wanted = wanted.where(Visit.site_id == disrupted.site_id)
+    else:
+        return
+    for visit in session.scalars(wanted).all():
+        close_visit(session, visit, now=now)
 
 
-def _plan_of(session: Session, old: Plan, proposal: Proposal, actor: str, now: datetime) -> Plan:
-    """Return a draft with the proposal's visits, pins and nights as they were."""
-    before = {(v.center_id, v.site_id, v.day): v for v in visits_of(session, old)}
-    plan = Plan(
-        week=old.week,
-        status="draft",
-        created_at=now,
-        created_by=actor,
-        seed=old.seed,
-        seconds=old.seconds,
-        problem=old.problem,
-        solution=old.solution,
-        bound=None,
-        baseline_hours=old.baseline_hours,
-        progress={},
-        message=f"repair_of: {old.id}",
-    )
-    session.add(plan)
-    session.flush()
-    rows = [
-        _row(plan, visit, before.get((visit.center_id, visit.site_id, visit.day)))
-        for visit in proposal.visits
-    ]
-    rows += _ended(plan, before, proposal.visits, now)
-    settle(plan, rows, marks_of(rows, load_frame(session, plan.week)), decode(plan.problem))
-    session.add_all(rows)
-    session.flush()
-    return plan
-
-
-def _row(plan: Plan, visit: VisitAt, old: PlanVisit | None) -> PlanVisit:
-    return PlanVisit(
-        plan_id=plan.id,
-        center_id=visit.center_id,
-        site_id=visit.site_id,
-        day=visit.day,
-        start_minute=visit.start,
-        stay_minutes=visit.stay,
-        pinned=bool(old.pinned) if old is not None else False,
-        overnight=bool(old.overnight) if old is not None else False,
-    )
+def _mark(visit: VisitAt, old: PlanVisit | None, frame: Frame) -> Mark:
+    """A visit of the proposal, pinned and away over the night as it was."""
+    return Mark(
+        0, frame.center_code[visit.center_id], frame.day_index(visit.day), frame.site_code[visit.site_id], visit.start,
+        visit.stay, bool(old.pinned) if old is not None else False, bool(old.overnight) if old is not None else False,
+    )  # fmt: skip
 
 
 def _ended(
-    plan: Plan, before: dict[tuple[int, int, date], PlanVisit], visits: Sequence[VisitAt], now: datetime
-) -> list[PlanVisit]:
+    before: Mapping[tuple[int, int, date], PlanVisit], visits: Sequence[VisitAt], frame: Frame, now: datetime
+) -> list[Mark]:
     """Visits of days that are over and that the problem no longer knew: they stay in the week's record."""
     kept = {(v.center_id, v.site_id, v.day) for v in visits}
     today = local_day(now)
     return [
-        _row(plan, VisitAt(old.center_id, old.site_id, old.day, old.start_minute, old.stay_minutes), old)
+        _mark(VisitAt(old.center_id, old.site_id, old.day, old.start_minute, old.stay_minutes), old, frame)
         for key, old in before.items()
         if key not in kept and old.day < today
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from fleet.errors import NotFound
 from fleet.planning.blobs import unpack
 from fleet.planning.frame import Frame, load_frame
-from fleet.planning.repair_calls import held_tickets
+from fleet.planning.repair_calls import Held, held_tickets
 from fleet.planning.repair_shapes import Proposal, VisitAt, VisitChange
 from fleet.planning.repair_state import standing_visits
 from fleet.planning.shapes import TENTHS
@@ -42,6 +43,18 @@ def proposal_of(session: Session, made: Repair, name: str) -> Proposal:
     raise NotFound("no_such_proposal", "There is no such proposal.", repair=made.id, proposal=name)
 
 
+def with_tickets(proposal: Proposal, held: Held) -> Proposal:
+    """Return the proposal with the tickets that are held for its visits now."""
+
+    def counted(change: VisitChange) -> VisitChange:
+        old = change.before
+        key = (old.center_id, old.site_id, old.day.isoformat()) if old else None
+        tickets, phones = held.get(key, (0, 0)) if key else (0, 0)
+        return replace(change, tickets=tickets, phones=phones)
+
+    return replace(proposal, changes=tuple(map(counted, proposal.changes)))
+
+
 def _concerned(alternatives: Sequence[Mapping[str, Any]], frame: Frame) -> set[tuple[int, int, str]]:
     return {
         (frame.center_id[v["center"]], frame.site_id[v["site"]], frame.day(v["day"]).isoformat())
@@ -51,22 +64,16 @@ def _concerned(alternatives: Sequence[Mapping[str, Any]], frame: Frame) -> set[t
     }
 
 
-def _proposal(
-    one: Mapping[str, Any], frame: Frame, held: Mapping[tuple[int, int, str], tuple[int, int]]
-) -> Proposal:
-    changes = []
-    for change in one["changes"]:
-        before, after = _visit(change["before"], frame), _visit(change["after"], frame)
-        key = (before.center_id, before.site_id, before.day.isoformat()) if before else None
-        tickets, phones = held.get(key, (0, 0)) if key else (0, 0)
-        changes.append(
-            VisitChange(
-                change["kind"], before, after, change["value_before"] / TENTHS, change["value_after"] / TENTHS,
-                tickets, phones,
-            )
-        )  # fmt: skip
+def _proposal(one: Mapping[str, Any], frame: Frame, held: Held) -> Proposal:
+    changes = [
+        VisitChange(
+            change["kind"], _visit(change["before"], frame), _visit(change["after"], frame),
+            change["value_before"] / TENTHS, change["value_after"] / TENTHS,
+        )
+        for change in one["changes"]
+    ]  # fmt: skip
     routes = Routes.from_json(one["plan"]).routes
-    return Proposal(
+    made = Proposal(
         name=one["name"],
         gain=one["gain"] / TENTHS,
         loss=one["loss"] / TENTHS,
@@ -80,6 +87,7 @@ def _proposal(
             for s in r.stops
         ),
     )
+    return with_tickets(made, held)
 
 
 def _visit(data: Mapping[str, Any] | None, frame: Frame) -> VisitAt | None:

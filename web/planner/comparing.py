@@ -87,9 +87,10 @@ def publish(plan_id: int) -> Any:
         plan = session.get(Plan, plan_id)
         if plan is None:
             abort(404)
-        return planner.publish(session, plan, actor=name, now=now, until=until)
+        return planner.publish(session, plan, actor=name, now=now, until=until, prepared=prepared)
 
     try:
+        prepared = planner.prepare_publish(read(), the_plan(plan_id), until=until)
         report = write(work)
     except FleetError as error:
         flash(words.error(error), "error")

@@ -96,11 +96,12 @@ def repair_part(repair_id: int) -> Any:
 @blueprint.post("/repairs/<int:repair_id>/accept")
 def accept(repair_id: int) -> Any:
     """Announce one of the proposals."""
-    prepare_accept(read(), the_repair(repair_id))
     name, now, choice = actor(), clock.now(), request.form.get("choice", "")
+    prepared = prepare_accept(read(), the_repair(repair_id), choice, now=now)
 
     def work(session: Session) -> Accepted:
-        return accept_repair(session, session.get_one(Repair, repair_id), choice, actor=name, now=now)
+        made = session.get_one(Repair, repair_id)
+        return accept_repair(session, made, choice, actor=name, now=now, prepared=prepared)
 
     try:
         done = write(work)

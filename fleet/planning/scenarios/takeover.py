@@ -17,13 +17,14 @@ from fleet import baseline
 from fleet.errors import Conflict, FleetError
 from fleet.planning import drafts
 from fleet.planning.blobs import decode, pack, unpack
-from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of
-from fleet.planning.ledger import settle, visits_of
+from fleet.planning.filling import Filling, draft_like, fill, worked_out
+from fleet.planning.frame import Mark, frozen, load_frame, marks_of
+from fleet.planning.ledger import visits_of
 from fleet.planning.scenarios.applying import apply, is_decision
 from fleet.planning.scenarios.standing import keep_feasible, marks_of_answer
 from fleet.planning.scenarios.verbs import source_of
 from fleet.planning.travel import Driving
-from fleet.store import Plan, PlanVisit
+from fleet.store import Plan
 from routing.problem import Problem
 
 
@@ -33,7 +34,8 @@ class TakeOver:
 
     scenario_id: int
     problem: bytes
-    visits: tuple[Mark, ...]
+    filling: Filling
+    """Its visits."""
     taken: tuple[int, ...]
     """Changes that are in force in the draft: decisions."""
     not_taken: tuple[int, ...]
@@ -41,6 +43,11 @@ class TakeOver:
     left_out: tuple[Mark, ...]
     """Visits of the scenario that the real week does not allow."""
     baseline_hours: float
+
+    @property
+    def visits(self) -> tuple[Mark, ...]:
+        """The draft's visits."""
+        return self.filling.marks
 
 
 def prepare_takeover(
@@ -74,7 +81,7 @@ def prepare_takeover(
     return TakeOver(
         scenario.id,
         pack(problem),
-        tuple(replace(m, pinned=m.pinned or _what(m) in pinned) for m in kept),
+        worked_out([replace(m, pinned=m.pinned or _what(m) in pinned) for m in kept], decoded),
         taken,
         tuple(i for i in range(len(scenario.changes)) if i not in taken),
         tuple(m for m in wanted if _what(m) not in there),
@@ -85,26 +92,11 @@ def prepare_takeover(
 def fill_takeover(session: Session, takeover: TakeOver, *, actor: str, now: datetime) -> Plan:
     """Return the draft: an ordinary one, to be looked at, changed and published like any other."""
     scenario = session.get_one(Plan, takeover.scenario_id)
-    draft = Plan(
-        week=scenario.week,
-        weeks=scenario.weeks,
-        status="draft",
-        created_at=now,
-        created_by=actor,
-        seed=scenario.seed,
-        seconds=scenario.seconds,
-        problem=takeover.problem,
-        source_id=scenario.id,
-        progress={},
-    )
-    session.add(draft)
-    session.flush()
-    frame, decoded = load_frame(session, draft.week), decode(takeover.problem)
-    visits = [_visit(draft, mark, frame) for mark in takeover.visits]
-    settle(draft, visits, list(takeover.visits), decoded)
-    draft.baseline_hours = takeover.baseline_hours
-    session.add_all(visits)
-    session.flush()
+    draft = draft_like(
+        session, scenario, takeover.problem, actor=actor, now=now, source_id=scenario.id,
+        baseline_hours=takeover.baseline_hours,
+    )  # fmt: skip
+    fill(session, draft, takeover.filling, load_frame(session, draft.week))
     return draft
 
 
@@ -146,19 +138,6 @@ def _with_pins(problem: dict[str, Any], real: dict[str, Any]) -> dict[str, Any]:
             centers.append({**known, "days": sorted(held.union(known["days"]))})
     made = {**problem, "centers": centers}
     return {**made, "pinned": pins} if pins else {k: v for k, v in made.items() if k != "pinned"}
-
-
-def _visit(draft: Plan, mark: Mark, frame: Frame) -> PlanVisit:
-    return PlanVisit(
-        plan_id=draft.id,
-        center_id=frame.center_id[mark.center],
-        site_id=frame.site_id[mark.site],
-        day=frame.day(mark.day),
-        start_minute=mark.start,
-        stay_minutes=mark.stay,
-        pinned=mark.pinned,
-        overnight=mark.overnight,
-    )
 
 
 def _what(mark: Mark) -> tuple[str, int, str, int, int]:

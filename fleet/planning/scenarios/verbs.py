@@ -13,17 +13,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fleet import baseline
 from fleet.errors import Conflict, Invalid
 from fleet.planning.blobs import decode, pack
 from fleet.planning.export import problem_now
 from fleet.planning.frame import load_frame, marks_of
-from fleet.planning.ledger import shares, tell, visits_of
+from fleet.planning.ledger import tell, visits_of
 from fleet.planning.scenarios.applying import Applied, apply
-from fleet.planning.scenarios.standing import marks_of_answer, sound, start_of
+from fleet.planning.scenarios.standing import sound, start_of
 from fleet.store import Plan
-from routing.problem import Problem
-from routing.solution import Plan as Routes
 
 SOURCES = ("draft", "published", "superseded")
 """A plan with visits: what can be copied."""
@@ -162,17 +159,6 @@ def prepare_scenario(session: Session, plan: Plan, *, now: datetime) -> tuple[by
 def base_problem(session: Session, plan: Plan) -> dict[str, Any]:
     """Return the problem of the plan that the scenario copies, with what is pinned there now."""
     return problem_now(session, source_of(session, plan))
-
-
-def accept_answer(session: Session, plan: Plan, full: Problem, answer: Routes, objective: int) -> None:
-    """Keep a checked answer: figures on the plan, visits in `solution` alone."""
-    decoded = decode(plan.problem)
-    marks = marks_of_answer(answer.to_json())
-    plan.hours_saved = round(sum(s.hours for s in shares(marks, decoded).values()), 1)
-    plan.objective, plan.bound = objective, answer.bound
-    plan.baseline_hours = baseline.hours(full, baseline.rankings(session, full), decoded.travel)
-    plan.status, plan.stop_requested = "solved", False
-    session.flush()
 
 
 def discard_scenario(session: Session, plan: Plan, *, now: datetime) -> None:
