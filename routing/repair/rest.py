@@ -37,6 +37,20 @@ Nights = Mapping[Key, Visit | None]
 """By (center, day): the last stop, after which the night is spent at its place; None: at home."""
 
 
+@dataclass
+class Cut:
+    """What one center has left, with its nights chosen as they are."""
+
+    choice: Nights
+    committed: list[Visit] = field(default_factory=list)
+    announced: list[Visit] = field(default_factory=list)
+    units: list[Center] = field(default_factory=list)
+    begins: dict[Key, Begin] = field(default_factory=dict)
+    nights: dict[Key, Visit] = field(default_factory=dict)
+    fixed: dict[Visit, int] = field(default_factory=dict)
+    standing: int = 0
+
+
 @dataclass(frozen=True)
 class Rest:
     """The rest of the time as a problem. `unit_of` gives the unit's id in `problem` by (center, day)."""
@@ -59,6 +73,10 @@ class Rest:
     """Those of them that are still to be made, each with its value: no unit makes them."""
     day: int
     """Today."""
+    cuts: Mapping[str, Cut] = field(repr=False)
+    """What each center has left, by its id."""
+    used: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """The days on which each site has a visit that stands."""
     standing: int
     """What the nights add to the objective of `problem`: value of `fixed` stops less nights and their days' fixed
     costs."""
@@ -115,13 +133,19 @@ class _Cut:
         if faults:
             raise ProblemError(faults)
         self.base, self.day, self.minute, self.live = problem, day, minute, live
-        self.disruptions, self.choice = disruptions, nights
+        self.choice = nights
         self.last = horizon(problem, disruptions, last)
         self.routes = {route.key: route for route in plan.routes if route.stops}
         self.outs: dict[str, list[CenterOut]] = defaultdict(list)
+        self.closed: dict[str, list[SiteClosed]] = defaultdict(list)
+        self.changed: dict[str, list[DemandChanged]] = defaultdict(list)
         for one in disruptions:
             if isinstance(one, CenterOut):
                 self.outs[one.center].append(one)
+            elif isinstance(one, SiteClosed):
+                self.closed[one.site].append(one)
+            elif isinstance(one, DemandChanged):
+                self.changed[one.site].append(one)
         self.added = [one for one in disruptions if isinstance(one, CenterAdded)]
         self.whereabouts = Timetable(problem, live, day, minute)
         ground = replace(problem, places=self.whereabouts.places, checked=True)
@@ -131,46 +155,55 @@ class _Cut:
         elif roads:
             ground = replace(ground, travel=slowed(ground, roads), checked=True)
         self.ground, self.ways = ground, Travel(ground) if like is None else like.travel
-        self.committed: list[Visit] = []
-        self.announced: list[Visit] = []
-        self.units: list[Center] = []
-        self.unit_of: dict[Key, str] = {}
-        self.begins: dict[Key, Begin] = {}
-        self.nights: dict[Key, Visit] = {}
-        self.fixed: dict[Visit, int] = {}
-        self.standing = 0
+        self.like, self.cut = like, Cut({})
 
     def rest(self) -> Rest:
-        for center in self.base.centers:
-            self._center(center)
+        cuts = {center.id: self._center(center) for center in self.base.centers}
         for one in self.added:
-            for d in one.center.days:
-                if max(self.day, one.day) <= d <= self.last:
-                    floor = one.minute if d == one.day else one.center.shift[0]
-                    minute = max(floor, self._earliest(one.center, d))
-                    self._unit(one.center, d, Begin(one.center.depot, minute), None)
-        made = self._problem()
-        made = replace(made, centers=_home_allowed(made, self.ways), checked=True)
+            cuts[one.center.id] = self._helper(one)
+        keys = {key: unit_id(*key) for cut in cuts.values() for key in _unit_keys(cut)}
+        committed = [visit for cut in cuts.values() for visit in cut.committed]
+        fixed = {visit: value for cut in cuts.values() for visit, value in cut.fixed.items()}
+        used: dict[str, list[int]] = defaultdict(list)
+        for visit in (*committed, *fixed):
+            used[visit.site].append(visit.day)
+        days = {site: tuple(sorted(some)) for site, some in used.items()}
         return Rest(
-            made,
-            self.ways,
-            self.unit_of,
-            {unit: key for key, unit in self.unit_of.items()},
-            tuple(self.committed),
-            tuple(self.announced),
-            {key: route.depart for key, route in self.routes.items()},
-            self.base,
-            self.begins,
-            self.nights,
-            self.fixed,
-            self.day,
-            self.standing,
+            problem=self._problem([unit for cut in cuts.values() for unit in cut.units], keys, days),
+            travel=self.ways,
+            unit_of=keys,
+            key_of={unit: key for key, unit in keys.items()},
+            committed=tuple(committed),
+            announced=tuple(visit for cut in cuts.values() for visit in cut.announced),
+            departs={key: route.depart for key, route in self.routes.items()},
+            original=self.base,
+            begins={key: begin for cut in cuts.values() for key, begin in cut.begins.items()},
+            nights={key: night for cut in cuts.values() for key, night in cut.nights.items()},
+            fixed=fixed,
+            day=self.day,
+            cuts=cuts,
+            used=days,
+            standing=sum(cut.standing for cut in cuts.values()),
         )
+
+    def _helper(self, one: CenterAdded) -> Cut:
+        """Cut the days of a center that comes to help."""
+        self.cut = Cut({})
+        for d in one.center.days:
+            if max(self.day, one.day) <= d <= self.last:
+                floor = one.minute if d == one.day else one.center.shift[0]
+                minute = max(floor, self._earliest(one.center, d))
+                self._unit(one.center, d, Begin(one.center.depot, minute), None)
+        return self.cut
 
     # -- one center --
 
-    def _center(self, center: Center) -> None:
+    def _center(self, center: Center) -> Cut:
         """Go through its days; each begins where the night before was spent."""
+        choice = {key: night for key, night in self.choice.items() if key[0] == center.id}
+        if self.like is not None and self.like.cuts[center.id].choice == choice:
+            return self.like.cuts[center.id]
+        self.cut = Cut(choice)
         slept: Visit | None = None
         planned: Visit | None = None
         for d in sorted({*center.days, *(key[1] for key in self.routes if key[0] == center.id)}):
@@ -178,7 +211,7 @@ class _Cut:
             visits = [Visit(center.id, d, s.site, s.start, s.stay) for s in route.stops] if route else []
             away = visits[-1] if route and route.overnight else None
             if d < self.day:
-                self.committed.extend(visits)
+                self.cut.committed.extend(visits)
                 slept = away
             else:
                 moved = self._place(slept) != self._place(planned)
@@ -189,6 +222,7 @@ class _Cut:
             if slept is not None and d >= self.day:
                 self._spent(center, slept)
             planned = away
+        return self.cut
 
     def _day(
         self,
@@ -202,21 +236,21 @@ class _Cut:
         """Cut one day; return the stop after which the night is spent away."""
         begun = self.whereabouts.begun(center, visits) if d == self.day else 0
         done, open_ = visits[:begun], visits[begun:]
-        self.committed.extend(done)
+        self.cut.committed.extend(done)
         out = next((o for o in self.outs[center.id] if o.day <= d <= o.last), None)
         if out is not None:
             return self._out(center, d, out, done, open_, away)
         if d > self.last and not moved:
             for visit in open_:
-                (self.announced if self._shut(visit) else self.committed).append(visit)
+                (self.cut.announced if self._shut(visit) else self.cut.committed).append(visit)
             return None if away is None or (away in open_ and self._shut(away)) else away
-        self.announced.extend(open_)
+        self.cut.announced.extend(open_)
         if d not in center.days:
             return None
         now = Begin(*begin)
         if d == self.day:
             now = self.whereabouts.now(center, begin, self.routes.get((center.id, d)), done)
-        self.begins[center.id, d] = now
+        self.cut.begins[center.id, d] = now
         night = self._night(center, d, now, done, open_, away)
         if night is None or night not in done:
             self._unit(center, d, now, night)
@@ -237,8 +271,8 @@ class _Cut:
             for visit in open_
             if d == out.day and visit.start + visit.stay <= out.minute and not self._shut(visit)
         ]
-        self.committed.extend(kept)
-        self.announced.extend(visit for visit in open_ if visit not in kept)
+        self.cut.committed.extend(kept)
+        self.cut.announced.extend(visit for visit in open_ if visit not in kept)
         if d == out.last and out.back is not None and d <= self.last and d in center.days:
             begin = Begin(center.depot, max(out.back, self._earliest(center, d)))
             self._unit(center, d, begin, None)
@@ -299,16 +333,16 @@ class _Cut:
     def _spent(self, center: Center, last: Visit) -> None:
         """Note a night away and what it adds to the objective."""
         key = last.key
-        self.nights[key] = last
-        if key not in self.begins:
+        self.cut.nights[key] = last
+        if key not in self.cut.begins:
             return
         after = center.next_day(last.day)
         if after is not None:
-            self.standing -= center.night_cost * nights_between(self.base, last.day, after)
-        if last not in self.committed:
+            self.cut.standing -= center.night_cost * nights_between(self.base, last.day, after)
+        if last not in self.cut.committed:
             value = self._worth(center, last) or 0
-            self.fixed[last] = value
-            self.standing += value - (0 if self.begins[key].left else center.fixed_cost)
+            self.cut.fixed[last] = value
+            self.cut.standing += value - (0 if self.cut.begins[key].left else center.fixed_cost)
 
     def _worth(self, center: Center, visit: Visit) -> int | None:
         site = self.base.site_by_id[visit.site]
@@ -323,11 +357,9 @@ class _Cut:
 
     def _shut(self, visit: Visit) -> bool:
         return any(
-            isinstance(one, SiteClosed)
-            and one.site == visit.site
-            and one.first <= visit.day <= one.last
+            one.first <= visit.day <= one.last
             and not (visit.day == one.first and visit.start + visit.stay <= one.minute)
-            for one in self.disruptions
+            for one in self.closed.get(visit.site, ())
         )
 
     def _earliest(self, center: Center, d: int) -> int:
@@ -344,23 +376,31 @@ class _Cut:
         starts = {} if (now.place, now.minute) == (depot, opens) else {str(d): (now.place, now.minute)}
         drive = center.max_drive if center.max_drive is None else max(0, center.max_drive - now.driven)
         name = unit_id(center.id, d)
-        self.units.append(
+        self.cut.units.append(
             replace(
                 center, id=name, depot=depot, days=(d,), shift=(opens, closes), max_drive=drive,
                 fixed_cost=0 if now.left or night is not None else center.fixed_cost,
                 nights=0, night_cost=0, starts=starts,
             )
         )  # fmt: skip
-        self.unit_of[center.id, d] = name
 
     # -- the problem --
 
-    def _problem(self) -> Problem:
-        self.open_days = sorted({*range(self.day, self.last + 1), *(d for _, d in self.unit_of)})
-        used: dict[str, list[int]] = defaultdict(list)
-        for visit in (*self.committed, *self.fixed):
-            used[visit.site].append(visit.day)
-        sites = [site for given in self.base.sites if (site := self._site(given, used.get(given.id, ())))]
+    def _problem(
+        self, units: Sequence[Center], unit_of: Mapping[Key, str], used: Mapping[str, tuple[int, ...]]
+    ) -> Problem:
+        days = sorted({*range(self.day, self.last + 1), *(d for _, d in unit_of)})
+        known = self.like.problem.site_by_id if self.like is not None else {}
+        before = self.like.used if self.like is not None else {}
+        same = self.like is not None and self.like.unit_of.keys() == unit_of.keys()
+        sites = []
+        for given in self.base.sites:
+            if same and before.get(given.id) == used.get(given.id):
+                site = known.get(given.id)
+            else:
+                site = self._site(given, used.get(given.id, ()), days, unit_of)
+            if site is not None:
+                sites.append(site)
         names = {site.id for site in sites}
         groups = [
             Group(g.name, tuple(s for s in g.sites if s in names), lack, g.penalty)
@@ -368,15 +408,17 @@ class _Cut:
             if (lack := g.at_least - sum(len(used.get(s, ())) for s in g.sites)) > 0
         ]
         return replace(
-            self.ground, centers=tuple(self.units), sites=tuple(sites), groups=tuple(groups), pinned=(),
-            checked=True,
+            self.ground, centers=_home_allowed(units, self.ways), sites=tuple(sites), groups=tuple(groups),
+            pinned=(), checked=True,
         )  # fmt: skip
 
-    def _site(self, site: Site, used: Sequence[int]) -> Site | None:
+    def _site(
+        self, site: Site, used: Sequence[int], days: Sequence[int], unit_of: Mapping[Key, str]
+    ) -> Site | None:
         """Return the site as the rest of the time may use it; None when it may not."""
         left = site.max_visits - len(used)
         windows: dict[str, Window] = {}
-        for d in self.open_days:
+        for d in days:
             window = self._window(site, d)
             if window is not None and all(abs(d - u) >= site.min_gap_days for u in used):
                 windows[str(d)] = window
@@ -384,19 +426,19 @@ class _Cut:
             return None
         centers = site.centers
         if centers is not None:
-            centers = tuple(unit for (center, _), unit in self.unit_of.items() if center in centers)
+            centers = tuple(unit for (center, _), unit in unit_of.items() if center in centers)
         return replace(site, open=windows, max_visits=left, centers=centers, day_percent=self._percent(site))
 
     def _window(self, site: Site, d: int) -> Window | None:
         window = site.window(d)
-        for one in self.disruptions:
-            if window and isinstance(one, SiteClosed) and one.site == site.id and one.first <= d <= one.last:
+        for one in self.closed.get(site.id, ()):
+            if window and one.first <= d <= one.last:
                 until = min(window[1], one.minute) if d == one.first else window[0]
                 window = (window[0], until) if until > window[0] else None
         return window
 
     def _percent(self, site: Site) -> tuple[int, ...] | None:
-        changed = [o for o in self.disruptions if isinstance(o, DemandChanged) and o.site == site.id]
+        changed = self.changed.get(site.id)
         if not changed:
             return site.day_percent
         percent = list(site.day_percent or (100,) * len(self.base.days))
@@ -406,10 +448,14 @@ class _Cut:
         return tuple(percent)
 
 
-def _home_allowed(problem: Problem, travel: Travel) -> tuple[Center, ...]:
+def _unit_keys(cut: Cut) -> list[Key]:
+    return [(unit.id.rpartition("@")[0], unit.days[0]) for unit in cut.units]
+
+
+def _home_allowed(units: Iterable[Center], travel: Travel) -> tuple[Center, ...]:
     """Let every van that is on the road drive straight home, however late or far that is."""
     centers = []
-    for center in problem.centers:
+    for center in units:
         place, minute = center.begins(center.days[0])
         if place != center.depot:
             home = travel.arrive(place, center.depot, minute, center.days[0])

@@ -34,6 +34,7 @@ from routing.repair.touring import joined, may_travel, nights_after, timed_days,
 from routing.repair.whereabouts import Whereabouts
 from routing.solution import Key, Plan, Route, Visit
 from routing.solve import solve
+from routing.verdict import Verdict
 
 NOTHING, FEWEST, BALANCED, BEST = "nothing", "fewest", "balanced", "best"
 STABILITY = {BALANCED: 0.25, BEST: 0.08}
@@ -169,13 +170,15 @@ class _Search:
         self.seed, self.threads, self.progress, self.stop = seed, threads, progress, stop
         self.undisturbed = worth_of(calm, carried_on(calm))
         self.nothing = carried_on(rest)
-        self.base = worth_of(rest, self.nothing)
+        self.idle = State(rest, self.nothing)
+        self._verdicts: dict[int, tuple[State, Verdict]] = {}
+        self.base = self.judged(self.idle).objective + rest.standing
         self.cut = False
 
     def run(self) -> tuple[Alternative, ...]:
         """Return the alternatives."""
         now = State(self.rest, filled(self.rest, self.nothing))
-        found = [self.alternative(NOTHING, State(self.rest, self.nothing)), self.alternative(FEWEST, now)]
+        found = [self.alternative(NOTHING, self.idle), self.alternative(FEWEST, now)]
         self.tell(FEWEST, found[-1].objective)
         wanted = self.wanted()
         if wanted or self.freed() or nights_of(self.rest, self.plan):
@@ -307,11 +310,13 @@ class _Search:
 
     def recut(self, nights: Nights) -> Rest:
         """Return the rest with other nights."""
-        return self.cutting(nights, self.rest)
+        planned = self.rest.nights
+        other = {center for (center, day), night in nights.items() if night != planned.get((center, day))}
+        return self.cutting({key: night for key, night in nights.items() if key[0] in other}, self.rest)
 
     def sound(self, state: State) -> bool:
         """Say whether the state breaks no rule, the nights in a row from the past on included."""
-        if not check(state.rest.problem, self._plan(state), travel=state.rest.travel, claims=False).feasible:
+        if not self.judged(state).feasible:
             return False
         whole = whole_plan(state.rest, self.plan, state.routes, 0)
         return not [f for f in Nightly(self.rest.original, whole.routes).faults() if f.code != "night_pinned"]
@@ -344,16 +349,13 @@ class _Search:
 
     def mean_worth(self) -> float:
         """Return what a visit of the standing plan is worth on average."""
-        state = State(self.rest, self.nothing)
-        plan = self._plan(state)
-        value = check(self.rest.problem, plan, travel=self.rest.travel, claims=False).costs.value
-        value += sum(self.rest.fixed.values())
-        count = sum(len(route.stops) for route in plan.routes) + len(self.rest.fixed)
+        value = self.judged(self.idle).costs.value + sum(self.rest.fixed.values())
+        count = len(visits_of(*self.idle))
         return value / max(1, count)
 
     def rank(self, state: State, bonus: int) -> int:
         """Return the objective less the price of changes; lowest for what breaks a rule."""
-        verdict = check(state.rest.problem, self._plan(state), travel=state.rest.travel, claims=False)
+        verdict = self.judged(state)
         if not verdict.feasible:
             return -(10**18)
         changes = len(changes_of(state.rest, state.routes)[0])
@@ -362,7 +364,7 @@ class _Search:
     def alternative(self, name: str, state: State) -> Alternative:
         """Return the alternative that the state is."""
         rest, routes = state
-        objective = worth_of(rest, routes)
+        objective = self.judged(state).objective + rest.standing
         changes, kept = changes_of(rest, routes)
         nights = nights_of(rest, self.plan)
         return Alternative(
@@ -385,8 +387,13 @@ class _Search:
             elapsed = round(time.monotonic() - self.began, 2)
             self.progress({"phase": name, "elapsed": elapsed, "objective": objective})
 
-    def _plan(self, state: State) -> Plan:
-        return Plan(state.rest.problem.name, tuple(state.routes.values()), 0)
+    def judged(self, state: State) -> Verdict:
+        """Return the checker's verdict on a state, looked into once."""
+        if id(state) not in self._verdicts:
+            plan = Plan(state.rest.problem.name, tuple(state.routes.values()), 0)
+            verdict = check(state.rest.problem, plan, travel=state.rest.travel, claims=False)
+            self._verdicts[id(state)] = state, verdict
+        return self._verdicts[id(state)][1]
 
 
 def carried_on(rest: Rest) -> Routes:
