@@ -106,8 +106,11 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     ticks = sorted({row["sites"] for row in rows})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
-    seconds = [1, 2, 5, 10, 20, 60, 120, 300]
-    axes.set_yticks(seconds, [str(s) for s in seconds])
+    if any(y == NEVER for points in lines.values() for _, y in points):
+        axes.plot([], [], "o", mfc="none", color="#555555", label=f"not reached in {limit:g} s")
+    low, high = axes.get_ylim()
+    seconds = [s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600) if low <= s <= high]
+    axes.set_yticks(seconds, [f"{s:g}" for s in seconds])
     axes.set_xlabel("candidate sites")
     axes.set_ylabel("seconds to a 0.5% gap")
     axes.grid(True, color="#dddddd")

@@ -48,9 +48,9 @@ MOST_CHANGES = 0.1
 
 
 def _vans(plan: Plan) -> list[str]:
-    """Five centers that are out on the first day, spread over the plan."""
-    today = [route for route in plan.routes if route.day == DAY and route.stops]
-    return [today[i * len(today) // 6].center for i in range(1, 6)]
+    """Five centers, spread over the plan, that have visits before them at the moment."""
+    today = [r for r in plan.routes if r.day == DAY and any(stop.start > MINUTE for stop in r.stops)]
+    return list(dict.fromkeys(today[i * len(today) // 6].center for i in range(1, 6)))
 
 
 def _places(plan: Plan) -> list[str]:
