@@ -102,7 +102,7 @@ def compare_plans() -> Any:
     gained, lost = _changed_places(columns)
     return render_template(
         "planner/compare_plans.html", loose=any(map(_loose, columns)),
-        gained=gained, lost=lost, words=words, columns=columns, show=show,
+        gained=gained, lost=lost, beside=_beside(columns), words=words, columns=columns, show=show,
         rows=rows, chosen=chosen,
         figures=[f for f in figures() if split or f.name not in ("waiting", "trips")],
         shown=[every[name] for name in SHOWN if split or name not in ("waiting", "trips")],
@@ -168,11 +168,13 @@ class Row:
     iso: str
     name: str
     values: list[float]
+    beside: int
+    """The column that is set beside the first."""
 
     @property
     def change(self) -> float:
-        """The last plan less the first."""
-        return self.values[-1] - self.values[0]
+        """The last plan less the first; the baseline only where nothing else stands beside it."""
+        return self.values[self.beside] - self.values[0]
 
 
 def _columns(session: Session) -> list[Column] | None:
@@ -215,8 +217,8 @@ def _column(session: Session, plan: Plan, by: Plan | None) -> Column:
 
 def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
     """The places that only the last, and only the first plan visits; of two plans of the same week alone."""
-    first, last = columns[0].plan, columns[-1].plan
-    if len(columns) != 2 or first is None or last is None or first.week != last.week:
+    first, last = columns[0].plan, columns[-1].plan or columns[-2].plan
+    if sum(column.plan is not None for column in columns) != 2 or first is None or last is None or first.week != last.week:
         return [], []
     session = read()
     before, after = ({mark.site for mark in planner.marks_now(session, plan)} for plan in (first, last))
@@ -226,6 +228,11 @@ def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
         return list(session.scalars(wanted))
 
     return sites(after - before), sites(before - after)
+
+
+def _beside(columns: list[Column]) -> int:
+    """The last plan; the baseline when there is only one plan."""
+    return max(1, max(index for index, column in enumerate(columns) if column.plan is not None))
 
 
 def _loose(column: Column) -> bool:
@@ -252,6 +259,7 @@ def _by_governorate(columns: list[Column], figure: Figure) -> list[Row]:
             names[g].iso,
             named(names[g]),
             [_value(column.measured.governorates.get(g, empty), figure.name) for column in columns],
+            _beside(columns),
         )
         for g in ids
     ]
