@@ -206,10 +206,12 @@ class Master:
         if self.duals is None:
             return
         costs = self.reduced(self.duals)
-        costs[: len(self.values)][self.values > 1e-9] = 0.0
+        values = np.zeros(len(costs))
+        values[: len(self.values)] = self.values
+        here = np.flatnonzero((costs >= least) | (values > 1e-9))
         self._solver.close()
-        kept = [column for column, cost in zip(self.columns, costs.tolist(), strict=True) if cost >= least]
-        self._build(kept)
+        self._build([self.columns[i] for i in here.tolist()])
+        self.values = values[here]  # of the same columns as before, until the next solve
 
     def only(self, columns: Iterable[Column]) -> None:
         """Forget all columns but these; the next solve starts cold."""

@@ -360,3 +360,18 @@ def test_a_dive_makes_a_plan_and_leaves_the_linear_program_as_it_was(seed: int, 
     worth = master.objective
     assert before - 1e-6 <= worth
     assert ledger.objective() - fleet.constant <= worth + 1e-6
+
+
+def test_forgetting_columns_keeps_what_is_known_of_the_others() -> None:
+    """The values of the last solution stay with their columns, so that a plan can still be made from them."""
+    fleet = fleet_of(rich(3, sites=6, centers=3))
+    assert fleet is not None
+    master = Master(fleet)
+    master.add(column for number in range(len(fleet.gaps)) for column in all_columns(fleet, number))
+    assert master.solve(None) is not None
+    before = {c: v for c, v in zip(master.columns, master.values.tolist(), strict=True) if v > 1e-9}
+    count = len(master.columns)
+    master.keep(-1.0)
+    assert len(master.columns) < count
+    pairs = zip(master.columns, master.values.tolist(), strict=True)
+    assert {column: value for column, value in pairs if value > 1e-9} == before
