@@ -9,17 +9,19 @@ from functools import lru_cache
 from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import Decoded, decode
-from fleet.planning.frame import Mark, load_frame, marks_of, routes_of
-from fleet.planning.ledger import judge, visits_of
+from fleet.planning.frame import Frame, Mark, load_frame, routes_of
+from fleet.planning.ledger import marks_in
 from fleet.store import Plan, PlanVisit
 from routing.explain.board import Board
 from routing.problem import Pin
 from routing.solution import Plan as Routes
 
 
-def board_of(session: Session, plan: Plan, *, free: PlanVisit | None = None) -> Board:
+def board_of(
+    session: Session, plan: Plan, *, free: PlanVisit | None = None, frame: Frame | None = None
+) -> Board:
     """Return the plan as it stands, prepared for questions; `free` is a visit whose pin is left aside."""
-    marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
+    marks = marks_in(session, plan, frame or load_frame(session, plan.week))
     loose = 0 if free is None else free.id
     return prepared(plan.problem, tuple(replace(m, id=0, pinned=m.pinned and m.id != loose) for m in marks))
 
@@ -31,9 +33,8 @@ def prepared(problem_blob: bytes, marks: tuple[Mark, ...]) -> Board:
     known = known_marks(marks, decoded)
     problem = replace(decoded.problem, pinned=pins_of(known), checked=True)
     routes = tuple(routes_of(known, problem, decoded.travel))
-    return Board(
-        problem, Routes(problem.name, routes, judge(known, decoded).objective), travel=decoded.travel
-    )
+    # No question asks for the objective: counting it would take longer than all the rest.
+    return Board(problem, Routes(problem.name, routes, 0), travel=decoded.travel)
 
 
 def known_marks(marks: Iterable[Mark], decoded: Decoded) -> list[Mark]:

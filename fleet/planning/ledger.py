@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import Decoded
-from fleet.planning.frame import Mark, origins, route_of, routes_of
+from fleet.planning.frame import Frame, Mark, origins, route_of, routes_of
 from fleet.planning.shapes import TENTHS, Totals
 from fleet.store import Plan, PlanVisit
 from queueing.events import announce
@@ -19,6 +19,24 @@ from routing.check import Verdict, check
 from routing.problem import Problem
 from routing.solution import Plan as Routes
 from routing.solution import Route, describe
+
+
+def marks_in(session: Session, plan: Plan, frame: Frame) -> list[Mark]:
+    """Return what `visits_of` does as marks, without a row's object for each: a few milliseconds for a country."""
+    columns = (
+        PlanVisit.id, PlanVisit.center_id, PlanVisit.day, PlanVisit.site_id, PlanVisit.start_minute,
+        PlanVisit.stay_minutes, PlanVisit.pinned, PlanVisit.overnight,
+    )  # fmt: skip
+    chosen = select(*columns).where(PlanVisit.plan_id == plan.id)
+    return [
+        Mark(
+            number, frame.center_code[center], frame.day_index(day), frame.site_code[site], start, stay, pinned,
+            bool(overnight),
+        )
+        for number, center, day, site, start, stay, pinned, overnight in session.execute(
+            chosen.order_by(PlanVisit.day, PlanVisit.center_id, PlanVisit.start_minute)
+        )
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import decode, unpack
 from fleet.planning.boards import known_marks, pins_of, prepared
-from fleet.planning.frame import Mark, load_frame, marks_of
-from fleet.planning.ledger import visits_of
+from fleet.planning.frame import Frame, Mark, load_frame
+from fleet.planning.ledger import marks_in
 from fleet.planning.shapes import TENTHS, UnservedSite
 from fleet.store import Plan
-from routing.explain import explain
+from routing.explain import Board, explain, reason_for
 from routing.problem import Pin, Site
 from routing.solution import Plan as Routes
 from routing.solution import Unserved
@@ -45,8 +45,21 @@ def unserved(session: Session, plan: Plan) -> list[UnservedSite]:
 
 def explained(session: Session, plan: Plan) -> tuple[Unserved, ...]:
     """Return the reasons in the exchange format's terms: the solver's own while its plan stands unchanged."""
-    marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
+    marks = marks_in(session, plan, load_frame(session, plan.week))
     return _explained(plan.problem, plan.solution, tuple(replace(m, id=0) for m in marks))
+
+
+def reason_of(session: Session, plan: Plan, board: Board, site: str, frame: Frame) -> Unserved | None:
+    """Return what `explained` says of one site: the others are not worked out for it. None when it is visited."""
+    if board.days_of.get(site):
+        return None
+    known = known_marks(marks_in(session, plan, frame), decode(plan.problem))
+    answer = _unchanged(
+        plan.solution, known, board.problem.pinned, decode(plan.problem).raw.get("pinned", [])
+    )
+    if answer is not None:
+        return next((one for one in answer if one.site == site), None)
+    return reason_for(board, site)
 
 
 @lru_cache(maxsize=4)
@@ -67,13 +80,19 @@ def _unchanged(
     """The reasons that came with the solver's answer, when visits and pins are still those of then."""
     if not blob:
         return None
-    plan = Routes.from_json(unpack(blob))
+    plan = answered(blob)
     stops = {(r.center, r.day, s.site, s.start, s.stay) for r in plan.routes for s in r.stops}
     then = {(p["center"], p["day"], p["site"], p["start"], p["stay"]) for p in pinned}
     same = stops == {(m.center, m.day, m.site, m.start, m.stay) for m in marks}
     if not same or then != {(p.center, p.day, p.site, p.start, p.stay) for p in pins}:
         return None
     return plan.unserved or None
+
+
+@lru_cache(maxsize=4)
+def answered(solution_blob: bytes) -> Routes:
+    """Return the solver's answer as stored with a plan; cached by its bytes."""
+    return Routes.from_json(unpack(solution_blob))
 
 
 def best_value(site: Site) -> int:

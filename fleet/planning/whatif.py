@@ -22,7 +22,7 @@ from fleet.errors import Conflict, Invalid
 from fleet.planning.blobs import decode, pack, unpack
 from fleet.planning.export import export
 from fleet.planning.frame import frozen, load_frame, marks_of
-from fleet.planning.ledger import visits_of
+from fleet.planning.ledger import marks_in
 from fleet.planning.shapes import TENTHS
 from fleet.store import Center, Plan, PlanVisit, Site
 from routing.whatif.questions import KINDS, Question
@@ -89,7 +89,7 @@ class Answer:
 
 def state_of(session: Session, plan: Plan) -> str:
     """Return a short name of the plan as it stands: it changes with every visit, pin and search."""
-    marks = marks_of(visits_of(session, plan), load_frame(session, plan.week))
+    marks = marks_in(session, plan, load_frame(session, plan.week))
     shown = repr([(m.center, m.day, m.site, m.start, m.stay, m.pinned, m.overnight) for m in marks])
     digest = hashlib.sha256(plan.problem)
     digest.update(shown.encode())

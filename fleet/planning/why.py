@@ -13,17 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.errors import NotFound
-from fleet.planning.blobs import unpack
 from fleet.planning.boards import board_of
 from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of
-from fleet.planning.reasons import explained
+from fleet.planning.reasons import answered, reason_of
 from fleet.planning.shapes import TENTHS, DayStops, Placement
 from fleet.planning.why_shapes import NearVisit, Obstacle, Option, PinPrice, WhyNone, WhyVisit
 from fleet.store import Center, Plan, PlanVisit
 from routing.explain.pins import best_without
 from routing.explain.ways import Way
 from routing.explain.why import why_not, why_visit
-from routing.solution import Plan as Routes
 from routing.solution import Prices, Route, Visit, describe
 
 FAR_MINUTES = 90
@@ -44,7 +42,7 @@ def why_none(session: Session, plan: Plan, site_id: int, *, now: datetime, most:
     found = why_not(
         desk.board, code, most=most, closed_days=desk.closed_days, closed_centers=desk.closed_centers
     )
-    reason = next((u for u in explained(session, plan) if u.site == code), None)
+    reason = reason_of(session, plan, desk.board, code, desk.frame)
     return WhyNone(
         reason.code if reason else "",
         reason.numbers if reason else {},
@@ -93,7 +91,7 @@ def pin_price(session: Session, visit: PlanVisit, *, now: datetime) -> PinPrice:
 
 def prices_of(plan: Plan) -> Prices | None:
     """Return the prices of the plan's last search; None when it has none."""
-    return Routes.from_json(unpack(plan.solution)).prices if plan.solution else None
+    return answered(plan.solution).prices if plan.solution else None
 
 
 def _price(plan: Plan, site: str) -> float | None:
@@ -113,7 +111,7 @@ class _Desk:
 
     def __init__(self, session: Session, plan: Plan, now: datetime, *, free: PlanVisit | None = None) -> None:
         self.frame: Frame = load_frame(session, plan.week)
-        self.board = board_of(session, plan, free=free)
+        self.board = board_of(session, plan, free=free, frame=self.frame)
         days = range(len(self.board.problem.days))
         self.closed_days = {day for day in days if frozen(self.frame.day(day), now)}
         self.closed_centers = set(session.scalars(select(Center.code).where(Center.status != "ready")))

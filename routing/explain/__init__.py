@@ -7,7 +7,7 @@ Everything here is worked out on the plan as it stands, without the solver; what
 from routing.explain.board import Board
 from routing.explain.moves import Move, move_cost
 from routing.explain.pins import PinCost, pin_cost
-from routing.explain.unserved import explain
+from routing.explain.unserved import explain, reason_for
 from routing.explain.ways import Way, ways
 from routing.explain.why import Near, WhyNot, WhyVisit, why_not, why_visit
 from routing.solution import Visit
@@ -24,6 +24,7 @@ __all__ = [
     "explain",
     "move_cost",
     "pin_cost",
+    "reason_for",
     "ways",
     "why_not",
     "why_visit",

@@ -46,6 +46,14 @@ def explain(
     return tuple(found[site.id] for site in missing)
 
 
+def reason_for(board: Board, site: str) -> Unserved | None:
+    """Return what `explain` says of one site; None when the plan visits it."""
+    if board.days_of.get(site):
+        return None
+    at = board.problem.site_by_id[site]
+    return _impossible(board.problem, board.travel, at) or _Best(board).reason(at)
+
+
 # -- what rules alone exclude --
 
 
