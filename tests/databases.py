@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,8 +109,9 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server, and stop it at the end. Raises NoPostgres where it is not installed."""
+def running_postgres(changed: Mapping[str, str] | None = None) -> Iterator[Postgres]:
+    """Start a server with SETTINGS, some of them `changed`, and stop it at the end. Raises NoPostgres where it is not
+    installed."""
     binaries = find_postgres()
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="pg-tests-"))
@@ -138,7 +139,11 @@ def running_postgres() -> Iterator[Postgres]:
             **who,  # type: ignore[call-overload]
         )
         port = _free_port()
-        settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        settings = [
+            part
+            for key, value in (SETTINGS | dict(changed or {})).items()
+            for part in ("-c", f"{key}={value}")
+        ]
         command = [
             binaries / "postgres",
             "-D",
