@@ -5,7 +5,7 @@ Like the solver of drafts it never runs in a process that serves pages, because 
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +33,8 @@ LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_S = 25.0
 """How much later than promised an answer may come before the child is ended."""
+STEP_S = 0.1
+"""When time is up and there is no answer yet, it is looked for this often."""
 NICE = "2"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
@@ -70,8 +73,8 @@ def propose(
     folder: Path = current_app.extensions["settings"].data_dir / "solving" / f"repair-{repair_id}"
     now = clock.now()
     try:
-        _ask(repair_id, folder, now=now)
-        answer = _answer(folder, until, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        answer = _answer(lambda: _request(repair_id, now=now), folder, until, seed)
 
         def keep(session: Session) -> None:
             repair.keep_proposals(session, _get(session, repair_id), answer, now=now)
@@ -95,37 +98,65 @@ class _Failed(Exception):
     """The child gave no answer; the text is `code: detail`."""
 
 
-def _ask(repair_id: int, folder: Path, *, now: datetime) -> None:
+def _request(repair_id: int, *, now: datetime) -> str:
     # From a snapshot, without the write lock that clerks need.
     with Session(current_app.extensions["writer"].engine) as session:
-        request = repair.prepare_request(session, _get(session, repair_id), now=now)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "request.json.gz").write_bytes(gzip.compress(json.dumps(request).encode(), 1))
+        return json.dumps(repair.prepare_request(session, _get(session, repair_id), now=now))
 
 
-def _answer(folder: Path, until: float, seed: int) -> dict[str, object]:
+def _answer(request: Callable[[], str], folder: Path, until: float, seed: int) -> dict[str, object]:
+    """Return the child's answer. It loads while the request is prepared. When time is up, what it has found by then
+    counts; if that is nothing yet, it may take longer."""
     threads = current_app.extensions["settings"].solver_threads
     argv = [
-        sys.executable, "-m", "routing.repair", str(folder / "request.json.gz"),
+        sys.executable, "-m", "routing.repair", "-",
         "--out", str(folder / "answer.json"), "--until", f"{until:.3f}", "--seed", str(seed), "--threads", str(threads),
     ]  # fmt: skip
     if nice := shutil.which("nice"):
         argv = [nice, "-n", NICE, *argv]
     kept = {k: v for k, v in os.environ.items() if k in PASSED_ON}
-    try:
-        done = subprocess.run(
-            argv, cwd=ROOT, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=max(1.0, until - time.time()) + GRACE_S,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise _Failed("too_long: the repair did not end in time") from error
-    if done.returncode != 0:
-        raise _Failed(f"solver_ended: code {done.returncode}. {done.stderr.strip()[-400:]}")
+    with (
+        (folder / "said").open("w+b") as said,
+        subprocess.Popen(
+            argv, cwd=ROOT, env=kept, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        ) as child,
+    ):  # fmt: skip
+        try:
+            _hand_over(child, request())
+            code = _wait(child, folder / "answer.json", until)
+        finally:
+            child.kill()
+        if code is not None and code != 0:
+            said.seek(0)
+            text = said.read().decode(errors="replace").strip()
+            raise _Failed(f"solver_ended: code {code}. {text[-400:]}")
     try:
         answer = json.loads((folder / "answer.json").read_bytes())
     except (OSError, ValueError) as error:
         raise _Failed(f"no_plan: {type(error).__name__}") from error
     return dict(answer)
+
+
+def _hand_over(child: subprocess.Popen[bytes], request: str) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended: its code says why
+        child.stdin.write(request.encode())
+        child.stdin.close()
+
+
+def _wait(child: subprocess.Popen[bytes], answer: Path, until: float) -> int | None:
+    """Return the child's exit code; None when it is left at work because there is an answer and time is up."""
+    give_up = max(time.time(), until) + GRACE_S
+    step = until - time.time()
+    while True:
+        try:
+            return child.wait(timeout=max(STEP_S, step))
+        except subprocess.TimeoutExpired:
+            if answer.exists():
+                return None
+            if time.time() >= give_up:
+                raise _Failed("too_long: the repair did not end in time") from None
+        step = STEP_S
 
 
 def _get(session: Session, repair_id: int) -> Repair:

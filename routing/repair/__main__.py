@@ -1,9 +1,11 @@
 """The command `python -m routing.repair REQUEST --out ANSWER`: repairs a plan in a process of its own.
 
-REQUEST is JSON, gzipped when its name ends in `.gz`: {"problem", "plan", "disruptions": [...], "day", "minute", and
-optionally "last" and "live": {center: {"place", "lat", "lon", "minute", "served": [sites]}}}. ANSWER gets
-{"alternatives": [...]}. `--until` is a clock time (seconds since 1970) by which the answer must be there; what the
-process needed to start counts. Exit code 2 when the request is wrong, with the faults on standard error.
+REQUEST is JSON, gzipped when its name ends in `.gz`, or `-`: then it is read from standard input when everything else
+is loaded, so that a caller may start the process first and prepare the request meanwhile. It says {"problem", "plan",
+"disruptions": [...], "day", "minute", and optionally "last" and "live": {center: {"place", "lat", "lon", "minute",
+"served": [sites]}}}. ANSWER gets {"alternatives": [...]} as soon as there is one, and again with each that is found.
+`--until` is a clock time (seconds since 1970) by which the answer must be there; what the process needed to start
+counts. Exit code 2 when the request is wrong, with the faults on standard error.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from routing.engine.warm import problems
 from routing.errors import PlanError, ProblemError
-from routing.problem import Place, Problem, read_json
-from routing.repair import Whereabouts, from_json, repair
+from routing.problem import Place, Problem, read_json, write_json
+from routing.repair import Alternative, Whereabouts, from_json, repair
 from routing.solution import Plan
+from routing.solve import solve
 
 WRITING_S = 0.25
-LEAST_S = 3.5
+LEAST_S = 2.0
 """The search gets this long also where a busy machine has used up the time before it could begin."""
 
 
@@ -41,10 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     until = options.until if options.until is not None else time.time() + options.seconds
+    target = Path(options.out)
     try:
-        answer = answer_to(
-            read_json(options.request), until=until, seed=options.seed, threads=options.threads
-        )
+        if options.request == "-":
+            _warm()
+            request = json.load(sys.stdin)
+        else:
+            request = read_json(options.request)
+        answer = answer_to(request, until=until, seed=options.seed, threads=options.threads, out=target)
     except (ProblemError, PlanError) as error:
         for fault in error.faults:
             sys.stderr.write(f"{fault}\n")
@@ -52,15 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"request: {type(error).__name__} {error}\n")
         return 2
-    target = Path(options.out)
-    draft = target.with_name(f".{target.name}.part")
-    draft.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
-    draft.replace(target)
+    write_json(answer, target)
     return 0
 
 
-def answer_to(request: Mapping[str, Any], *, until: float, seed: int, threads: int) -> dict[str, Any]:
-    """Return the answer to a request, by the clock time `until`. Raises `ProblemError` and `PlanError`."""
+def answer_to(
+    request: Mapping[str, Any], *, until: float, seed: int, threads: int, out: Path | None = None
+) -> dict[str, Any]:
+    """Return the answer to a request, by the clock time `until`; what is found before that is written to `out`. Raises
+    `ProblemError` and `PlanError`."""
+
+    def keep(found: Sequence[Alternative]) -> None:
+        if out is not None:
+            write_json(_answer(found), out)
+
     problem = Problem.from_json(request["problem"])
     plan = Plan.from_json(request["plan"])
     found = repair(
@@ -75,7 +88,12 @@ def answer_to(request: Mapping[str, Any], *, until: float, seed: int, threads: i
         live={name: _where(one) for name, one in (request.get("live") or {}).items()},
         last=request.get("last"),
         progress=_say,
+        keep=keep,
     )
+    return _answer(found)
+
+
+def _answer(found: Sequence[Alternative]) -> dict[str, Any]:
     return {"alternatives": [one.to_json() for one in found]}
 
 
@@ -84,6 +102,11 @@ def _say(line: Mapping[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
+
+
+def _warm() -> None:
+    """Load what the search needs, inner loops included, while the request is not there yet."""
+    solve(Problem.from_json(problems()[0]), iterations=2, threads=1, reasons=False)
 
 
 def _where(data: Mapping[str, Any]) -> Whereabouts:

@@ -42,8 +42,10 @@ STABILITY = {BALANCED: 0.25, BEST: 0.08}
 OPENED = {BALANCED: (24, 3), BEST: (60, 6)}
 """Days of centers that are planned anew: at least, and for each visit lost."""
 MOST_OPENED = {BALANCED: 70, BEST: 160}
-MOST_TOURS = {BALANCED: 2, BEST: 5}
-"""Centers whose nights away are chosen anew, beside those that something happened to."""
+MOST_TOURS = {BALANCED: 0, BEST: 3}
+"""Centers whose nights away are chosen anew, together with those that something happened to."""
+TOURS_SHARE, TOUR_SECONDS = 0.5, 0.5
+"""The share of an alternative's time that tours may take, and how long one may be looked at."""
 SHARE = {BALANCED: 0.45, BEST: 1.0}
 """The share of the seconds that are left which each may take."""
 SPARE = 0.12
@@ -101,6 +103,9 @@ class Alternative:
         }
 
 
+Keep = Callable[[tuple[Alternative, ...]], None]
+
+
 def repair(
     problem: Problem,
     plan: Plan,
@@ -116,12 +121,14 @@ def repair(
     last: int | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
+    keep: Keep | None = None,
 ) -> tuple[Alternative, ...]:
     """Return up to three ways to go on from `minute` of `day`, each worth more and disturbing more than the last.
 
     The first takes back what is lost or puts it into free time, and touches no other visit. Everything before the
     moment, and what is under way then, stands. With `iterations` (pricing rounds of each solve) the answer repeats
-    exactly. `live` tells where centers are (else the plan's timetable does), `last` the last day that may change.
+    exactly. `keep` gets the alternatives so far each time that there is one more, for who cannot wait for all.
+    `live` tells where centers are (else the plan's timetable does), `last` the last day that may change.
     Raises `ProblemError` for a disruption of something unknown.
     """
     began = time.monotonic()
@@ -143,7 +150,19 @@ def repair(
     rest = cutting({}, None)
     calm = rest_of(problem, plan, (), day=day, minute=minute, last=until) if disruptions or live else rest
     return _Search(
-        rest, calm, cutting, plan, disruptions, began, seconds, iterations, seed, threads, progress, stop
+        rest,
+        calm,
+        cutting,
+        plan,
+        disruptions,
+        began,
+        seconds,
+        iterations,
+        seed,
+        threads,
+        progress,
+        stop,
+        keep,
     ).run()
 
 
@@ -164,10 +183,12 @@ class _Search:
         threads: int,
         progress: Progress | None,
         stop: Stop | None,
+        keep: Keep | None,
     ) -> None:
         self.rest, self.cutting, self.plan, self.disruptions = rest, cutting, plan, disruptions
         self.began, self.seconds, self.iterations = began, seconds, iterations
         self.seed, self.threads, self.progress, self.stop = seed, threads, progress, stop
+        self.keep = keep
         self.undisturbed = worth_of(calm, carried_on(calm))
         self.nothing = carried_on(rest)
         self.idle = State(rest, self.nothing)
@@ -178,14 +199,16 @@ class _Search:
     def run(self) -> tuple[Alternative, ...]:
         """Return the alternatives."""
         now = State(self.rest, filled(self.rest, self.nothing))
-        found = [self.alternative(NOTHING, self.idle), self.alternative(FEWEST, now)]
-        self.tell(FEWEST, found[-1].objective)
+        found = [self.alternative(NOTHING, self.idle)]
+        self.so_far(found)
+        found.append(self.alternative(FEWEST, now))
+        self.so_far(found)
         wanted = self.wanted()
         if wanted or self.freed() or nights_of(self.rest, self.plan):
             for name in (BALANCED, BEST):
                 now = self.improve(name, now, wanted)
                 found.append(self.alternative(name, now))
-                self.tell(name, found[-1].objective)
+                self.so_far(found)
         return distinct(found, self.cut)
 
     def wanted(self) -> list[str]:
@@ -224,7 +247,11 @@ class _Search:
         until = self.until(name)
         least, each = OPENED[name]
         best, best_rank = now, self.rank(now, bonus)
+        touring = until if self.iterations is not None else TOURS_SHARE * (until + time.monotonic())
         for center in self.travellers(wanted, MOST_TOURS[name]):
+            if until - time.monotonic() < MIN_SECONDS or time.monotonic() > touring:
+                self.cut = True
+                break
             tried = self.travelled(center, best, wanted, bonus, until)
             if tried is not None and (rank := self.rank(tried, bonus)) > best_rank:
                 wanted = [*dict.fromkeys([*wanted, *_missing(best, tried)])]
@@ -240,6 +267,7 @@ class _Search:
             if not part.sites:
                 break
             answer = self.solved(part, until, self.seed + round_, start)
+            self.cut = self.cut or time.monotonic() >= until
             if answer is None:
                 break  # what was found before stands
             tried = State(best.rest, merged(best.rest, best.routes, near.units, answer))
@@ -296,7 +324,8 @@ class _Search:
             tour = None
             if not self.over(until):
                 tour = tour_of(home, best, keys, self.plan, wanted, bonus, tight=tight)
-            answer = None if tour is None else self.solved(tour.problem, until, self.seed, None)
+            soon = min(until, time.monotonic() + TOUR_SECONDS)
+            answer = None if tour is None else self.solved(tour.problem, soon, self.seed, None)
             if tour is None or answer is None:
                 return None
             days = timed_days(tour, answer)
@@ -331,7 +360,6 @@ class _Search:
             )  # fmt: skip
         except RoutingError:
             return None
-        self.cut = self.cut or time.monotonic() >= until
         return found
 
     def over(self, until: float) -> bool:
@@ -381,11 +409,13 @@ class _Search:
             {key: rest.nights.get(key) for key in rest.begins},
         )
 
-    def tell(self, name: str, objective: int) -> None:
-        """Report progress."""
+    def so_far(self, found: Sequence[Alternative]) -> None:
+        """Report progress, and hand over what there is already."""
         if self.progress is not None:
             elapsed = round(time.monotonic() - self.began, 2)
-            self.progress({"phase": name, "elapsed": elapsed, "objective": objective})
+            self.progress({"phase": found[-1].name, "elapsed": elapsed, "objective": found[-1].objective})
+        if self.keep is not None:
+            self.keep(distinct(found, cut=True))
 
     def judged(self, state: State) -> Verdict:
         """Return the checker's verdict on a state, looked into once."""
