@@ -18,7 +18,7 @@ from queueing.errors import Closed, Conflict, Exhausted, Invalid
 from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
 from queueing.pace import pace_of
 from queueing.store import LIVE_SQL, Queue, QueueDay, QueueService, Service, Ticket, TicketEvent
-from queueing.ticket import Change, move
+from queueing.ticket import CREATING, MOVES, Change, move
 from queueing.turn import Done, Turn, fresh_ticket
 from queueing.wait import estimate
 
@@ -132,10 +132,13 @@ def admit(
     over_capacity: bool,
     note: str = "",
     second: bool = False,
+    suffix: str = "",
     data: dict[str, Any] | None = None,
+    label: str | None = None,
+    journey_id: int | None = None,
 ) -> tuple[Ticket, TicketEvent]:
     """Draw the next number, promise a wait, write the ticket and its first event. For verbs that hold the
-    turn."""
+    turn. `label`: what a person from another queue goes on showing, in place of this queue's own."""
     session, queue, now = turn.session, turn.queue, turn.now
     pace = pace_of(session, queue)
     if queue.pace_s is None:
@@ -150,7 +153,8 @@ def admit(
         aged_from=aged_from,
         priority=priority,
     )
-    booked = action == "book"
+    state = MOVES[None, action]
+    waits = state == "waiting"
     promise = estimate(stands.ahead, stands.desks, pace.seconds, as_of=now, free=stands.free, cv2=pace.cv2)
     number = draw_number(turn, day, over_capacity=over_capacity)
     ticket = Ticket(
@@ -158,18 +162,19 @@ def admit(
         queue_id=queue.id,
         day=day,
         number=number,
-        label=label_of(queue.letter, number),
+        label=label or label_of(queue.letter, number),
         service_id=service_id,
         priority=priority,
         channel=channel,
         phone=phone,
-        state="booked" if booked else "waiting",
+        state=state,
         issued_at=now,
         aged_from=aged_from,
         appointment_at=appointment_at,
         note=note,
-        promised_low_s=None if booked else promise.low_s,
-        promised_high_s=None if booked else promise.high_s,
+        promised_low_s=promise.low_s if waits else None,
+        promised_high_s=promise.high_s if waits else None,
+        journey_id=journey_id,
     )
     session.add(ticket)
     session.flush()
@@ -177,8 +182,9 @@ def admit(
         ticket,
         Change(action, None, ticket.state, {}),
         second=second,
+        suffix=suffix,
         data={"service": service_code, "ahead": stands.ahead, **(data or {})},
-        waiting=stands.waiting + (0 if booked else 1),
+        waiting=stands.waiting + waits,
     )
     return ticket, event
 
@@ -272,7 +278,7 @@ _SAME_PHONE = (
         Ticket.aged_from >= bindparam("begin", type_=Ticket.aged_from.type),
         Ticket.aged_from < bindparam("end", type_=Ticket.aged_from.type),
         Ticket.phone == bindparam("the_phone"),
-        TicketEvent.action.in_(("issue", "book")),
+        TicketEvent.action.in_(CREATING),
     )
     .limit(1)
 )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from queueing.errors import QueueingError
 from queueing.store import EPOCH, Queue, Ticket, TicketEvent
-from queueing.ticket import ENDED, MOVES, Change, LightTicket, move, restore
+from queueing.ticket import CREATING, ENDED, MOVES, REMARKS, Change, LightTicket, move, restore
 
 FIELDS = (
     "state",
@@ -62,7 +62,7 @@ def rebuild(ticket: Ticket, events: Iterable[TicketEvent], *, cool_down_s: int) 
     made: LightTicket | None = None
     done: list[Change] = []
     for event in events:
-        if event.action in ("issue", "book"):
+        if event.action in CREATING:
             made = LightTicket(
                 ticket.number,
                 ticket.service_id,
@@ -76,6 +76,8 @@ def rebuild(ticket: Ticket, events: Iterable[TicketEvent], *, cool_down_s: int) 
             continue
         if made is None:
             raise ValueError("the first event is not the ticket's issue")
+        if event.action in REMARKS:
+            continue
         if event.state_from != made.state:
             raise ValueError(
                 f"{event.action} happened in {event.state_from}, but the ticket was {made.state}"

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -136,6 +137,14 @@ class Queue(Base):
     """Learned desk-seconds per person who leaves the line (queueing/pace.py); None until first needed."""
     pace_cv2: Mapped[float | None] = mapped_column(Float)
     """Squared coefficient of variation of the service times here."""
+    held_by: Mapped[str | None] = mapped_column(String(32))
+    """The device that runs this queue away from here (queueing/journal/leases.py): here it only shows."""
+    closing: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Paused to serve those inside and then close by itself (queueing/closing.py)."""
+    resumes_at: Mapped[datetime | None]
+    """When a pause ends by itself; None: when somebody opens the queue."""
+    moved_to_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
+    """The queue that has taken over this one's people (queueing/handover.py)."""
 
     desks: Mapped[list[Desk]] = relationship(back_populates="queue", order_by="Desk.id")
 
@@ -230,6 +239,7 @@ TICKET_STATES = (
 )
 LIVE_SQL = "state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
 AT_DESK_SQL = "state IN ('called', 'serving')"
+GUEST_SQL = "journey_id IS NOT NULL AND state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
 """Conditions of the partial indexes. A query uses such an index only if it repeats the condition word for
 word."""
 
@@ -273,6 +283,8 @@ class Ticket(Base):
     """The wait promised when the ticket was issued, kept so that its error can be measured."""
     next_ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     """Where a transferred ticket went on."""
+    journey_id: Mapped[int | None] = mapped_column(ForeignKey("journey.id"))
+    """The visit that this ticket is a step of, where it takes more than one queue (queueing/journeys.py)."""
 
     __table_args__ = (
         UniqueConstraint("queue_id", "day", "number"),
@@ -295,6 +307,24 @@ class Ticket(Base):
             "number",
             sqlite_where=text(LIVE_SQL),
             postgresql_where=text(LIVE_SQL),
+        ),
+        # What a label shows belongs to one person of the queue, also when the label came from another queue.
+        Index(
+            "uq_ticket_guest_label",
+            "queue_id",
+            "day",
+            "label",
+            unique=True,
+            sqlite_where=text(GUEST_SQL),
+            postgresql_where=text(GUEST_SQL),
+        ),
+        # Slots: what is booked when. Tickets without an appointment are not in it.
+        Index(
+            "ix_ticket_appointment",
+            "queue_id",
+            "appointment_at",
+            sqlite_where=text("appointment_at IS NOT NULL"),
+            postgresql_where=text("appointment_at IS NOT NULL"),
         ),
     )
 
@@ -377,3 +407,8 @@ class Outbox(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (UniqueConstraint("topic", "seq"), {"sqlite_autoincrement": True})
+
+
+# The rest of the tables, which stand in modules of their own: whoever has the metadata has them all.
+import queueing.store_journal  # noqa: E402, F401
+import queueing.store_life  # noqa: E402, F401

@@ -30,6 +30,12 @@ from queueing.errors import Conflict, MoveNotPossible
 MOVES: dict[tuple[str | None, str], str] = {
     (None, "issue"): "waiting",
     (None, "book"): "booked",
+    (None, "take_parked"): "parked",
+    (None, "take_missed"): "missed",
+    ("booked", "confirm"): "booked",
+    ("booked", "move"): "booked",
+    ("booked", "no_show"): "missed",
+    ("booked", "hand_over"): "transferred",
     ("booked", "arrive"): "waiting",
     ("booked", "call"): "called",
     ("booked", "cancel"): "cancelled",
@@ -41,6 +47,7 @@ MOVES: dict[tuple[str | None, str], str] = {
     ("waiting", "transfer"): "transferred",
     ("waiting", "leave"): "left",
     ("waiting", "cancel"): "cancelled",
+    ("waiting", "hand_over"): "transferred",
     ("waiting", "close"): "left",
     ("called", "recall"): "called",
     ("called", "start"): "serving",
@@ -53,6 +60,7 @@ MOVES: dict[tuple[str | None, str], str] = {
     ("called", "transfer"): "transferred",
     ("called", "leave"): "left",
     ("called", "cancel"): "cancelled",
+    ("called", "hand_over"): "transferred",
     ("called", "close"): "left",
     ("serving", "finish"): "served",
     ("serving", "park"): "parked",
@@ -60,6 +68,7 @@ MOVES: dict[tuple[str | None, str], str] = {
     ("serving", "redirect"): "waiting",
     ("serving", "transfer"): "transferred",
     ("serving", "leave"): "left",
+    ("serving", "hand_over"): "transferred",
     ("serving", "close"): "served",
     ("parked", "resume"): "serving",
     ("parked", "call"): "called",
@@ -69,12 +78,15 @@ MOVES: dict[tuple[str | None, str], str] = {
     ("parked", "transfer"): "transferred",
     ("parked", "leave"): "left",
     ("parked", "cancel"): "cancelled",
+    ("parked", "hand_over"): "transferred",
     ("parked", "close"): "left",
+    ("missed", "arrive"): "waiting",
     ("missed", "resume"): "called",
     ("missed", "call"): "called",
     ("missed", "requeue"): "waiting",
     ("missed", "leave"): "left",
     ("missed", "cancel"): "cancelled",
+    ("missed", "hand_over"): "transferred",
     ("missed", "close"): "left",
 }
 """(state, action) -> next state; None is the state before a ticket exists. What is not here cannot happen.
@@ -87,6 +99,10 @@ LIVE = ("booked", "waiting", "called", "serving", "parked", "missed")
 AT_DESK = ("called", "serving")
 """States in which a ticket occupies a desk."""
 ENDED = ("served", "left", "cancelled", "transferred")
+CREATING = tuple(action for state, action in MOVES if state is None)
+"""Actions that begin a ticket's history."""
+REMARKS = ("rate",)
+"""Events that say something of a ticket and move nothing: a rating after the service."""
 SAYS = {
     "booked": "booked for later",
     "waiting": "waiting",
@@ -261,6 +277,10 @@ def _arrive(ticket: TicketLike, now: datetime, desk_id: int | None, hold_s: int)
     ticket.aged_from = due if due is not None and now <= due + APPOINTMENT_GRACE else now
 
 
+def _move(ticket: TicketLike, now: datetime, desk_id: int | None, hold_s: int) -> None:
+    ticket.aged_from = ticket.appointment_at  # the caller has set the new appointment
+
+
 def _call(ticket: TicketLike, now: datetime, desk_id: int | None, hold_s: int) -> None:
     if desk_id is None:
         raise ValueError("a call needs a desk")
@@ -343,6 +363,10 @@ _EFFECTS: dict[str, tuple[tuple[str, ...], Callable[[TicketLike, datetime, int |
     "change": ((), _nothing),
     "redirect": ((*_PARKING, "desk_id", "called_at", "hold_until", "recalls"), _redirect),
     "transfer": (("parked_s", "parked_at", "ended_at"), _end),
+    "hand_over": (("parked_s", "parked_at", "ended_at"), _end),
+    "confirm": ((), _nothing),
+    "move": (("aged_from",), _move),
+    "no_show": ((), _nothing),
     "leave": (("parked_s", "parked_at", "ended_at"), _end),
     "cancel": (("parked_s", "parked_at", "ended_at"), _end),
     "close": (("parked_s", "parked_at", "ended_at"), _end),

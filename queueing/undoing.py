@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from queueing import lineup
 from queueing.errors import Conflict
 from queueing.store import EPOCH, Desk, Ticket, TicketEvent
-from queueing.ticket import AT_DESK, Change, restore
+from queueing.ticket import AT_DESK, CREATING, REMARKS, Change, restore
 from queueing.turn import Done, Turn, fresh_desk, fresh_ticket
 
-NEVER_UNDONE = ("issue", "book", "transfer", "close")
+NEVER_UNDONE = (*CREATING, *REMARKS, "transfer", "hand_over", "close", "confirm", "move")
 """A given number stays given (cancel it); another queue has gone on with a transferred person; closing is the
-night's."""
+night's; an appointment and a rating are the citizen's."""
 INSTANTS = ("aged_from", "called_at", "started_at", "ended_at", "hold_until", "parked_at")
 
 
@@ -48,7 +48,7 @@ def undo(
             .order_by(TicketEvent.id.desc())
             .limit(1)
         ).first()
-        if last is None or last.action in ("issue", "book", "undo"):
+        if last is None or last.action in (*CREATING, "undo"):
             raise Conflict("nothing_to_undo", "there is nothing to undo", state=ticket.state)
         if last.action in NEVER_UNDONE:
             raise Conflict("undo_refused", f"{last.action} cannot be undone", state=ticket.state)
