@@ -35,17 +35,17 @@ def _numeric(cell: str) -> bool:
     return not bare or bare[0] in "0123456789-<>" or bare in _WORDS
 
 
-def current(rows: Iterable[Row]) -> list[Row]:
+def current(rows: Iterable[Row], *, any_code: bool = False) -> list[Row]:
     """Return the rows that count: of each file, method and case those of the code and the limits measured last, and of
     several runs of one seed the last.
 
-    Rows of an earlier version never mix into a median of this one.
+    Rows of an earlier version never mix into a median of this one, unless `any_code` asks for it.
     """
     ordered = sorted(rows, key=lambda row: row.get("when", ""))
-    last = {_what(row): _how(row) for row in ordered}
+    last = {_what(row): _how(row, any_code) for row in ordered}
     kept: dict[tuple[Any, ...], Row] = {}
     for row in ordered:
-        if _how(row) == last[_what(row)]:
+        if _how(row, any_code) == last[_what(row)]:
             kept[*_what(row), row.get("seed")] = row
     return sorted(kept.values(), key=lambda row: row.get("seed") or 0)
 
@@ -54,8 +54,9 @@ def _what(row: Row) -> tuple[Any, ...]:
     return row["part"], row["file"], row["method"], row.get("case")
 
 
-def _how(row: Row) -> tuple[Any, ...]:
-    return row.get("code", row.get("machine")), row.get("limit"), row.get("full_limit")
+def _how(row: Row, any_code: bool) -> tuple[Any, ...]:
+    code = None if any_code else row.get("code", row.get("machine"))
+    return code, row.get("limit"), row.get("full_limit")
 
 
 def by_file_and_method(rows: Iterable[Row], methods: Sequence[str]) -> dict[tuple[str, str], list[Row]]:

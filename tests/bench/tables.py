@@ -50,8 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--into", type=Path, help="a document whose marked tables are replaced")
     parser.add_argument("--plot", type=Path, help="where the picture of growth goes (.svg or .png)")
+    parser.add_argument(
+        "--any-code", action="store_true", help="rows count whatever code they were measured on"
+    )
     options = parser.parse_args(arguments)
-    rows = current(read_rows(options.rows))
+    rows = current(read_rows(options.rows), any_code=options.any_code)
     made = tables(rows)
     growth = [row for row in rows if row["part"] == "growth"]
     if options.plot and growth:
@@ -142,7 +145,11 @@ def engine_table(rows: Iterable[Row], known: Known) -> str:
             line[-2:-2] = ["" if best is None else f"{best:,}", _against(got, best)]
         lines.append(line)
     head = "file|limit, s|first plan, s|0.5%, s|0.1%, s|0.05%, s|proven optimal, s|objective|bound|gap|"
-    return table(f"{head}{'best known before||' if compared else ''}memory, MiB|runs", lines) if lines else ""
+    return (
+        table(f"{head}{'best known before|beside it|' if compared else ''}memory, MiB|runs", lines)
+        if lines
+        else ""
+    )
 
 
 def _against(got: float | None, best: int | None) -> str:
