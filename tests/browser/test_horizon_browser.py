@@ -58,7 +58,7 @@ def test_two_weeks_are_drafted_and_published_one_by_one(
     assert tabs.count() == 2
     tabs.nth(1).click()
     page.wait_for_selector(f"#grid th[data-day='{SECOND}']")
-    assert page.locator("#grid td a").count() > 0
+    page.locator("#grid td a").first.wait_for()
     shot(page, f"board-{language}")
     page.locator("a[href$='/compare']").first.click()
     page.locator("a[href$='/publish']").click()

@@ -138,7 +138,7 @@ def test_the_list_names_the_late_the_silent_and_the_waiting(
         "22 minutes" in aswan
         and "El Raghama" in aswan
         and "09:40" in aswan
-        and '<td class="num">2</td>' in aswan
+        and '<td class="num" data-label="Waiting">2</td>' in aswan
     )
     cairo = page[page.index(f'id="c{world.center_b}"') :].split("</tr>")[0]
     assert "not heard from" in cairo and "nothing more today" in cairo

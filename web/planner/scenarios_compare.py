@@ -218,7 +218,12 @@ def _column(session: Session, plan: Plan, by: Plan | None) -> Column:
 def _changed_places(columns: list[Column]) -> tuple[list[Site], list[Site]]:
     """The places that only the last, and only the first plan visits; of two plans of the same week alone."""
     first, last = columns[0].plan, columns[-1].plan or columns[-2].plan
-    if sum(column.plan is not None for column in columns) != 2 or first is None or last is None or first.week != last.week:
+    if (
+        sum(column.plan is not None for column in columns) != 2
+        or first is None
+        or last is None
+        or first.week != last.week
+    ):
         return [], []
     session = read()
     before, after = ({mark.site for mark in planner.marks_now(session, plan)} for plan in (first, last))
