@@ -101,13 +101,13 @@ def close_forgotten(session: Session, *, now: datetime, actor: str = "scheduler"
     closed = 0
     queues = session.execute(
         select(Queue.id, Queue.zone)
-        .where(Queue.id.in_(select(Ticket.queue_id).where(text(f"ticket.{LIVE_SQL}"))))
+        .where(Queue.id.in_(select(Ticket.queue_id).where(text(f"ticket.{LIVE_SQL}"))), Queue.held_by.is_(None))
         .order_by(Queue.id)
     ).all()
     for queue_id, _zone in queues:
         closed += _close_old(session, queue_id, actor=actor, now=now)
     running = select(DeskShift, Queue.zone).join(Queue, Queue.id == DeskShift.queue_id)
-    for shift, zone in session.execute(running.where(DeskShift.closed_at.is_(None))).all():
+    for shift, zone in session.execute(running.where(DeskShift.closed_at.is_(None), Queue.held_by.is_(None))).all():
         if shift.opened_at < lineup.since(now, zone):
             _end_forgotten_shift(session, shift, actor=actor, now=now)
     return closed

@@ -17,7 +17,7 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session, attributes
 
 from queueing import lineup
-from queueing.errors import Conflict, Invalid, NotFound, QueueingError
+from queueing.errors import Closed, Conflict, Invalid, NotFound, QueueingError
 from queueing.events import announce, parts_of
 from queueing.store import Desk, Queue, Ticket, TicketEvent, to_micros
 from queueing.ticket import Change
@@ -92,6 +92,10 @@ class Turn:
         row = self.connection.execute(_TAKE, {"the_queue": queue_id}).one_or_none()
         if row is None:
             raise NotFound("queue_not_found", f"there is no queue {queue_id}", queue=queue_id)
+        if row.held_by is not None:
+            # A van runs this queue without us: what is wanted here goes to it as a wish (queueing/journal).
+            self.connection.execute(_SET_SEQ, {"the_queue": queue_id, "the_seq": row.seq - 1})
+            raise Closed("queue_held", "this queue is run in the van just now", queue=queue_id)
         self.queue: Any = row
         self._taken: int = row.seq
         self.seq: int = row.seq

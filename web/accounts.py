@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from queueing.store import Base
 
 ROLES = ("planner", "supervisor", "clerk", "agency")
-TOKEN_KINDS = ("kiosk", "board", "desk", "device")
+TOKEN_KINDS = ("kiosk", "board", "desk", "device", "van")
 MIN_PASSWORD = 8
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
@@ -68,7 +68,7 @@ class AccessToken(Base):
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint("kind IN ('kiosk', 'board', 'desk', 'device')", name="kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('kiosk', 'board', 'desk', 'device', 'van')", name="kind"),)
 
 
 class AccountError(ValueError):
