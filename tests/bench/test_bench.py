@@ -174,7 +174,7 @@ def test_the_version_of_a_method_is_that_of_its_own_code() -> None:
 
 
 def test_every_benchmark_is_run_by_the_one_command() -> None:
-    """No module of the folder is left out but parts of others, and those that have a short form are in the short run."""
+    """No module of the folder is left out but parts of others; those that have a short form are in the short run."""
     folder = Path(every.__file__).parent
     found = {path.stem for path in folder.glob("bench_*.py")} | {"seeds"}
     whole = {stem for stem in found if not any(stem.startswith(f"{other}_") for other in found)}
