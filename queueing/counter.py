@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from queueing.calling import call_next, require_free, require_working
 from queueing.daytime import local_day
 from queueing.errors import Conflict, MoveNotPossible
-from queueing.issuing import admit, arrive, issue, random_code, require_open, service_of
+from queueing.issuing import admit, arrive, give_back, issue, random_code, require_open, service_of
 from queueing.store import Desk, Queue, Service, Ticket, TicketEvent
-from queueing.ticket import AT_DESK, move
+from queueing.ticket import AT_DESK, ENDED, move
 from queueing.turn import Done, Turn, fresh_ticket
 from queueing.undoing import undo
 
@@ -250,6 +250,8 @@ def _act(
         for name, value in fields.items():
             change.before[name] = getattr(ticket, name)
             setattr(ticket, name, value)
+        if change.state_from == "booked" and change.state_to in ENDED:
+            give_back(turn, ticket.day)
         return Done(ticket, turn.record(ticket, change, desk=desk, desk_id=at, data=data))
 
 

@@ -34,6 +34,12 @@ def local_day(now: datetime, zone: str) -> date:
     return local(now, zone).date()
 
 
+def at_minute(day: date, minute: int, zone: str) -> datetime:
+    """The UTC instant at which the wall clock of a day shows `minute` minutes after midnight (510: half past
+    eight)."""
+    return (datetime.combine(day, time(0)) + timedelta(minutes=minute)).replace(tzinfo=_zone(zone)).astimezone(UTC)
+
+
 def local_hour(now: datetime, zone: str) -> int:
     """The local hour (0-23) of an instant."""
     return local(now, zone).hour

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from queueing import lineup
 from queueing.daytime import callable_days, day_bounds, local_day
-from queueing.errors import Closed, Conflict, Exhausted, Invalid
+from queueing.errors import Closed, Conflict, Exhausted, Invalid, MoveNotPossible
 from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
 from queueing.pace import pace_of
 from queueing.store import LIVE_SQL, Queue, QueueDay, QueueService, Service, Ticket, TicketEvent
@@ -77,7 +77,7 @@ def issue(
         service_id = service_of(session, turn.queue.id, service_code)
         phone = clean_phone(phone)
         day = local_day(appointment_at or now, turn.queue.zone)
-        if phone is not None and (mine := _same_phone(turn, day, phone)) is not None:
+        if phone is not None and (mine := same_phone(turn, day, phone)) is not None:
             return Done(mine[0], mine[1], repeated=True)
         ticket, event = admit(
             turn,
@@ -99,8 +99,9 @@ def issue(
 def arrive(
     session: Session, ticket: Ticket, *, request_id: str, actor: str, now: datetime, priority: int = 0
 ) -> Done:
-    """Check in a booked person. In time (up to 15 minutes late) the appointment counts from its time; later,
-    the person stands in the line as from now, in the class `priority`. Only on the day of the appointment."""
+    """Check in a booked person. In time (up to 15 minutes late) the appointment counts from its time; later
+    (also when marked as not having come), the person stands in the line as from now, in the class `priority`.
+    Only on the day of the appointment."""
     with Turn(session, ticket.queue_id, request_id=request_id, actor=actor, now=now) as turn:
         earlier, _ = turn.earlier(("arrive",), ticket_id=ticket.id)
         ticket = fresh_ticket(session, ticket)
@@ -108,6 +109,8 @@ def arrive(
             return Done(ticket, earlier, repeated=True)
         require_open(turn.queue)
         require_today(turn, ticket)
+        if ticket.state == "missed" and ticket.called_at is not None:
+            raise MoveNotPossible("move_not_possible", "this person was called and did not come", state="missed")
         change = move(ticket, "arrive", now=now)
         data: dict[str, Any] = {}
         if ticket.aged_from == now and ticket.appointment_at != now:
@@ -211,6 +214,14 @@ def draw_number(turn: Turn, day: date, *, over_capacity: bool) -> int:
     raise Exhausted("numbers_exhausted", f"the numbers up to {queue.last_number} are used up for this day")
 
 
+def give_back(turn: Turn, day: date, *, again: bool = False) -> None:
+    """A booking of this day that nobody will come for: its share of the day's capacity is free (`again`: taken
+    once more, by an undo). Numbers never go back."""
+    counted = QueueDay.issued + 1 if again else QueueDay.issued - 1
+    of_day = (QueueDay.queue_id == turn.queue.id) & (QueueDay.day == day)
+    turn.session.execute(update(QueueDay).where(of_day).values(issued=counted))
+
+
 def service_of(session: Session, queue_id: int, code: str) -> int:
     """The id of a service that this queue gives tickets for. Raises Invalid `unknown_service`."""
     found: int | None = session.connection().scalar(_SERVICE, {"the_queue": queue_id, "the_code": code})
@@ -239,7 +250,7 @@ def clean_phone(phone: str | None) -> str | None:
     return kept if 5 <= len(kept) <= PHONE_LENGTH else None
 
 
-def _same_phone(turn: Turn, day: date, phone: str) -> tuple[Ticket, TicketEvent] | None:
+def same_phone(turn: Turn, day: date, phone: str) -> tuple[Ticket, TicketEvent] | None:
     """The live ticket of a phone in this queue on a day, with the event that issued it."""
     begin, end = day_bounds(day, turn.queue.zone)
     values = {"the_queue": turn.queue.id, "begin": begin, "end": end, "the_phone": phone}

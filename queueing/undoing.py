@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from queueing import lineup
 from queueing.errors import Conflict
+from queueing.issuing import give_back
 from queueing.store import EPOCH, Desk, Ticket, TicketEvent
-from queueing.ticket import AT_DESK, CREATING, REMARKS, Change, restore
+from queueing.ticket import AT_DESK, CREATING, ENDED, REMARKS, Change, restore
 from queueing.turn import Done, Turn, fresh_desk, fresh_ticket
 
 NEVER_UNDONE = (*CREATING, *REMARKS, "transfer", "hand_over", "close", "confirm", "move")
 """A given number stays given (cancel it); another queue has gone on with a transferred person; closing is the
 night's; an appointment and a rating are the citizen's."""
-INSTANTS = ("aged_from", "called_at", "started_at", "ended_at", "hold_until", "parked_at")
+INSTANTS = ("aged_from", "appointment_at", "called_at", "started_at", "ended_at", "hold_until", "parked_at")
 
 
 def undo(
@@ -65,6 +66,8 @@ def undo(
                 raise Conflict("undo_refused", f"the desk has {current.label} now", label=current.label)
         change = Change(last.action, last.state_from, last.state_to, before)
         restore(ticket, change)
+        if last.state_from == "booked" and last.state_to in ENDED:
+            give_back(turn, ticket.day, again=True)
         event = turn.record(
             ticket,
             Change("undo", last.state_to, ticket.state, {}),
