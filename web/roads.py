@@ -24,6 +24,12 @@ def installed() -> planner.Driving:
     return planner.Driving(roads, settings.traffic)
 
 
+def avoids_closed() -> bool:
+    """Whether the installation's router finds ways around closed ground on its map."""
+    settings = current_app.extensions["settings"]
+    return settings.router_url is None and settings.valhalla_tiles is not None
+
+
 def said(plan: Plan) -> str:
     """Return where the plan's driving times came from; empty when nobody was asked."""
     told = decode(plan.problem).raw.get("roads") if plan.problem else None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, local_instant, local_minute, week_days, week_of
 from fleet.errors import Conflict, Invalid, NotFound
+from fleet.network.geo import km_between
 from fleet.planning.blobs import pack
 from fleet.planning.repair_proposals import proposals_of
 from fleet.planning.repair_shapes import (
@@ -25,7 +26,7 @@ from fleet.planning.repair_shapes import (
     Disrupted,
     Proposal,
 )
-from fleet.planning.repair_state import published_plan, request_of, standing_visits
+from fleet.planning.repair_state import published_plan, request_of, standing_visits, stretch_of
 from fleet.store import Center, Plan, Repair, Site
 from fleet.tracking import touch
 from routing.problem import Place, Problem
@@ -230,10 +231,24 @@ def _refuse_nonsense(session: Session, disrupted: Disrupted, now: datetime) -> N
         or not 0.0 <= disrupted.radius_km <= MOST_KM
         or (disrupted.kind == "road_slowed" and disrupted.radius_km <= 0)
     )
+    wrong = wrong or (
+        disrupted.stretch and (disrupted.kind != "road_slowed" or not _plausible(session, disrupted))
+    )
     if wrong:
         raise Invalid("unknown_disruption", "What happened is not said right.", **disrupted.to_json())
     if disrupted.kind == "center_out":
         if disrupted.center_id is None or session.get(Center, disrupted.center_id) is None:
             raise NotFound("center_not_found", "There is no such center.", center=disrupted.center_id)
-    elif disrupted.site_id is None or session.get(Site, disrupted.site_id) is None:
+    elif disrupted.line is None and (
+        disrupted.site_id is None or session.get(Site, disrupted.site_id) is None
+    ):
         raise NotFound("site_not_found", "There is no such place.", site=disrupted.site_id)
+
+
+def _plausible(session: Session, disrupted: Disrupted) -> bool:
+    """Whether the two ends of a stretch are two places on the map, not too far apart."""
+    ends = stretch_of(session, disrupted)
+    if ends is None:
+        return False
+    good = all(-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0 for lat, lon in ends)
+    return good and 0.0 < km_between(*ends[0], *ends[1]) <= MOST_KM

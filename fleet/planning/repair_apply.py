@@ -87,7 +87,7 @@ def accept_repair(
         prepared = _worked_out(session, made, name, now)
     disrupted = Disrupted.from_json(made.disruption)
     proposal = prepared.proposal
-    if not proposal.changes:
+    if not proposal.changes and not proposal.nights:
         made.result_id = old.id
         _end_open_visits(session, disrupted, now)
         session.flush()
@@ -96,6 +96,7 @@ def accept_repair(
     made.calls.extend(calls_of(with_tickets(proposal, held_tickets(session, standing.values()))))
     changed, cancelled, closed = _change_now(session, proposal, standing, disrupted, actor, now)
     _end_open_visits(session, disrupted, now)
+    _sleep(session, proposal)
     plan = draft_like(
         session, old, old.problem, actor=actor, now=now, solution=old.solution, bound=None,
         message=f"repair_of: {old.id}",
@@ -189,9 +190,22 @@ def _change_now(
         if visit.opens_at <= now:
             _retime(visit, new, now)
             changed += new.center_id == old.center_id
+    for visit in lost:
+        visit.overnight, visit.origin_site_id = False, None  # the proposal says where vans sleep
     closed = cancel_visits(session, lost, reason_ar, reason_en, actor=actor, now=now)
     session.flush()
     return changed, len(lost), closed
+
+
+def _sleep(session: Session, proposal: Proposal) -> None:
+    """Let vans sleep where the proposal says, also after visits that have begun, which publishing leaves alone."""
+    for night in proposal.nights:
+        there = select(Visit).where(
+            Visit.center_id == night.center_id, Visit.day == night.day, Visit.status != "cancelled"
+        )
+        for visit in session.scalars(there):
+            visit.overnight = visit.site_id == night.after_site_id
+    session.flush()
 
 
 def _hand_over(
@@ -235,10 +249,10 @@ def _end_open_visits(session: Session, disrupted: Disrupted, now: datetime) -> N
 
 
 def _mark(visit: VisitAt, old: PlanVisit | None, frame: Frame) -> Mark:
-    """A visit of the proposal, pinned and away over the night as it was."""
+    """A visit of the proposal, pinned as it was."""
     return Mark(
         0, frame.center_code[visit.center_id], frame.day_index(visit.day), frame.site_code[visit.site_id], visit.start,
-        visit.stay, bool(old.pinned) if old is not None else False, bool(old.overnight) if old is not None else False,
+        visit.stay, bool(old.pinned) if old is not None else False, visit.overnight,
     )  # fmt: skip
 
 
@@ -249,7 +263,13 @@ def _ended(
     kept = {(v.center_id, v.site_id, v.day) for v in visits}
     today = local_day(now)
     return [
-        _mark(VisitAt(old.center_id, old.site_id, old.day, old.start_minute, old.stay_minutes), old, frame)
+        _mark(
+            VisitAt(
+                old.center_id, old.site_id, old.day, old.start_minute, old.stay_minutes, bool(old.overnight)
+            ),
+            old,
+            frame,
+        )
         for key, old in before.items()
         if key not in kept and old.day < today
     ]

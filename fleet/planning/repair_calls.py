@@ -39,11 +39,11 @@ def calls_of(proposal: Proposal) -> list[RepairCall]:
     calls = []
     for center_id, day in sorted(proposal.crews, key=lambda crew: (crew[1], crew[0])):
         stops = sorted(days.get((center_id, day.isoformat()), []), key=lambda v: v.start)
-        calls.append(
-            RepairCall(
-                kind="crew", center_id=center_id, day=day, facts={"stops": [s.to_json() for s in stops]}
-            )
-        )
+        facts: dict[str, object] = {"stops": [s.to_json() for s in stops]}
+        for night in proposal.nights:
+            if (night.center_id, night.day) == (center_id, day):
+                facts["night"] = night.after_site_id
+        calls.append(RepairCall(kind="crew", center_id=center_id, day=day, facts=facts))
     ordered = sorted(proposal.changes, key=lambda c: (_day(c), -c.tickets, c.site_id))
     calls.extend(_site_call(change) for change in ordered)
     return calls

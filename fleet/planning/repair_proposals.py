@@ -13,7 +13,7 @@ from fleet.errors import NotFound
 from fleet.planning.blobs import unpack
 from fleet.planning.frame import Frame, load_frame
 from fleet.planning.repair_calls import Held, held_tickets
-from fleet.planning.repair_shapes import Proposal, VisitAt, VisitChange
+from fleet.planning.repair_shapes import NightAt, Proposal, VisitAt, VisitChange
 from fleet.planning.repair_state import standing_visits
 from fleet.planning.shapes import TENTHS
 from fleet.store import Plan, Repair
@@ -82,12 +82,28 @@ def _proposal(one: Mapping[str, Any], frame: Frame, held: Held) -> Proposal:
         changes=tuple(changes),
         crews=tuple((frame.center_id[center], frame.day(day)) for center, day in one["told"]["crews"]),
         visits=tuple(
-            VisitAt(frame.center_id[r.center], frame.site_id[s.site], frame.day(r.day), s.start, s.stay)
+            VisitAt(
+                frame.center_id[r.center],
+                frame.site_id[s.site],
+                frame.day(r.day),
+                s.start,
+                s.stay,
+                r.overnight and s is r.stops[-1],
+            )
             for r in routes
             for s in r.stops
         ),
+        nights=tuple(_night(night, frame) for night in one.get("nights", ())),
+        cut=bool(one.get("cut")),
     )
     return with_tickets(made, held)
+
+
+def _night(data: Mapping[str, Any], frame: Frame) -> NightAt:
+    before, after = (
+        None if (code := data[side]) is None else frame.site_id[code] for side in ("before", "after")
+    )
+    return NightAt(frame.center_id[data["center"]], frame.day(data["day"]), before, after)
 
 
 def _visit(data: Mapping[str, Any] | None, frame: Frame) -> VisitAt | None:

@@ -11,13 +11,15 @@ Happening = Literal["center_out", "site_closed", "road_slowed", "demand_changed"
 KINDS: tuple[Happening, ...] = ("center_out", "site_closed", "road_slowed", "demand_changed")
 LEAST_PERCENT, MOST_PERCENT = 10, 1000
 MOST_KM = 200.0
+Line = tuple[tuple[float, float], tuple[float, float]]
+"""Two points, each latitude and longitude in degrees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disrupted:
-    """What happened, through the day `until`. `center_out` names a center; the others a site: closed, the middle of a
-    stretch of road (within `radius_km`; `percent` of the usual driving time, None: no way through), or where demand
-    is `percent` of what was expected."""
+    """What happened, through the day `until`. `center_out` names a center; the others a site: closed, or where demand
+    is `percent` of what was expected. Roads (`percent` of the usual driving time, None: no way through): within
+    `radius_km` of the site, or of the stretch from it to the site `other_id`, or of the `line` between two points."""
 
     kind: Happening
     until: date
@@ -25,6 +27,13 @@ class Disrupted:
     site_id: int | None = None
     percent: int | None = None
     radius_km: float = 0.0
+    other_id: int | None = None
+    line: Line | None = None
+
+    @property
+    def stretch(self) -> bool:
+        """Whether it is a stretch of road, not all roads around a place."""
+        return self.other_id is not None or self.line is not None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as stored."""
@@ -35,14 +44,18 @@ class Disrupted:
             "site_id": self.site_id,
             "percent": self.percent,
             "radius_km": self.radius_km,
+            "other_id": self.other_id,
+            "line": self.line,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Disrupted:
         """Read what `to_json` wrote."""
+        line = data.get("line")
         return cls(
             data["kind"], date.fromisoformat(data["until"]), data.get("center_id"), data.get("site_id"),
-            data.get("percent"), float(data.get("radius_km") or 0.0),
+            data.get("percent"), float(data.get("radius_km") or 0.0), data.get("other_id"),
+            None if line is None else ((line[0][0], line[0][1]), (line[1][0], line[1][1])),
         )  # fmt: skip
 
 
@@ -55,6 +68,8 @@ class VisitAt:
     day: date
     start: int
     stay: int
+    overnight: bool = False
+    """The van stays the night there."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as stored."""
@@ -95,6 +110,16 @@ class VisitChange:
 
 
 @dataclass(frozen=True, slots=True)
+class NightAt:
+    """A night that would not be spent as planned: where (None: at home) before and after."""
+
+    center_id: int
+    day: date
+    before_site_id: int | None
+    after_site_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One way to go on. `gain` and `loss` in person-hours: more than when crews just leave out what they cannot make,
     and less than without the disruption, driving taken off."""
@@ -110,6 +135,10 @@ class Proposal:
     """Centers and days whose crews must be told."""
     visits: tuple[VisitAt, ...]
     """The whole week as it would be."""
+    nights: tuple[NightAt, ...] = ()
+    """Nights that are not spent as planned."""
+    cut: bool = False
+    """The search for something better ended for want of time."""
 
     @property
     def sites(self) -> int:

@@ -15,7 +15,7 @@ from fleet.errors import Conflict
 from fleet.network.geo import km_between
 from fleet.planning.blobs import Decoded, decode
 from fleet.planning.frame import Frame, load_frame
-from fleet.planning.repair_shapes import Disrupted
+from fleet.planning.repair_shapes import Disrupted, Line
 from fleet.store import Center, Plan, Site, Visit
 from fleet.tracking import AT_SITE_KM, SILENT_AFTER
 from routing.problem import Place
@@ -41,7 +41,7 @@ def standing_visits(session: Session, plan: Plan) -> list[Visit]:
             select(Visit)
             .where(Visit.day.between(days[0], days[-1]), Visit.status != "cancelled")
             .order_by(Visit.day, Visit.center_id, Visit.opens_at)
-            .options(joinedload(Visit.center), joinedload(Visit.site))
+            .options(joinedload(Visit.center), joinedload(Visit.site), joinedload(Visit.origin))
         )
     )
 
@@ -78,6 +78,15 @@ def plan_name(decoded: Decoded) -> str:
     return decoded.problem.name
 
 
+def stretch_of(session: Session, disrupted: Disrupted) -> Line | None:
+    """Return the two ends of the stretch of road, if it is one; None also when one of them is not known."""
+    if disrupted.line is not None or disrupted.other_id is None:
+        return disrupted.line
+    one = None if disrupted.site_id is None else session.get(Site, disrupted.site_id)
+    other = session.get(Site, disrupted.other_id)
+    return None if one is None or other is None else ((one.lat, one.lon), (other.lat, other.lon))
+
+
 def disruptions_of(
     session: Session, disrupted: Disrupted, decoded: Decoded, frame: Frame, day: int, minute: int
 ) -> list[Disruption]:
@@ -86,6 +95,8 @@ def disruptions_of(
     found: list[Disruption] = []
     if disrupted.kind == "center_out" and disrupted.center_id is not None:
         found.append(CenterOut(frame.center_code[disrupted.center_id], day, minute, last))
+    elif (ends := stretch_of(session, disrupted)) is not None:
+        found.append(RoadSlowed(day, last, disrupted.percent, radius_km=disrupted.radius_km, line=ends))
     elif disrupted.site_id is not None:
         code = frame.site_code[disrupted.site_id]
         if disrupted.kind == "road_slowed":
@@ -165,7 +176,10 @@ def _where(
 ) -> Whereabouts:
     center, minute = visits[0].center, local_minute(now)
     problem = decoded.problem
-    depot = problem.center_by_id[center.code].depot
+    home = visits[0].origin.code if visits[0].origin_site_id is not None and visits[0].origin else None
+    begin = problem.center_by_id[center.code].depot
+    if home is not None and home in problem.site_by_id:
+        begin = problem.site_by_id[home].place  # where it slept
     begun = [v for v in visits if v.status in ("open", "closed")]
     ahead = [v for v in visits if v.status == "announced"]
     served = {frame.site_code[v.site_id] for v in begun}
@@ -191,6 +205,7 @@ def _where(
             center.state == "depot"
             or km_between(center.lat, center.lon, center.depot_lat, center.depot_lon) < AT_SITE_KM
         ):
+            depot = problem.center_by_id[center.code].depot
             return Whereabouts(_place(depot), max(free, center.shift_start), frozenset(served))
         near = next((v for v in visits if _at(center, v.site)), None)
         if near is not None:
@@ -208,7 +223,7 @@ def _where(
     if begun:
         place = problem.site_by_id[frame.site_code[begun[-1].site_id]].place
         return Whereabouts(_place(place), free, frozenset(served))
-    return Whereabouts(_place(depot), max(free, center.shift_start), frozenset())
+    return Whereabouts(_place(begin), max(free, center.shift_start), frozenset())
 
 
 def _place(name: str) -> Place:

@@ -11,6 +11,9 @@ from typing import Any
 from routing.errors import ProblemError
 from routing.problem import Center
 
+Line = tuple[tuple[float, float], tuple[float, float]]
+"""A straight stretch between two points, each latitude and longitude in degrees."""
+
 
 @dataclass(frozen=True, slots=True)
 class CenterOut:
@@ -41,8 +44,11 @@ class SiteClosed:
 class RoadSlowed:
     """Driving takes `percent` of its time (None: the road is closed, one drives around) on days `first` to `last`.
 
-    Which roads: the legs between the pairs of place ids in `legs`, both ways, and those that pass within `radius_km`
-    of the point (`lat`, `lon`) on the straight line.
+    Which roads: the legs between the pairs of place ids in `legs`, both ways, and those whose straight line passes
+    within `radius_km` of the point (`lat`, `lon`), or of the stretch `line` between two points (latitude, longitude).
+    Who drives around such ground takes the shortest way around its edge, at the leg's own speed; around a leg of
+    `legs`, by way of another place. `ways` are legs that somebody knows better, by a map of the roads: (from, to,
+    minutes, cost).
     """
 
     first: int
@@ -52,6 +58,8 @@ class RoadSlowed:
     lat: float | None = None
     lon: float | None = None
     radius_km: float = 0.0
+    line: Line | None = None
+    ways: tuple[tuple[str, str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,8 @@ def to_json(disruption: Disruption) -> dict[str, Any]:
     data = {"kind": kind, **asdict(disruption)}
     if isinstance(disruption, RoadSlowed):
         data["legs"] = [list(leg) for leg in disruption.legs]
+        data["line"] = disruption.line and [list(point) for point in disruption.line]
+        data["ways"] = [list(way) for way in disruption.ways]
     return data
 
 
@@ -111,6 +121,12 @@ def from_json(data: Mapping[str, Any]) -> Disruption:
         values = {key: value for key, value in data.items() if key in known}
         if made is RoadSlowed:
             values["legs"] = tuple((str(a), str(b)) for a, b in values.get("legs") or ())
+            values["ways"] = tuple(
+                (str(a), str(b), int(minutes), int(cost)) for a, b, minutes, cost in values.get("ways") or ()
+            )
+            if values.get("line") is not None:
+                (lat, lon), (lat2, lon2) = values["line"]
+                values["line"] = (float(lat), float(lon)), (float(lat2), float(lon2))
         return made(**values)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ProblemError([f"disruption {kind!r}: {type(error).__name__} {error}"]) from error
@@ -127,7 +143,7 @@ def known_or_refused(
     if isinstance(disruption, RoadSlowed):
         return [
             f"road_slowed: no such place {name}"
-            for leg in disruption.legs
+            for leg in (*disruption.legs, *((a, b) for a, b, _, _ in disruption.ways))
             for name in leg
             if name not in places
         ]

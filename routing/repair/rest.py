@@ -151,10 +151,14 @@ class _Cut:
         ground = replace(problem, places=self.whereabouts.places, checked=True)
         roads = [one for one in disruptions if isinstance(one, RoadSlowed)]
         if like is not None:
-            ground = replace(ground, travel=like.problem.travel, checked=True)
+            self.ground, self.ways = replace(ground, travel=like.problem.travel, checked=True), like.travel
         elif roads:
-            ground = replace(ground, travel=slowed(ground, roads), checked=True)
-        self.ground, self.ways = ground, Travel(ground) if like is None else like.travel
+            table, arrays = slowed(ground, roads)
+            self.ground = replace(ground, travel=table, checked=True)
+            self.ways = Travel(self.ground)
+            self.ways.tables = arrays  # known already
+        else:
+            self.ground, self.ways = ground, Travel(ground)
         self.like, self.cut = like, Cut({})
 
     def rest(self) -> Rest:

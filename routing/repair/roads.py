@@ -9,30 +9,48 @@ from numpy.typing import NDArray
 
 from routing.problem import Matrix, Problem
 from routing.repair.disruptions import RoadSlowed
+from routing.repair.strips import Bools, Point, around, circle, passing, strip
 from routing.travel import Travel
 
 CUT_OFF = 100_000
 """Minutes of a leg that cannot be driven at all: longer than any day."""
-_KM_PER_DEGREE = 111.195
 
-Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Tables = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
-def slowed(problem: Problem, roads: Sequence[RoadSlowed]) -> Matrix:
-    """Return the problem's travel as a table with `roads` slowed. Who cannot drive through drives around by way of one
-    other place, where that is possible."""
+def slowed(problem: Problem, roads: Sequence[RoadSlowed]) -> tuple[Matrix, Tables]:
+    """Return the problem's travel as a table with `roads` slowed, and the same as arrays. Who cannot drive through
+    drives around, where that is possible."""
     minutes, cost = (table.astype(np.int64) for table in Travel(problem).tables)
-    closed = np.zeros(minutes.shape, dtype=bool)
+    named = np.zeros(minutes.shape, dtype=bool)
     for road in roads:
-        hit = _legs(problem, road)
+        legs = _legs(problem, road)
         if road.percent is None:
-            closed |= hit
+            named |= legs
         else:
-            minutes[hit] = -(-minutes[hit] * road.percent // 100)
-    _around(minutes, cost, closed)
+            minutes[legs] = -(-minutes[legs] * road.percent // 100)
+        for corners in grounds(road):
+            _ground(problem, corners, road.percent, minutes, cost)
+    _around(minutes, cost, named)
+    for road in roads:
+        for one, other, given, price in road.ways:
+            a, b = problem.place_index[one], problem.place_index[other]
+            minutes[a, b], cost[a, b] = given, price
     np.fill_diagonal(minutes, 0)
-    return Matrix(tuple(map(tuple, minutes.tolist())), tuple(map(tuple, cost.tolist())))
+    np.fill_diagonal(cost, 0)
+    tables = minutes.astype(np.int32), cost.astype(np.int32)
+    return Matrix(tuple(map(tuple, minutes.tolist())), tuple(map(tuple, cost.tolist()))), tables
+
+
+def grounds(road: RoadSlowed) -> list[tuple[Point, ...]]:
+    """Return the corners of the ground that is closed or slow."""
+    found = []
+    if road.lat is not None and road.lon is not None:
+        found.append(circle((road.lat, road.lon), road.radius_km))
+    if road.line is not None:
+        found.append(strip(*road.line, 2 * road.radius_km))
+    return found
 
 
 def _legs(problem: Problem, road: RoadSlowed) -> Bools:
@@ -41,25 +59,29 @@ def _legs(problem: Problem, road: RoadSlowed) -> Bools:
     for one, other in road.legs:
         a, b = problem.place_index[one], problem.place_index[other]
         hit[a, b] = hit[b, a] = True
-    if road.lat is not None and road.lon is not None:
-        hit |= _near(problem, road.lat, road.lon, road.radius_km)
     np.fill_diagonal(hit, False)
     return hit
 
 
-def _near(problem: Problem, lat: float, lon: float, radius_km: float) -> Bools:
-    """Return which straight legs pass within `radius_km` of the point; on a plane around it, which holds to a few
-    percent over the length of a day's drive."""
-    known = np.array([place.lat is not None and place.lon is not None for place in problem.places])
-    y = np.array([_KM_PER_DEGREE * ((p.lat if p.lat is not None else 0.0) - lat) for p in problem.places])
-    x = np.array([(p.lon if p.lon is not None else 0.0) - lon for p in problem.places])
-    x *= _KM_PER_DEGREE * float(np.cos(np.radians(lat)))
-    dx, dy = x[None, :] - x[:, None], y[None, :] - y[:, None]
-    length = dx * dx + dy * dy
-    share = np.clip(-(x[:, None] * dx + y[:, None] * dy) / np.maximum(length, 1e-9), 0.0, 1.0)
-    away = np.hypot(x[:, None] + share * dx, y[:, None] + share * dy)
-    near: Bools = (away <= radius_km) & known[:, None] & known[None, :]
-    return near
+def _ground(
+    problem: Problem, corners: Sequence[Point], percent: int | None, minutes: Ints, cost: Ints
+) -> None:
+    """Slow the legs that pass through the ground, or lead them around it."""
+    known = [i for i, p in enumerate(problem.places) if p.lat is not None and p.lon is not None]
+    points = [(p.lat, p.lon) for i in known if (p := problem.places[i]).lat is not None and p.lon is not None]
+    hit = passing(corners, points)
+    np.fill_diagonal(hit, False)
+    rows, columns = np.nonzero(hit)
+    at = np.array(known, dtype=np.intp)
+    here = at[rows], at[columns]
+    if percent is not None:
+        minutes[here] = -(-minutes[here] * percent // 100)
+        return
+    factor = around(corners, points, hit)[rows, columns]
+    can = np.isfinite(factor)
+    longer = np.where(can, factor, 1.0)
+    minutes[here] = np.where(can, np.ceil(np.round(minutes[here] * longer, 6)), CUT_OFF).astype(np.int64)
+    cost[here] = np.rint(cost[here] * longer).astype(np.int64)
 
 
 def _around(minutes: Ints, cost: Ints, closed: Bools) -> None:

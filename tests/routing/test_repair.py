@@ -71,6 +71,17 @@ def happens(problem: Problem, seed: int, day: int, minute: int) -> list[Disrupti
             RoadSlowed(
                 day, last, rnd.choice([None, 150, 300]), ((place.id, other.id),), place.lat, place.lon, 3.0
             ),
+            RoadSlowed(
+                day,
+                last,
+                rnd.choice([None, 200]),
+                (),
+                None,
+                None,
+                0.5,
+                None if place.lat is None else ((place.lat, place.lon or 0.0), (30.0, 31.0)),
+                ((place.id, other.id, 17, 3),),
+            ),
             DemandChanged(site.id, rnd.choice([50, 300]), day, last),
             CenterAdded(helper, day, max(minute, 480)),
         ],
@@ -220,15 +231,15 @@ def test_closed_roads_are_driven_around_and_a_place_that_is_cut_off_is_not_reach
     """A leg closed by name costs the way over another place; a closed circle around a place leaves no way in."""
     problem = Problem.from_json(small())
     usual = Travel(problem).leg("D", "A")[0]
-    around = slowed(problem, [RoadSlowed(0, 1, None, (("D", "A"),))])
+    around, _ = slowed(problem, [RoadSlowed(0, 1, None, (("D", "A"),))])
     d, a = problem.place_index["D"], problem.place_index["A"]
     assert usual < around.minutes[d][a] < CUT_OFF
     assert around.minutes[d][a] == min(
         around.minutes[d][k] + around.minutes[k][a] for k in range(len(problem.places)) if k not in (d, a)
     )
-    cut = slowed(problem, [RoadSlowed(0, 1, None, (), 30.05, 31.05, 1.0)])
+    cut, _ = slowed(problem, [RoadSlowed(0, 1, None, (), 30.05, 31.05, 1.0)])
     assert all(cut.minutes[k][a] >= CUT_OFF for k in range(len(problem.places)) if k != a)
-    slow = slowed(problem, [RoadSlowed(0, 1, 200, (("D", "A"),))])
+    slow, _ = slowed(problem, [RoadSlowed(0, 1, 200, (("D", "A"),))])
     assert slow.minutes[d][a] == 2 * usual
 
 

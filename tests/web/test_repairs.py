@@ -200,3 +200,44 @@ def test_the_command_line_repairs_too(app: Flask, visit: Visit, db_session: Sess
     assert db_session.scalars(select(Plan).where(Plan.status == "published")).one().id > 1
     wrong = runner.invoke(args=["plan", "repair", "center_out", "MC-NONE"])
     assert wrong.exit_code == 1 and "there is no center MC-NONE" in wrong.output
+
+
+def test_a_stretch_between_two_places_is_closed_step_by_step(
+    client: FlaskClient, visit: Visit, db_session: Session
+) -> None:
+    """Without scripts: the first place, the second, the strip's width; then proposals that name both ends."""
+    other = db_session.scalars(
+        select(Visit).where(Visit.site_id != visit.site_id, Visit.day == visit.day).order_by(Visit.id)
+    ).all()[0]
+    start = client.get("/en/planner/repair?kind=road_slowed").get_data(as_text=True)
+    assert "A stretch between two places" in start and "two points of the map" in start
+    address = f"/en/planner/repair?kind=road_slowed&shape=stretch&site={visit.site_id}"
+    second = client.get(f"{address}&place={other.site.name_en[:6]}").get_data(as_text=True)
+    assert "To which place?" in second and f"other={other.site_id}" in second
+    form = client.get(f"{address}&other={other.site_id}").get_data(as_text=True)
+    assert 'name="width"' in form and "shortest way around the edge" in form
+    number = reported(
+        client, visit, kind="road_slowed", shape="stretch", way="closed", width="1.5",
+        site=visit.site_id, other=other.site_id,
+    )  # fmt: skip
+    page = client.get(f"/en/planner/repairs/{number}").get_data(as_text=True)
+    assert "on a strip 1.5 km wide" in page and visit.site.name_en in page and other.site.name_en in page
+    db_session.rollback()
+    assert db_session.get_one(Repair, number).status == "proposed"
+    assert db_session.get_one(Repair, number).disruption["other_id"] == other.site_id
+
+
+def test_a_stretch_between_two_points_is_closed_and_nonsense_is_refused(
+    client: FlaskClient, visit: Visit
+) -> None:
+    """Coordinates as maps give them, also with the Arabic comma; not two equal points, words, another continent."""
+    form = {"kind": "road_slowed", "shape": "points", "way": "slow", "percent": "200", "width": "2"}
+    number = reported(client, visit, **form, **{"from": "30.05, 31.20", "to": "30.10\u060c 31.25"})
+    page = client.get(f"/en/planner/repairs/{number}").get_data(as_text=True)
+    assert "takes 200% of the usual time" in page and "30.05, 31.2" in page
+    for start, end in (("30.05, 31.2", "30.05, 31.2"), ("bridge", "30.1, 31.2"), ("30.0, 31.0", "48.8, 2.3")):
+        answer = client.post(
+            "/en/planner/repair", data={**form, "until": visit.day.isoformat(), "from": start, "to": end}
+        )
+        assert answer.status_code == 422 and "Something is missing." in answer.get_data(as_text=True)
+        assert 'value="2"' in answer.get_data(as_text=True), "what was typed is still there"

@@ -40,6 +40,8 @@ class Card:
     title: str
     words: str
     lines: Sequence[Line]
+    nights: Sequence[str]
+    """Vans that sleep elsewhere than planned, in words."""
     moved: int
     lost: int
     added: int
@@ -83,7 +85,8 @@ def _card(one: Proposal, names: repair_words.Names) -> Card:
         for change in one.changes
     ]
     lost, added = one.counts.get("dropped", 0), one.counts.get("added", 0)
-    return Card(one, title, said, lines, len(one.changes) - lost - added, lost, added)
+    nights = [repair_words.night(night, names) for night in one.nights]
+    return Card(one, title, said, lines, nights, len(one.changes) - lost - added, lost, added)
 
 
 def _names(
@@ -91,6 +94,10 @@ def _names(
 ) -> repair_words.Names:
     """Centers, and the places that are spoken of."""
     wanted = {change.site_id for one in proposals for change in one.changes}
+    wanted |= {
+        site for one in proposals for n in one.nights for site in (n.before_site_id, n.after_site_id) if site
+    }
+    wanted |= {call.facts["night"] for call in calls if call.facts.get("night")}
     for call in calls:
         if call.site_id is not None:
             wanted.add(call.site_id)

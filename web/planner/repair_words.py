@@ -13,7 +13,7 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from fleet.errors import FleetError
-from fleet.planning.repair_shapes import Disrupted, Proposal, VisitAt
+from fleet.planning.repair_shapes import Disrupted, NightAt, Proposal, VisitAt
 from fleet.store import Center, RepairCall, Site
 from web.i18n import long_date, named, weekday
 from web.planner import words
@@ -70,6 +70,8 @@ def happened(session: Session, one: Disrupted) -> str:
         center = session.get(Center, one.center_id)
         who = f"{center.code} {named(center)}" if center is not None else str(one.center_id)
         return str(_("%(center)s is out of action until the end of %(day)s", center=who, day=day))
+    if one.stretch:
+        return _stretch(session, one, day)
     site = session.get(Site, one.site_id)
     place = named(site) if site is not None else str(one.site_id)
     if one.kind == "site_closed":
@@ -99,6 +101,54 @@ def happened(session: Session, one: Disrupted) -> str:
     )  # fmt: skip
 
 
+def _stretch(session: Session, one: Disrupted, day: str) -> str:
+    if one.line is not None:
+        ends = [f"\u2066{lat:g}, {lon:g}\u2069" for lat, lon in one.line]
+    else:
+        sites = [session.get(Site, number) for number in (one.site_id, one.other_id)]
+        ends = [named(site) if site is not None else "" for site in sites]
+    facts = {"one": ends[0], "other": ends[1], "km": f"{2 * one.radius_km:g}", "day": day}
+    if one.percent is None:
+        return str(
+            _(
+                "The road between %(one)s and %(other)s is closed, on a strip %(km)s km wide, until the end of %(day)s",
+                **facts,
+            )
+        )
+    return str(
+        _(
+            "Driving between %(one)s and %(other)s, on a strip %(km)s km wide, takes %(percent)s%% of the usual time, "
+            "until the end of %(day)s",
+            percent=one.percent,
+            **facts,
+        )
+    )
+
+
+def night(one: NightAt, names: Names) -> str:
+    """Where a van sleeps, when not as planned: `Thursday MC-21-01: at home, not at X`."""
+    who = f"{weekday(one.day)} {_code(names.centers.get(one.center_id))}"
+    before, after = (names.sites.get(number or 0) for number in (one.before_site_id, one.after_site_id))
+    if after is None:
+        return str(
+            _(
+                "%(who)s: comes home for the night, not at %(place)s",
+                who=who,
+                place=named(before) if before else "",
+            )
+        )
+    if before is None:
+        return str(_("%(who)s: stays the night at %(place)s, not at home", who=who, place=named(after)))
+    return str(
+        _(
+            "%(who)s: stays the night at %(place)s, not at %(other)s",
+            who=who,
+            place=named(after),
+            other=named(before),
+        )
+    )
+
+
 def proposal(one: Proposal) -> tuple[str, str]:
     """A proposal's name, and what it does."""
     texts = {
@@ -114,7 +164,7 @@ def proposal(one: Proposal) -> tuple[str, str]:
         "best": (_("Most hours saved"), _("Whatever saves citizens most hours, changes counted little.")),
     }
     title, said = texts.get(one.name, (one.name, ""))
-    if not one.changes:
+    if not one.changes and not one.nights:
         return str(_("As announced")), str(_("Nothing has to change: every announced visit can be made."))
     return str(title), str(said)
 
@@ -168,7 +218,16 @@ def _crew_text(call: RepairCall, names: Names) -> str:
     if not stops:
         return str(_("Your visits on %(day)s have been taken back. Please confirm.", day=day))
     listed = str(_("; ")).join(f"{_place(v, names)} {_span(v)}" for v in stops)
-    return str(_("Your day has changed. %(day)s: %(stops)s. Please confirm.", day=day, stops=listed))
+    said = str(_("Your day has changed. %(day)s: %(stops)s. Please confirm.", day=day, stops=listed))
+    if "night" not in call.facts:
+        return said
+    site = names.sites.get(call.facts["night"] or 0)
+    sleep = (
+        _("You stay the night at %(place)s.", place=named(site))
+        if site
+        else _("You come home for the night.")
+    )
+    return f"{said} {sleep}"
 
 
 def _site_text(call: RepairCall, names: Names) -> str:

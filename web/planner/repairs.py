@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -19,13 +20,16 @@ from fleet.planning.repair_apply import accept_repair, prepare_accept
 from fleet.planning.repair_calls import tick
 from fleet.planning.repair_shapes import KINDS, Accepted, Disrupted
 from fleet.store import Center, Repair, Site
-from web import clock, repairing
+from web import clock, repairing, roads
 from web.db import read, write
 from web.errors import status_of
 from web.planner import repair_words
 from web.planner.door import actor, blueprint, today, wanted_int
 from web.planner.repair_view import view_of
 
+SHAPES = ("stretch", "points")
+"""How else a road is named than by a place that it is near to."""
+OFF_THE_MAP = (999.0, 999.0)
 PLACES = 12
 """Places offered for what was typed."""
 
@@ -58,8 +62,10 @@ def report() -> Any:
             return redirect(url_for("planner.repair", repair_id=repair_id))
         except FleetError as error:
             faults.append(repair_words.error(error))
-    site_id, center_id = wanted_int("site"), wanted_int("center")
+    site_id, center_id, other_id = wanted_int("site"), wanted_int("center"), wanted_int("other")
     text = request.values.get("place", "").strip()[:80]
+    shape = request.values.get("shape", "")
+    shape = shape if kind == "road_slowed" and shape in SHAPES else ""
     page = render_template(
         "planner/report.html",
         kind=kind if kind in KINDS else "",
@@ -70,8 +76,11 @@ def report() -> Any:
         ).all(),
         center=session.get(Center, center_id) if center_id is not None else None,
         site=session.get(Site, site_id) if site_id is not None else None,
+        other=session.get(Site, other_id) if other_id is not None else None,
+        shape=shape,
         text=text,
-        places=_places(session, text) if text and site_id is None else [],
+        places=_places(session, text) if text else [],
+        by_map=roads.avoids_closed(),
         days=[day for day in week_days(week_of(today())) if day >= today()],
         today=today(),
         faults=faults,
@@ -185,14 +194,36 @@ def _wanted(session: Session) -> Disrupted:
     """What the form says. Wrong words are refused by `report_disruption`, with reasons."""
     kind = request.form.get("kind", "")
     whole = request.form.get("way") == "closed"
+    shape = request.form.get("shape", "") if kind == "road_slowed" else ""
     return Disrupted(
         kind,  # type: ignore[arg-type]
         _until(),
         center_id=wanted_int("center") if kind == "center_out" else None,
-        site_id=wanted_int("site") if kind != "center_out" else None,
+        site_id=wanted_int("site") if kind != "center_out" and shape != "points" else None,
         percent=None if whole or kind in ("center_out", "site_closed") else wanted_int("percent"),
-        radius_km=float(wanted_int("radius") or 0) if kind == "road_slowed" else 0.0,
+        radius_km=(_km("width") / 2 if shape else _km("radius")) if kind == "road_slowed" else 0.0,
+        other_id=wanted_int("other") if shape == "stretch" else None,
+        line=(_point("from"), _point("to")) if shape == "points" else None,
     )
+
+
+def _km(name: str) -> float:
+    """Kilometres of the form, 0 where they are none."""
+    try:
+        found = float(request.form.get(name, "").strip())
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def _point(name: str) -> tuple[float, float]:
+    """`30.05, 31.23` as latitude and longitude; a point off every map where it is none, which is refused."""
+    parts = request.form.get(name, "").replace("\u060c", ",").replace("\u066b", ".").split(",")
+    try:
+        lat, lon = (float(part) for part in parts)
+    except ValueError:
+        return OFF_THE_MAP
+    return (lat, lon) if math.isfinite(lat) and math.isfinite(lon) else OFF_THE_MAP
 
 
 def _until() -> date:
