@@ -56,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = current(read_rows(options.rows), any_code=options.any_code)
     made = tables(rows)
+    for part, number in sorted(mixed(rows).items()):
+        print(
+            f"{part}: files were measured on {number} versions of our code",
+            file=sys.stderr,
+        )
     growth = [row for row in rows if row["part"] == "growth"]
     if options.plot and growth:
         plot(growth, options.plot)
@@ -91,6 +96,15 @@ def tables(rows: Iterable[Row]) -> dict[str, str]:
         made["seeds"] = engine_table(parts["seeds"], {})
         made["seeds beside others"] = checkpoint_table(parts["seeds"])
     return {name: text for name, text in made.items() if text}
+
+
+def mixed(rows: Iterable[Row]) -> dict[str, int]:
+    """Return the parts whose files were measured on several versions of our own code, and how many."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["method"] in (OURS, REPAIR):
+            found[row["part"]].add(row.get("code", ""))
+    return {part: len(codes) for part, codes in found.items() if len(codes) > 1}
 
 
 def put(document: str, made: Mapping[str, str]) -> str:

@@ -254,6 +254,8 @@ def test_only_the_rows_of_the_last_version_count() -> None:
         ("routing", 1, 2),
         ("routing", 2, 3),
     ]
+    assert tables.mixed(kept) == {}, "another method's version is its own"
+    assert tables.mixed([*kept, row("national", file="Y", code="b")]) == {"national": 2}
     older = [row("national", seed=3, objective=8, code="old", when="1"), *rows]
     assert len(tables.current(older)) == 3 and len(tables.current(older, any_code=True)) == 4
 
