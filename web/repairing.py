@@ -26,7 +26,7 @@ from fleet.planning import repair
 from fleet.planning.ledger import tell
 from fleet.planning.repair_shapes import Disrupted
 from fleet.store import Plan, Repair
-from web import clock
+from web import clock, roads
 from web.db import write
 
 LOG = logging.getLogger(__name__)
@@ -101,7 +101,9 @@ class _Failed(Exception):
 def _request(repair_id: int, *, now: datetime) -> str:
     # From a snapshot, without the write lock that clerks need.
     with Session(current_app.extensions["writer"].engine) as session:
-        return json.dumps(repair.prepare_request(session, _get(session, repair_id), now=now))
+        made = _get(session, repair_id)
+        tiles = str(roads.tiles()) if roads.avoids_closed() else None
+        return json.dumps(repair.prepare_request(session, made, now=now, tiles=tiles))
 
 
 def _answer(request: Callable[[], str], folder: Path, until: float, seed: int) -> dict[str, object]:

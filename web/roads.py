@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -28,6 +30,12 @@ def avoids_closed() -> bool:
     """Whether the installation's router finds ways around closed ground on its map."""
     settings = current_app.extensions["settings"]
     return settings.router_url is None and settings.valhalla_tiles is not None
+
+
+def tiles() -> Path | None:
+    """The folder of road tiles of this installation."""
+    found: Path | None = current_app.extensions["settings"].valhalla_tiles
+    return found
 
 
 def said(plan: Plan) -> str:

@@ -17,6 +17,7 @@ from fleet.calendar import local_day, local_instant, local_minute, week_days, we
 from fleet.errors import Conflict, Invalid, NotFound
 from fleet.network.geo import km_between
 from fleet.planning.blobs import pack
+from fleet.planning.problem import TRAVEL
 from fleet.planning.repair_proposals import proposals_of
 from fleet.planning.repair_shapes import (
     KINDS,
@@ -33,6 +34,7 @@ from routing.problem import Place, Problem
 from routing.repair import Alternative, Whereabouts, from_json, repair
 from routing.solution import Plan as Routes
 
+COST_PER_KM = float(TRAVEL["road"]["cost_per_km"])  # type: ignore[arg-type]
 HOLDS = timedelta(minutes=45)
 """How long a proposal may be accepted at most: by then vans are somewhere else."""
 SECONDS = 5.0
@@ -83,12 +85,16 @@ def return_centers(session: Session, *, now: datetime) -> list[Center]:
     return centers
 
 
-def prepare_request(session: Session, made: Repair, *, now: datetime) -> dict[str, Any]:
-    """Return what the solver's process answers, from the live state at `now`. Reads only."""
+def prepare_request(
+    session: Session, made: Repair, *, now: datetime, tiles: str | None = None
+) -> dict[str, Any]:
+    """Return what the solver's process answers, from the live state at `now`; `tiles` is a folder of road tiles by
+    which it finds ways around closed roads. Reads only."""
     plan = session.get_one(Plan, made.plan_id)
     if plan.status != "published":
         raise Conflict("plan_replaced", "Another plan has been published meanwhile.", plan=plan.id)
-    return request_of(session, plan, Disrupted.from_json(made.disruption), now=now)
+    request = request_of(session, plan, Disrupted.from_json(made.disruption), now=now)
+    return request if tiles is None else request | {"map": {"valhalla": tiles, "cost_per_km": COST_PER_KM}}
 
 
 def keep_proposals(session: Session, made: Repair, answer: Mapping[str, Any], *, now: datetime) -> None:

@@ -5,7 +5,8 @@ is loaded, so that a caller may start the process first and prepare the request 
 "disruptions": [...], "day", "minute", and optionally "last" and "live": {center: {"place", "lat", "lon", "minute",
 "served": [sites]}}}. ANSWER gets {"alternatives": [...]} as soon as there is one, and again with each that is found.
 `--until` is a clock time (seconds since 1970) by which the answer must be there; what the process needed to start
-counts. Exit code 2 when the request is wrong, with the faults on standard error.
+counts. With "map": {"valhalla": folder of road tiles, "cost_per_km"} closed roads are driven around as the map says.
+Exit code 2 when the request is wrong, with the faults on standard error.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from routing.engine.warm import problems
-from routing.errors import PlanError, ProblemError
+from routing.errors import PlanError, ProblemError, RouterError
 from routing.problem import Place, Problem, read_json, write_json
-from routing.repair import Alternative, Whereabouts, from_json, repair
+from routing.repair import Alternative, Disruption, RoadSlowed, Whereabouts, from_json, repair
+from routing.repair.mapped import mapped
+from routing.routers import Valhalla
 from routing.solution import Plan
 from routing.solve import solve
 
@@ -79,7 +82,7 @@ def answer_to(
     found = repair(
         problem,
         plan,
-        [from_json(one) for one in request.get("disruptions", ())],
+        _happened(request, problem),
         day=int(request["day"]),
         minute=int(request["minute"]),
         seconds=max(LEAST_S, until - WRITING_S - time.time()),
@@ -95,6 +98,19 @@ def answer_to(
 
 def _answer(found: Sequence[Alternative]) -> dict[str, Any]:
     return {"alternatives": [one.to_json() for one in found]}
+
+
+def _happened(request: Mapping[str, Any], problem: Problem) -> list[Disruption]:
+    """Return the disruptions, by the map of the roads where the request names one that can be read."""
+    happened = [from_json(one) for one in request.get("disruptions", ())]
+    given = request.get("map")
+    if not given or not any(isinstance(one, RoadSlowed) for one in happened):
+        return happened
+    try:
+        return mapped(problem, happened, Valhalla(given["valhalla"]), cost_per_km=float(given["cost_per_km"]))
+    except RouterError as error:
+        sys.stderr.write(f"{error}\n")
+        return happened
 
 
 def _say(line: Mapping[str, Any]) -> None:

@@ -17,7 +17,10 @@ from routing.routers.table import Block, Point, Table, in_blocks
 
 BLOCK = 50
 FARTHEST = 5_000_000  # metres between two places of a table; Valhalla's default is 400 km
+LONGEST_EDGE = 10_000_000  # metres around all closed polygons of a request; Valhalla's default is 10 km
 BUILD_SECONDS = 3 * 3600
+
+Rings = list[list[list[float]]]
 
 
 class Valhalla:
@@ -66,38 +69,50 @@ class Valhalla:
             raise RouterError([f"valhalla: no tiles came of {osm}: {said[-1] if said else done.returncode}"])
         return cls(folder, costing=costing)
 
-    def matrix(self, points: Sequence[Point], targets: Sequence[Point] | None = None) -> Table:
-        """Return the table from `points` to `targets`; None where Valhalla finds no way."""
+    def matrix(
+        self,
+        points: Sequence[Point],
+        targets: Sequence[Point] | None = None,
+        *,
+        closed: Sequence[Sequence[Point]] = (),
+    ) -> Table:
+        """Return the table from `points` to `targets`; None where Valhalla finds no way. No road that touches one of
+        the `closed` polygons, each given by its corners, is driven."""
         ends = points if targets is None else targets
+        rings = [[[lon, lat] for lat, lon in (*corners, corners[0])] for corners in closed]
 
         def ask(rows: range, columns: range) -> Block:
-            return self._block([points[i] for i in rows], [ends[j] for j in columns])
+            return self._block([points[i] for i in rows], [ends[j] for j in columns], rings)
 
         return in_blocks(points, targets, BLOCK, ask)
 
-    def _block(self, sources: Sequence[Point], targets: Sequence[Point]) -> Block:
+    def _block(self, sources: Sequence[Point], targets: Sequence[Point], rings: Rings) -> Block:
         """Ask one block. A place off the roads fails the whole request: then halves tell which cells do."""
-        request = {
+        request: dict[str, Any] = {
             "sources": [{"lat": lat, "lon": lon} for lat, lon in sources],
             "targets": [{"lat": lat, "lon": lon} for lat, lon in targets],
             "costing": self.costing,
             "verbose": False,
         }
+        if rings:
+            request["exclude_polygons"] = rings
         try:
             answer = self._actor.matrix(request)["sources_to_targets"]
         except self._failed:
-            return self._halves(sources, targets)
+            return self._halves(sources, targets, rings)
         return answer["durations"], answer["distances"]
 
-    def _halves(self, sources: Sequence[Point], targets: Sequence[Point]) -> Block:
+    def _halves(self, sources: Sequence[Point], targets: Sequence[Point], rings: Rings) -> Block:
         if len(sources) == len(targets) == 1:
             return [[None]], [[None]]
         if len(sources) >= len(targets):
             middle = len(sources) // 2
-            upper, lower = self._block(sources[:middle], targets), self._block(sources[middle:], targets)
+            upper = self._block(sources[:middle], targets, rings)
+            lower = self._block(sources[middle:], targets, rings)
             return upper[0] + lower[0], upper[1] + lower[1]
         middle = len(targets) // 2
-        left, right = self._block(sources, targets[:middle]), self._block(sources, targets[middle:])
+        left = self._block(sources, targets[:middle], rings)
+        right = self._block(sources, targets[middle:], rings)
         seconds = [a + b for a, b in zip(left[0], right[0], strict=True)]
         return seconds, [a + b for a, b in zip(left[1], right[1], strict=True)]
 
@@ -120,6 +135,7 @@ def _package() -> Any:
 
 def _config(package: Any, folder: Path, costing: str) -> dict[str, Any]:
     config: dict[str, Any] = package.get_config(tile_dir=folder, tile_extract="")
+    config["service_limits"]["max_exclude_polygons_length"] = LONGEST_EDGE
     limits = config["service_limits"].setdefault(costing, {})
     limits.update(
         max_matrix_distance=FARTHEST, max_matrix_location_pairs=BLOCK * BLOCK, max_locations=2 * BLOCK

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing import Problem
+from routing.errors import RouterError
 from routing.repair import RoadSlowed, repair
+from routing.repair.mapped import mapped
 from routing.repair.roads import CUT_OFF, slowed
 from routing.repair.strips import around, circle, passing, strip
+from routing.routers import Point, Table
 from routing.solution import Plan, earliest
 from routing.travel import Travel, great_circle_km
 from tests.routing.make import small
@@ -119,3 +123,51 @@ def test_a_place_inside_a_closed_stretch_is_not_reached_and_its_visit_is_lost() 
     table, _ = slowed(problem, [road])
     a = problem.place_index["A"]
     assert all(table.minutes[k][a] == CUT_OFF for k in range(len(problem.places)) if k != a)
+
+
+class Mapmaker:
+    """A router that knows one way around, and that D and E are cut off from one another."""
+
+    def __init__(self, works: bool = True) -> None:
+        self.works = works
+        self.closed: Sequence[Sequence[Point]] = ()
+
+    def matrix(
+        self,
+        points: Sequence[Point],
+        targets: Sequence[Point] | None = None,
+        *,
+        closed: Sequence[Sequence[Point]] = (),
+    ) -> Table:
+        if not self.works:
+            raise RouterError(["valhalla: it does not answer"])
+        self.closed = closed
+        size = range(len(points))
+        return Table(
+            tuple(tuple(None if i + j == len(points) - 1 else 40 + i for j in size) for i in size),
+            tuple(tuple(12.0 for _ in size) for _ in size),
+        )
+
+
+def test_a_map_of_the_roads_is_asked_with_the_closed_ground_left_out() -> None:
+    """Legs that would pass get the router's minutes and its km's cost, or are cut off; a router that fails changes
+    nothing, and slow roads are not asked about."""
+    problem = Problem.from_json(small())
+    line = ((30.02, 30.9), (30.03, 31.1))
+    road = RoadSlowed(0, 1, None, (), None, None, 0.5, line)
+    router = Mapmaker()
+    (found,) = mapped(problem, [road], router, cost_per_km=2.0)
+    assert isinstance(found, RoadSlowed) and router.closed == [strip(*line, 1.0)]
+    points = [(p.lat or 0.0, p.lon or 0.0) for p in problem.places]
+    hit = passing(strip(*line, 1.0), points)
+    names = [p.id for p in problem.places]
+    assert {way[:2] for way in found.ways} == {
+        (names[i], names[j]) for i, j in np.argwhere(hit).tolist() if i != j
+    }
+    assert {way[3] for way in found.ways if way[2] != CUT_OFF} == {24}
+    table, _ = slowed(problem, [found])
+    one, other, minutes, _ = found.ways[0]
+    assert table.minutes[problem.place_index[one]][problem.place_index[other]] == minutes
+    assert mapped(problem, [road], Mapmaker(works=False), cost_per_km=2.0) == [road]
+    slow = RoadSlowed(0, 1, 200, (), None, None, 0.5, line)
+    assert mapped(problem, [slow], router, cost_per_km=2.0) == [slow]

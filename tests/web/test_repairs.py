@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import Center, Plan, Repair, RepairCall, Visit
+from fleet.store import Center, Plan, Repair, RepairCall, Site, Visit
 from queueing.store import Outbox
 from tests.web import world as cast
 from tests.web.repairing_cast import before_it_opens, first_visit, make_published
@@ -206,25 +206,24 @@ def test_a_stretch_between_two_places_is_closed_step_by_step(
     client: FlaskClient, visit: Visit, db_session: Session
 ) -> None:
     """Without scripts: the first place, the second, the strip's width; then proposals that name both ends."""
-    other = db_session.scalars(
-        select(Visit).where(Visit.site_id != visit.site_id, Visit.day == visit.day).order_by(Visit.id)
-    ).all()[0]
+    near = select(Site).where(Site.governorate_id == visit.site.governorate_id, Site.id != visit.site_id)
+    other = db_session.scalars(near.where(Site.active).order_by(Site.id)).all()[0]
     start = client.get("/en/planner/repair?kind=road_slowed").get_data(as_text=True)
     assert "A stretch between two places" in start and "two points of the map" in start
     address = f"/en/planner/repair?kind=road_slowed&shape=stretch&site={visit.site_id}"
-    second = client.get(f"{address}&place={other.site.name_en[:6]}").get_data(as_text=True)
-    assert "To which place?" in second and f"other={other.site_id}" in second
-    form = client.get(f"{address}&other={other.site_id}").get_data(as_text=True)
+    second = client.get(f"{address}&place={other.name_en[:6]}").get_data(as_text=True)
+    assert "To which place?" in second and f"other={other.id}" in second
+    form = client.get(f"{address}&other={other.id}").get_data(as_text=True)
     assert 'name="width"' in form and "shortest way around the edge" in form
     number = reported(
         client, visit, kind="road_slowed", shape="stretch", way="closed", width="1.5",
-        site=visit.site_id, other=other.site_id,
+        site=visit.site_id, other=other.id,
     )  # fmt: skip
     page = client.get(f"/en/planner/repairs/{number}").get_data(as_text=True)
-    assert "on a strip 1.5 km wide" in page and visit.site.name_en in page and other.site.name_en in page
+    assert "on a strip 1.5 km wide" in page and visit.site.name_en in page and other.name_en in page
     db_session.rollback()
     assert db_session.get_one(Repair, number).status == "proposed"
-    assert db_session.get_one(Repair, number).disruption["other_id"] == other.site_id
+    assert db_session.get_one(Repair, number).disruption["other_id"] == other.id
 
 
 def test_a_stretch_between_two_points_is_closed_and_nonsense_is_refused(

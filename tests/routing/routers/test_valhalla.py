@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from routing import Matrix, Problem, Travel
 from routing.__main__ import main
 from routing.errors import RouterError
 from routing.problem import load
+from routing.repair.strips import strip
 from routing.routers import Valhalla
 from tests.routing.make import small
 from tests.routing.routers.osmfile import write_osm
@@ -45,6 +47,17 @@ def router(osm: Path, tmp_path_factory: pytest.TempPathFactory) -> Valhalla:
     return Valhalla.build(osm, tmp_path_factory.mktemp("tiles"))
 
 
+@pytest.fixture(scope="module")
+def osm_square(tmp_path_factory: pytest.TempPathFactory) -> Valhalla:
+    """A road around a rectangle of 8 by 11 km, its south side from 32.02 to 32.10."""
+    path = tmp_path_factory.mktemp("osm") / "square.osm.pbf"
+    nodes = {i: (26.0, 32.02 + 0.02 * (i - 1)) for i in range(1, 6)}
+    nodes |= {6: (26.1, 32.10), 7: (26.1, 32.02)}
+    ways = [([a, b], {"highway": "primary", "maxspeed": "60"}) for a, b in pairwise((*range(1, 8), 1))]
+    write_osm(path, nodes, ways)
+    return Valhalla.build(path, tmp_path_factory.mktemp("tiles"))
+
+
 def test_minutes_and_km_are_those_of_the_road(router: Valhalla) -> None:
     """20.01 km along the parallel at 60 km/h take 20 minutes."""
     table = router.matrix([WEST, MIDDLE, EAST])
@@ -61,6 +74,15 @@ def test_some_points_to_others_and_places_that_no_road_reaches(router: Valhalla)
     table = router.matrix([WEST, ISLAND], [EAST, DESERT, ISLAND])
     assert table.minutes == ((20, None, None), (None, None, 0))
     assert table.km[0][1] is None
+
+
+def test_a_closed_stretch_is_not_driven_through(osm_square: Valhalla) -> None:
+    """The short side is closed: the way leads over the three others; a place inside is not reached."""
+    west, east = (26.0, 32.02), (26.0, 32.10)
+    usual = osm_square.matrix([west, east]).minutes[0][1]
+    ground = strip((25.98, 32.06), (26.02, 32.06), 1.0)
+    around = osm_square.matrix([west, east], closed=[ground]).minutes[0][1]
+    assert usual is not None and around is not None and around > 2 * usual
 
 
 def test_more_points_than_one_request_takes(router: Valhalla) -> None:
