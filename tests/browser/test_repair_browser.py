@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import RepairCall, Visit
+from fleet.store import RepairCall, Site, Visit
 from tests.browser.conftest import Live
 from tests.browser.test_every_screen_browser import AXE, RUN_AXE
 from tests.web import world as cast
@@ -102,3 +102,37 @@ def visit_now(live: Live, visit: Visit) -> Visit:
 def calls(live: Live) -> int:
     with Session(live.app.extensions["writer"].engine) as session:
         return len(session.scalars(select(RepairCall)).all())
+
+
+@pytest.mark.parametrize(("language", "scripts"), [("ar", True), ("en", False)])
+def test_a_stretch_of_road_is_closed_between_two_places(
+    live: Live,
+    open_page: Callable[..., Any],
+    visit: Visit,
+    no_sideways_scroll: Callable[[Any], None],
+    language: str,
+    scripts: bool,
+) -> None:
+    """From what happened over two places that are looked up to the proposals; the page says how drivers go around."""
+    with Session(live.app.extensions["writer"].engine) as session:
+        here = session.get_one(Site, visit.site_id)
+        near = select(Site).where(Site.governorate_id == here.governorate_id, Site.id != here.id, Site.active)
+        other = session.scalars(near.order_by(Site.id)).all()[0]
+        names = [site.name_ar if language == "ar" else site.name_en for site in (here, other)]
+    page = open_page(
+        "/planner/repair?kind=road_slowed", user="planner", language=language, scripts=scripts, width=360
+    )
+    page.click('main a[href*="shape=stretch"]')
+    for name, number in zip(names, (here.id, other.id), strict=True):
+        page.fill("input[name=place]", name)
+        page.click("main form .button-main")
+        page.click(f'.choices a[href*="={number}"]')
+    no_sideways_scroll(page)
+    assert names[0] in page.inner_text("main") and names[1] in page.inner_text("main")
+    page.fill("input[name=width]", "2.5")
+    if AXE.exists() and scripts:
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert page.evaluate(RUN_AXE) == [], page.url
+    page.click("main form .button-main")
+    page.wait_for_selector(".way", timeout=60_000)
+    assert "2.5" in page.inner_text("h1") or "٢٫٥" in page.inner_text("h1")
