@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -66,7 +66,7 @@ def test_slots_follow_date_then_weekday_then_default(quick: Place) -> None:
 
 def test_slots_keep_the_wall_clock_across_its_changes(quick: Place) -> None:
     """On the day Cairo's clock leaps over midnight, nine o'clock is nine o'clock."""
-    leap = datetime(2026, 4, 24).date()
+    leap = date(2026, 4, 24)
     first = slots.slots(quick.session, quick.queue, leap, default=[NINE_TO_NOON])[0]
     assert first.at == datetime.fromisoformat("2026-04-24T09:00:00+03:00")
 
