@@ -506,34 +506,47 @@ def fronts(
     rate: Any,
     size: int,
 ) -> tuple[Any, Any, Any, Any, Any]:
-    """Return what a route can still earn from each site on, as (front, limit, count, leave, come).
+    """Return what a route can still earn from each site on, as (worth, limit, start, leave, come).
 
-    Entry e of front[k] [sites, size] is the value of a way to visit site k and up to `stops` in all and then
-    to go home, or to stay for the `night`; limit[k, e, 0] and [.., 1] are the latest minute to arrive at k and the
-    most table minutes driven until then that allow it, [.., 2] the next site (-1: none, or any). Nothing better is
-    missing: exact up to two stops, beyond that a site may come twice, with another between. `fine` as in
-    `search`, counted for routes of at most two stops. `leave` and `come`: as `completions` tells.
+    Each entry e in start[k] until start[k + 1] is a way to visit site k and up to `stops` in all and then to go
+    home, or to stay for the `night`: worth[e] its value, most first, limit[e] = (the latest minute to arrive at k,
+    the most table minutes driven until then, the next site; -1: none, or any). Nothing better is missing: exact up
+    to two stops (unless more than `size` ways differ at a site), beyond that a site may come twice, with another
+    between. `fine` as in `search`, counted for routes of at most two stops. `leave` and `come`: as
+    `completions` tells.
     """
     n, options = prize.shape
     leave = np.empty((stops, n, buckets))
     come = np.empty((stops, n, buckets))
-    front = np.empty((2, n, size))
-    limit = np.empty((2, n, size, 4), dtype=np.int64)
-    count = np.zeros((2, n), dtype=np.int64)
-    gone = np.empty(size)
-    gone_limit = np.empty((size, 4), dtype=np.int64)
+    worth = np.empty((2, n * size))
+    limit = np.empty((2, n * size, 3), dtype=np.int32)
+    start = np.zeros((2, n + 1), dtype=np.int64)
+    gone, came = np.empty(size), np.empty(size)
+    gone_limit, came_limit = np.empty((size, 4), dtype=np.int32), np.empty((size, 4), dtype=np.int32)
     marked = np.zeros(max(1, len(fine)), dtype=np.bool_)
     timed = len(rate) > 0
+    top = np.empty(n)  # of what was found before at each site: the most value,
+    spare = np.empty(n, dtype=np.int32)  # the most driving until then
+    due = np.empty(n, dtype=np.int32)  # and the latest minute
     for r in range(stops):
         now, before = r % 2, (r + 1) % 2
+        for j in range(n if r > 0 else 0):
+            top[j], spare[j], due[j] = NEVER, -1, -1
+            for e in range(start[before, j], start[before, j + 1]):
+                top[j] = max(top[j], worth[before, e])
+                spare[j] = max(spare[j], limit[before, e, 1])
+                due[j] = FAR if timed else max(due[j], limit[before, e, 0])
         for i in range(n):
             soonest = FAR
             for o in range(options):
                 if prize[i, o] > NEVER / 2:
                     soonest = min(soonest, max(ready + setup, opens[i]) + stay[i, o])
             left = 0
-            if home[i] >= soonest and drive_out[i] <= drive_most:
-                left = _insert(gone, gone_limit, left, -cost_out[i], home[i], drive_most - drive_out[i], -1)
+            near = drive_most - drive_out[i]
+            if home[i] < soonest:
+                near = -1
+            if near >= 0:
+                left = _insert(gone, gone_limit, left, -cost_out[i], home[i], near, -1)
             if deadline >= soonest and night[i] > NEVER / 2:
                 left = _insert(gone, gone_limit, left, night[i], deadline, drive_most, -1)
             if r > 0 and soonest < FAR:
@@ -545,9 +558,9 @@ def fronts(
                 paid = costs[place[i]]
                 least = night[i]
                 for j in range(n):
-                    if count[before, j] == 0 or front[before, j, 0] - paid[place[j]] <= least or j == i:
-                        continue
                     leg = there[place[j]]
+                    if leg > spare[j] or leg > due[j] - soonest or top[j] - paid[place[j]] <= least or j == i:
+                        continue
                     cost = paid[place[j]] * 1.0
                     if fined:
                         for c in range(cut_from[site[j]], cut_from[site[j] + 1]):
@@ -556,15 +569,15 @@ def fronts(
                     row = -1
                     if timed:
                         row = pair[region[i], region[j]]
-                    for e in range(count[before, j]):
-                        value = front[before, j, e] - cost
+                    for e in range(start[before, j], start[before, j + 1]):
+                        value = worth[before, e] - cost
                         if value <= least:
                             break
-                        room = limit[before, j, e, 1] - leg
-                        if room < 0 or limit[before, j, e, 2] == i:
+                        room = limit[before, e, 1] - leg
+                        if room < 0 or limit[before, e, 2] == i:
                             continue
-                        late = latest(limit[before, j, e, 0], leg, row, rate)
-                        if late >= soonest:
+                        late = latest(limit[before, e, 0], leg, row, rate)
+                        if late >= soonest and (value > -cost_out[i] or room > near or late > home[i]):
                             left = _insert(gone, gone_limit, left, value, late, room, j)
                 if fined:
                     for c in range(cut_from[site[i]], cut_from[site[i] + 1]):
@@ -575,21 +588,21 @@ def fronts(
                 for o in range(options):
                     if prize[i, o] <= NEVER / 2:
                         continue
-                    start = min(closes[i], gone_limit[e, 0]) - stay[i, o]
-                    if start >= opens[i] and start - setup >= ready:
-                        made = _insert(
-                            front[now, i],
-                            limit[now, i],
-                            made,
-                            gone[e] + prize[i, o],
-                            start - setup,
-                            gone_limit[e, 1],
-                            gone_limit[e, 2],
-                        )
-            count[now, i] = made
-            _spread(front[now, i], limit[now, i], made, setup, begin, width, come[r, i])
+                    opened = min(closes[i], gone_limit[e, 0]) - stay[i, o]
+                    if opened >= opens[i] and opened - setup >= ready:
+                        value = gone[e] + prize[i, o]
+                        then = gone_limit[e, 2]
+                        made = _insert(came, came_limit, made, value, opened - setup, gone_limit[e, 1], then)
+            _spread(came, came_limit, made, setup, begin, width, come[r, i])
+            first = start[now, i]
+            for e in range(made):
+                worth[now, first + e] = came[e]
+                for part in range(3):
+                    limit[now, first + e, part] = came_limit[e, part]
+            start[now, i + 1] = first + made
     last = (stops - 1) % 2
-    return front[last], limit[last], count[last], leave, come
+    end = start[last, n]
+    return worth[last, :end].copy(), limit[last, :end].copy(), start[last], leave, come
 
 
 @allocating
@@ -597,9 +610,9 @@ def sweep(
     minutes: Any,
     costs: Any,
     place: Any,
-    front: Any,
+    worth: Any,
     limit: Any,
-    count: Any,
+    start: Any,
     ready: int,
     drive_most: int,
     base: float,
@@ -621,8 +634,8 @@ def sweep(
     most = np.full(len(origins), NEVER)
     top = np.full(n, NEVER)
     for k in range(n):
-        if count[k] > 0:
-            top[k] = front[k, 0]
+        if start[k] < start[k + 1]:
+            top[k] = worth[start[k]]
     for q in range(len(origins)):
         best = NEVER
         if homeward[q] > NEVER / 2:
@@ -636,12 +649,12 @@ def sweep(
             here = ready + leg
             if len(rate):
                 here = arrive(ready, leg, pair[origin_regions[q], region[k]], rate)
-            for e in range(count[k]):
-                value = front[k, e] - paid[place[k]]
+            for e in range(start[k], start[k + 1]):
+                value = worth[e] - paid[place[k]]
                 if value <= best:
                     break
-                if limit[k, e, 0] >= here and limit[k, e, 1] >= leg:
-                    if limit[k, e, 2] >= 0 and limit[k, e, 2] == but[q]:
+                if limit[e, 0] >= here and limit[e, 1] >= leg:
+                    if limit[e, 2] >= 0 and limit[e, 2] == but[q]:
                         continue
                     best = value
                     break

@@ -2,8 +2,10 @@
 
 What a day can earn depends on where it begins, how many nights away are left, and nothing else of the days
 before, since every day begins at the start of the shift. So the value of beginning a day at a place is computed
-from the last day on, and a night at a place is worth what the next day can earn from there. A site may come on two
-days of what is computed so far; it is the promise by which tours without such repeats are searched, best first.
+from the last day on, and a night at a place is worth what the next day can earn from there. Within a day the ways to
+go on from a site are kept by the latest minute and the most driving that allow them (backward labels with dominance,
+after Feillet et al. 2004), so that value is exact for days of at most two stops. Only a site may come on two days
+of it (never two in a row); it is the promise by which tours without such repeats are searched, best first.
 """
 
 from __future__ import annotations
@@ -73,15 +75,15 @@ class _Choice:
 class _Board(Board):
     """A day's sites at given prices and the ways to go on from each: see `kernel.fronts`."""
 
-    front: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    limit: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 4), np.int64))
-    count: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    worth: Floats = field(default_factory=lambda: np.zeros(0))
+    limit: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    start: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def look_ahead(self, fleet: Fleet, fines: Fines) -> None:
         """Compute the ways to go on, for routes of as many stops as fit."""
         gap, act = self.gap, self.act
         nodes = gap.nodes[act]
-        self.front, self.limit, self.count, self.leave, self.come = fronts(
+        self.worth, self.limit, self.start, self.leave, self.come = fronts(
             fleet.minutes,
             fleet.cost,
             fleet.place[nodes],
@@ -120,9 +122,9 @@ class _Board(Board):
             fleet.minutes,
             fleet.cost,
             fleet.place[nodes],
-            self.front,
+            self.worth,
             self.limit,
-            self.count,
+            self.start,
             gap.ready,
             gap.drive,
             base,
