@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from fleet.store import Setting
-from web import auth, cli, clock, errors, i18n, live
+from web import auth, cli, clock, errors, i18n, live, van
 from web.db import Writer, db
 from web.settings import Settings, from_environment
 
@@ -77,6 +77,8 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     app.extensions["relay"] = relay
     app.extensions["writer"] = Writer(engine, relay.wake)
     app.extensions["clock"] = time_source or _clock(app, settings)
+    if settings.van:
+        van.init_app(app, settings)
     errors.init_app(app)
     auth.init_app(app)
     live.init_app(app)
@@ -103,7 +105,9 @@ def _clock(app: Flask, settings: Settings) -> Any:
 def _blueprints(app: Flask) -> None:
     # Imported here: the blueprints use `web.app.csrf` and everything set up above.
     from web import api, board, citizen, clerk, feeds, health, kiosk, planner
+    from web.van import office
 
+    office.init_app(app, csrf.exempt)
     for module in (citizen, clerk, board, kiosk, planner, feeds, health):
         app.register_blueprint(module.blueprint)
     for blueprint in api.blueprints:

@@ -40,8 +40,18 @@ class Settings:
     """A folder of Valhalla's road tiles, in the place of a server."""
     traffic: Mapping[str, Any] | None = None
     """How much longer driving takes, by governorate, weekday and hour (TRAFFIC_FILE, read once)."""
+    van_center: str = ""
+    """Code of the mobile center whose laptop this is."""
+    van_office: str | None = None
+    """Where headquarters is; named only on a van's laptop."""
+    van_token: str = ""
     trusted_proxies: int = 0
     """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
+
+    @property
+    def van(self) -> bool:
+        """True on the laptop of a van."""
+        return self.van_office is not None
 
     @property
     def sqlite(self) -> bool:
@@ -99,6 +109,13 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     if raw_traffic := source.get("TRAFFIC_FILE", "").strip():
         traffic, wrong = read_traffic(Path(raw_traffic).expanduser())
         faults.extend(f"TRAFFIC_FILE {raw_traffic}: {fault}" for fault in wrong)
+    office = source.get("VAN_HQ", "").strip() or None
+    if office and not office.startswith(("http://", "https://")):
+        faults.append("VAN_HQ must start with http:// or https://")
+    if office and not (source.get("VAN_CENTER", "").strip() and source.get("VAN_TOKEN", "").strip()):
+        faults.append("VAN_HQ needs VAN_CENTER (the center's code) and VAN_TOKEN beside it")
+    if office and not url.startswith("sqlite"):
+        faults.append("VAN_HQ needs SQLite: a van's laptop has no database server")
     port = int(number("PORT", 8000, 1, 65535))
     speed = number("DEMO_SPEED", 60, 0, 3600)
     threads = int(number("SOLVER_THREADS", 2, 1, 64))
@@ -125,6 +142,9 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         valhalla_tiles=tiles,
         traffic=traffic,
         trusted_proxies=proxies,
+        van_center=source.get("VAN_CENTER", "").strip(),
+        van_office=office,
+        van_token=source.get("VAN_TOKEN", "").strip(),
     )
 
 

@@ -39,6 +39,8 @@ class Witness:
     """`queue:day` -> the next number, as last seen."""
     last_us: int = 0
     """The latest instant that this device is known to have lived through."""
+    offset_us: int = 0
+    """Headquarters' clock minus the machine's, as last measured."""
 
 
 def doubt(session: Session, witness: Witness) -> str:
