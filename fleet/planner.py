@@ -27,8 +27,6 @@ from fleet.planning.fairness import (
     UnitCoverage,
     coverage_of,
     limits,
-    raise_weight,
-    reset_weight,
     set_limit,
 )
 from fleet.planning.horizon import (
@@ -45,6 +43,7 @@ from fleet.planning.horizon import (
 from fleet.planning.measures import Measured, Measures, answered, marks_now, measure, measure_baseline
 from fleet.planning.pinning import ends_away, pin, tour_of, unpin
 from fleet.planning.problem import build_problem
+from fleet.planning.promises import promise, take_back
 from fleet.planning.publish import Publication, prepare_publish, preview, publish
 from fleet.planning.reasons import unserved
 from fleet.planning.scenarios.takeover import TakeOver, fill_takeover, prepare_takeover
@@ -139,16 +138,15 @@ __all__ = [
     "prepare_takeover",
     "preview",
     "preview_scenario",
+    "promise",
     "publish",
     "published_plans",
     "raise_change",
-    "raise_weight",
     "read_traffic",
     "rename",
     "replace_change",
     "reserve_draft",
     "reserve_scenario",
-    "reset_weight",
     "roads_of",
     "scenarios",
     "set_limit",
@@ -157,6 +155,7 @@ __all__ = [
     "solver_command",
     "source_of",
     "stale",
+    "take_back",
     "totals",
     "tour_of",
     "try_change",

@@ -66,8 +66,9 @@ class LocalUnit(Base):
     source: Mapped[str] = mapped_column(String(80), default="")
     max_weeks_unvisited: Mapped[int] = mapped_column(Integer, default=4)
     """Its limit: nobody waits longer than this many weeks for a visit without a reason that is shown."""
-    coverage_weight: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
-    """How many times the usual penalty leaving it out beyond its limit costs; a planner raises it."""
+    promised_from: Mapped[date | None] = mapped_column(Date)
+    promised_until: Mapped[date | None] = mapped_column(Date)
+    """A planner's word that it is visited between these days; both empty: none (fleet/planning/promises.py)."""
 
     governorate: Mapped[Governorate] = relationship()
 

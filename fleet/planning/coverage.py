@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import week_of
+from fleet.planning.promises import name_of, penalty, promised
 from fleet.store import Center, Governorate, LocalUnit, Site, Visit
 
 OVERDUE_PENALTY = 200
@@ -41,8 +42,8 @@ class Due:
 
     @property
     def penalty(self) -> int:
-        """What each missing visit costs, in tenths of a person-hour: more with lateness, times its weight."""
-        return overdue_penalty(self.beyond) * max(1, self.unit.coverage_weight)
+        """What each missing visit costs, in tenths of a person-hour: more with lateness."""
+        return overdue_penalty(self.beyond)
 
 
 def groups(
@@ -51,10 +52,13 @@ def groups(
     week: date,
     weeks: int = 1,
     pinned: Mapping[int, Sequence[date]] | None = None,
+    *,
+    dearest: int = 0,
 ) -> list[dict[str, Any]]:
     """Return the groups of a problem over `sites` that starts with `week` and spans `weeks`, in the exchange format.
 
-    Names are `local_unit:<code>` and `governorate:<iso>`. `pinned` are the days of visits that the plan holds anyway,
+    Names are `promised:<code>`, `local_unit:<code>` and `governorate:<iso>`. `dearest` is the most that a visit is
+    worth: a promise weighs more than any. `pinned` are the days of visits that the plan holds anyway,
     by site id: a district counts its weeks from those.
     """
     by_unit: dict[int, list[Site]] = {}
@@ -67,6 +71,17 @@ def groups(
         for unit, some in by_unit.items()
     }
     found: list[dict[str, Any]] = []
+    end = week + timedelta(days=7 * weeks - 1)
+    for word in promised(session, week, end, held):
+        if word.unit.id in by_unit and word.binds(end):
+            found.append(
+                {
+                    "name": name_of(word.unit),
+                    "sites": [site.code for site in by_unit[word.unit.id]],
+                    "at_least": len(held[word.unit.id]) + 1,
+                    "penalty": penalty(dearest),
+                }
+            )
     for one in due(session, week, weeks, held):
         if one.unit.id in by_unit:
             found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from fleet.calendar import week_of
 from fleet.errors import Invalid
-from fleet.planning import coverage
+from fleet.planning import coverage, promises
+from fleet.planning.blobs import decode
 from fleet.planning.horizon import settled_weeks, weeks_of
 from fleet.planning.ledger import visits_of
 from fleet.planning.reasons import unserved
@@ -21,8 +22,6 @@ from fleet.store import LocalUnit, Plan, Site
 
 LIMITS = range(1, 53)
 """Weeks that a limit may be."""
-MOST_WEIGHT = 16
-"""A unit's penalty is raised to at most so many times the usual one: with it no van is worth more elsewhere."""
 TELLING = (
     "left_over", "displaced", "not_worth", "no_room", "needs_night", "too_far", "hours_too_short", "no_center",
     "closed", "no_value",
@@ -32,12 +31,31 @@ TELLING = (
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """How a plan stands to the promise that a unit is visited from `first` to `last`."""
+
+    first: date
+    last: date
+    state: str
+    """kept | later (there is time after the plan) | before (the plan was made before the promise) | broken (nothing
+    could keep it, or the search ended before it found how: the unit's `code` says which)."""
+    days: tuple[date, ...] = ()
+    """The visits that keep it."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the plan should keep it and does not."""
+        return self.state in ("before", "broken")
+
+
+@dataclass(frozen=True, slots=True)
 class UnitCoverage:
     """A local unit in a plan.
 
-    `over` says that it passes its limit within the plan's weeks; then `code` and `words` say why: a code of
-    `routing.explain`, about the place `site_id`, or no_place (it has none where a center could stop), late (its visit
-    comes on the day in `numbers`), due_again (visited in the plan, and due once more before it ends).
+    `over` says that it passes its limit within the plan's weeks; then, and where a promise is not kept, `code` and
+    `words` say why: a code of `routing.explain`, about the place `site_id`, or no_place (it has none where a center
+    could stop), late (its visit comes on the day in `numbers`), due_again (visited in the plan, and due once more
+    before it ends).
     """
 
     unit: LocalUnit
@@ -55,6 +73,8 @@ class UnitCoverage:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     penalty_hours: float = 0.0
     """What the plan pays for leaving it out, in person-hours."""
+    word: Word | None = None
+    """The promise of a visit, where one was made."""
 
 
 def coverage_of(session: Session, plan: Plan) -> list[UnitCoverage]:
@@ -72,6 +92,7 @@ def coverage_of(session: Session, plan: Plan) -> list[UnitCoverage]:
     weeks = weeks_of(plan)
     settled = settled_weeks(session, plan)
     first = next((week for week in weeks if week not in settled), weeks[-1])
+    given = _words(session, plan, days)
     chosen = select(LocalUnit).order_by(LocalUnit.id).options(joinedload(LocalUnit.governorate))
     found = [
         _judge(
@@ -82,6 +103,7 @@ def coverage_of(session: Session, plan: Plan) -> list[UnitCoverage]:
             weeks[-1],
             reasons.get(unit.id, ()),
             unit.id in usable,
+            given.get(unit.id),
         )
         for unit in session.scalars(chosen)
     ]
@@ -97,6 +119,7 @@ def _judge(
     end: date,
     reasons: Sequence[UnservedSite],
     usable: bool,
+    word: Word | None,
 ) -> UnitCoverage:
     limit = max(1, unit.max_weeks_unvisited)
     seen, late, late_day = last, 0, None
@@ -118,25 +141,35 @@ def _judge(
         missing or late > 0,
         weeks_over,
         due,
-        penalty_hours=coverage.overdue_penalty(max(0, weeks_over - 1))
-        * max(1, unit.coverage_weight)
-        / TENTHS,
+        penalty_hours=coverage.overdue_penalty(max(0, weeks_over - 1)) / TENTHS,
+        word=word,
     )
-    if not row.over:
+    if not row.over and not (word is not None and word.open):
         return row
     return _explain(row, reasons, usable, missing, late_day)
+
+
+def _words(session: Session, plan: Plan, days: Mapping[int, Sequence[date]]) -> dict[int, Word]:
+    """The promises that touch the plan's weeks, by local unit id."""
+    end = last_day(plan)
+    found = promises.promised(session, plan.week, end, days)
+    asked = {group.name for group in decode(plan.problem).problem.groups} if found else set()
+    words: dict[int, Word] = {}
+    for one in found:
+        state = "kept" if one.kept else "later"
+        if one.binds(end):
+            state = "broken" if promises.name_of(one.unit) in asked else "before"
+        words[one.unit.id] = Word(one.first, one.last, state, one.kept)
+    return words
 
 
 def _explain(
     row: UnitCoverage, reasons: Sequence[UnservedSite], usable: bool, missing: bool, late_day: date | None
 ) -> UnitCoverage:
     def told(code: str, words: str, site_id: int | None = None, **numbers: Any) -> UnitCoverage:
-        return UnitCoverage(
-            row.unit, row.last, row.visits, row.over, row.weeks_over, row.next_due, code, words, site_id, numbers,
-            row.penalty_hours,
-        )  # fmt: skip
+        return replace(row, code=code, words=words, site_id=site_id, numbers=numbers)
 
-    if not missing:
+    if row.visits and not missing:
         day = late_day or row.visits[0]
         return told("late", f"It is visited on {day.isoformat()}, after its limit.", day=day.isoformat())
     if row.visits:
@@ -149,19 +182,6 @@ def _explain(
     if best is None:
         return told("no_candidate", "None of its places is among the candidates of this plan.")
     return told(best.code, best.words, best.site_id, hours=best.hours, **dict(best.numbers))
-
-
-def raise_weight(session: Session, unit: LocalUnit) -> int:
-    """Make leaving the unit out cost twice what it did, in every later draft; returns the new weight."""
-    unit.coverage_weight = min(MOST_WEIGHT, 2 * max(1, unit.coverage_weight))
-    session.flush()
-    return unit.coverage_weight
-
-
-def reset_weight(session: Session, unit: LocalUnit) -> None:
-    """Give the unit the usual penalty again."""
-    unit.coverage_weight = 1
-    session.flush()
 
 
 def set_limit(session: Session, weeks: int, *, kind: str | None = None, unit: LocalUnit | None = None) -> int:

@@ -17,7 +17,7 @@ from fleet.planning.blobs import decode, pack
 from fleet.planning.filling import Filling, draft_like, fill, worked_out
 from fleet.planning.frame import load_frame, marks_of
 from fleet.planning.ledger import visits_of
-from fleet.planning.problem import format_of, pinned_json
+from fleet.planning.problem import dearest_of, format_of, pinned_json
 from fleet.planning.traffic import shifted
 from fleet.store import Plan, PlanVisit, Site
 
@@ -200,7 +200,7 @@ def _week_problem(session: Session, plan: Plan, week: date, rows: Sequence[PlanV
         "days": days,
         "centers": centers,
         "sites": sites,
-        "groups": coverage.groups(session, candidates, week),
+        "groups": coverage.groups(session, candidates, week, dearest=dearest_of(sites)),
     }
     pins = [row for row in rows if row.pinned]
     if pins:

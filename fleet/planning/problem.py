@@ -87,6 +87,10 @@ def build_problem(
         )
         for center in centers
     )
+    candidates = [
+        _site(site, span, weeks, values, row_of.get(site.id), pinned_at.get(site.id, []), place_of, calendar)
+        for site in sites
+    ]
     problem: dict[str, Any] = {
         "format": FORMAT,
         "name": name or (f"week-{week.isoformat()}" + (f"+{weeks - 1}" if weeks > 1 else "")),
@@ -95,13 +99,8 @@ def build_problem(
         "places": places,
         "travel": TRAVEL,
         "centers": [c for c in crews if c is not None],
-        "sites": [
-            _site(
-                site, span, weeks, values, row_of.get(site.id), pinned_at.get(site.id, []), place_of, calendar
-            )
-            for site in sites
-        ],
-        "groups": coverage.groups(session, sites, week, weeks, planned),
+        "sites": candidates,
+        "groups": coverage.groups(session, sites, week, weeks, planned, dearest=dearest_of(candidates)),
     }
     if pins:
         problem["pinned"] = pinned_json(
@@ -109,6 +108,11 @@ def build_problem(
         )
     problem["format"] = format_of(problem)
     return problem
+
+
+def dearest_of(sites: Iterable[Mapping[str, Any]]) -> int:
+    """Return the most that one visit to any of these sites is worth."""
+    return max((o["value"] for site in sites for some in site["offers"].values() for o in some), default=0)
 
 
 def format_of(problem: Mapping[str, Any]) -> str:

@@ -143,10 +143,11 @@ def test_every_district_stands_beside_its_limit(client: FlaskClient, db_session:
     for path in ("/planner/plans/1/fairness", "/planner/plans/1"):
         page = text(client, path)
         assert "waits longer than its limit" in page and "no visit" in page
-    client.post(f"/en/planner/plans/1/fairness/{unit.id}/raise")
-    assert "counts 2 times" in text(client, "/planner/plans/1/fairness")
-    client.post(f"/en/planner/plans/1/fairness/{unit.id}/reset")
-    assert "counts 2 times" not in text(client, "/planner/plans/1/fairness")
+    client.post("/en/planner/plans/1/promises", data={"unit": unit.id, "weeks": 1})
+    page = text(client, "/planner/plans/1/fairness")
+    assert "Promised visits" in page and "promised by 4 December" in page.replace("Dec ", "December ")
+    client.post(f"/en/planner/plans/1/promises/{unit.id}/back")
+    assert "Promised visits" not in text(client, "/planner/plans/1/fairness")
     bad = client.post(
         "/en/planner/plans/1/limits", data={"unit": unit.id, "weeks": "99"}, follow_redirects=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -16,7 +17,7 @@ from fleet.names import fold
 from fleet.planner import UnitCoverage
 from fleet.store import Governorate, LocalUnit, Plan, Site
 from web.db import read, write
-from web.i18n import named
+from web.i18n import named, short_date
 from web.planner import words
 from web.planner.door import blueprint, the_plan, wanted_int
 
@@ -40,16 +41,19 @@ def fairness(plan_id: int) -> Any:
         if (governorate_id is None or row.unit.governorate_id == governorate_id)
         and all(word in fold(f"{row.unit.name_ar} {row.unit.name_en}") for word in wanted)
     ]
-    over = [row for row in chosen if row.over]
+    over = [row for row in chosen if row.over and row.word is None]
+    promised = [row for row in chosen if row.word is not None]
     return render_template(
         "planner/fairness.html",
         words=words,
         plan=plan,
         over=over,
-        served=[row for row in chosen if not row.over],
+        promised=sorted(promised, key=lambda row: row.word is not None and not row.word.open),
+        served=[row for row in chosen if not row.over and row.word is None],
         everything=sum(1 for row in rows if row.over),
+        broken=sum(1 for row in rows if row.word is not None and row.word.open),
         of=len(rows),
-        sites=sites_of(session, over),
+        sites=sites_of(session, [*over, *promised]),
         limits=planner.limits(session),
         governorates=sorted((g.id, named(g)) for g in session.scalars(select(Governorate))),
         governorate_id=governorate_id,
@@ -60,10 +64,12 @@ def fairness(plan_id: int) -> Any:
 def summary(plan: Plan) -> dict[str, Any]:
     """What the draft's page says: how many districts are over their limit, and the latest of them."""
     rows = planner.coverage_of(read(), plan)
-    over = [row for row in rows if row.over]
+    over = [row for row in rows if row.over or (row.word is not None and row.word.open)]
+    over.sort(key=lambda row: row.word is None or not row.word.open)  # what was promised first
     return {
         "over": over[:SHOWN],
-        "count": len(over),
+        "count": sum(1 for row in rows if row.over),
+        "broken": sum(1 for row in rows if row.word is not None and row.word.open),
         "of": len(rows),
         "sites": sites_of(read(), over[:SHOWN]),
     }
@@ -75,20 +81,38 @@ def sites_of(session: Session, rows: list[UnitCoverage]) -> dict[int, Site]:
     return {site.id: site for site in session.scalars(select(Site).where(Site.id.in_(ids)))}
 
 
-@blueprint.post("/plans/<int:plan_id>/fairness/<int:unit_id>/raise")
-def raise_weight(plan_id: int, unit_id: int) -> Any:
-    """Let leaving the district out cost twice as much in later drafts."""
-    weight = write(lambda session: planner.raise_weight(session, _unit(session, unit_id)))
-    said = _("Raised: leaving it out counts %(times)s times as much in the next draft.", times=weight)
+@blueprint.post("/plans/<int:plan_id>/promises")
+def promise(plan_id: int) -> Any:
+    """Promise a visit of a district within some weeks: drafts made from now on keep to it."""
+    plan = the_plan(plan_id)
+    first, weeks, unit_id = plan.week, wanted_int("weeks") or plan.weeks, wanted_int("unit")
+    if unit_id is None:
+        abort(400)
+
+    def work(session: Session) -> tuple[LocalUnit, date]:
+        unit = _unit(session, unit_id)
+        planner.promise(session, unit, first, weeks)
+        assert unit.promised_until is not None  # just set
+        return unit, unit.promised_until
+
+    try:
+        unit, until = write(work)
+    except FleetError as error:
+        flash(words.error(error), "error")
+        return _back(plan_id, unit_id)
+    said = _(
+        "Promised: %(district)s is visited by %(day)s. Drafts made from now on keep to it; this one stays as it is.",
+        district=named(unit), day=short_date(until),
+    )  # fmt: skip
     flash(said, "good")
     return _back(plan_id, unit_id)
 
 
-@blueprint.post("/plans/<int:plan_id>/fairness/<int:unit_id>/reset")
-def reset_weight(plan_id: int, unit_id: int) -> Any:
-    """Let it count as usual."""
-    write(lambda session: planner.reset_weight(session, _unit(session, unit_id)))
-    flash(_("It counts as usual again in the next draft."), "good")
+@blueprint.post("/plans/<int:plan_id>/promises/<int:unit_id>/back")
+def take_back(plan_id: int, unit_id: int) -> Any:
+    """Give a promise up."""
+    write(lambda session: planner.take_back(session, _unit(session, unit_id)))
+    flash(_("The promise is taken back. Later drafts weigh this district as usual."), "good")
     return _back(plan_id, unit_id)
 
 

@@ -11,6 +11,7 @@ from flask_babel import ngettext
 
 from fleet.errors import FleetError
 from fleet.planner import UnitCoverage
+from fleet.planning.fairness import Word
 from fleet.planning.shapes import TENTHS, Fault
 from fleet.store import Plan
 from web.errors import words_for
@@ -126,6 +127,14 @@ def exact_hours(value: float) -> str:
 
 def coverage(row: UnitCoverage) -> str:
     """Why a district waits longer than its limit, in words."""
+    if (
+        row.word is not None
+        and row.word.state == "broken"
+        and row.code in ("displaced", "not_worth", "left_over")
+    ):
+        return str(
+            _("A center could come, but the search ended before it found how: plan again with more time.")
+        )
     day = str(row.numbers.get("day", ""))
     shown = short_date(date.fromisoformat(day)) if len(day) == 10 else ""
     if row.code == "late":
@@ -140,6 +149,19 @@ def coverage(row: UnitCoverage) -> str:
                        "counted.", hours=number(row.penalty_hours)),
     }  # fmt: skip
     return str(texts.get(row.code) or reason(row.code, row.words, row.numbers))
+
+
+def promise(word: Word) -> str:
+    """How a plan stands to the promise of a visit."""
+    texts = {
+        "kept": _("The promise is kept."),
+        "later": _(
+            "This plan need not keep the promise: there is time until %(day)s.", day=short_date(word.last)
+        ),
+        "before": _("This plan was made before the promise: plan the week again to keep it."),
+        "broken": _("The promise could not be kept:"),
+    }
+    return str(texts[word.state])
 
 
 def unit_kind(kind: str) -> str:
