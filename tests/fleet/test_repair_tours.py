@@ -78,7 +78,8 @@ def test_a_night_kept_through_a_repair_stays_announced(session: Session) -> None
     standing = session.scalars(select(Visit).where(Visit.status == "announced")).all()
     assert wanted and {(v.center_id, v.site_id, v.day): v.overnight for v in standing} == wanted
     slept = {(v.center_id, v.day + timedelta(days=1)): v.site_id for v in standing if v.overnight}
-    assert {(v.center_id, v.day): v.origin_site_id for v in standing if v.origin_site_id is not None} == slept
+    begun = {(v.center_id, v.day): v.origin_site_id for v in standing if v.origin_site_id is not None}
+    assert begun and begun.items() <= slept.items()
 
 
 def test_when_the_night_s_place_closes_nobody_is_said_to_sleep_there(session: Session) -> None:
