@@ -51,6 +51,8 @@ SHARE = {BALANCED: 0.45, BEST: 1.0}
 SPARE = 0.12
 """The share of all seconds kept for what follows the last search."""
 MIN_SECONDS = 0.25
+NEAR = 0.0005
+"""A part is planned well enough when it is proven to be within this share of its best."""
 ROUNDS = 4
 PROMISING = 10
 """Places that nobody serves, looked at for each center that has time now."""
@@ -353,10 +355,19 @@ class _Search:
     def solved(self, part: Problem, until: float, seed: int, start: Plan | None) -> Plan | None:
         """Solve a part by the moment; None when the solver finds nothing."""
         left = until - time.monotonic()
+        near = False
+
+        def look(told: dict[str, Any]) -> None:
+            nonlocal near
+            near = near or (told["gap"] is not None and told["gap"] <= NEAR)
+
+        def enough() -> bool:
+            return near or (self.stop is not None and self.stop())
+
         try:
             found = solve(
                 part, seconds=None if self.iterations is not None else left, iterations=self.iterations,
-                seed=seed, threads=self.threads, start=start, stop=self.stop, reasons=False,
+                seed=seed, threads=self.threads, start=start, progress=look, stop=enough, reasons=False,
             )  # fmt: skip
         except RoutingError:
             return None
