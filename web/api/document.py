@@ -16,8 +16,8 @@ WORDS = (
 )
 PROBLEMS = {
     400: "The body is not JSON.",
-    401: "No valid token.",
-    403: "The token is for something else.",
+    401: "No valid token, or not signed in.",
+    403: "The token is for something else, or the account has another role.",
     404: "There is no such thing.",
     409: "Not possible as things are now; `state` is the ticket's present state.",
     422: "A parameter or field is wrong; `errors` lists each.",
@@ -38,8 +38,16 @@ def build(operations: tuple[Operation, ...]) -> dict[str, Any]:
         "components": {
             "schemas": COMPONENTS,
             "securitySchemes": {
-                kind: {"type": "http", "scheme": "bearer", "description": f"A token of kind {kind}."}
-                for kind in ("kiosk", "desk", "device")
+                "staff": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "session",
+                    "description": "The session of a signed-in account; 403 tells whose role an operation is for.",
+                },
+                **{
+                    kind: {"type": "http", "scheme": "bearer", "description": f"A token of kind {kind}."}
+                    for kind in ("kiosk", "desk", "device")
+                },
             },
         },
     }
@@ -51,7 +59,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": [_parameter(param) for param in operation.params],
         "responses": {str(status): _answer(answer) for status, answer in operation.answers.items()},
-        "security": [{kind: []} for kind in operation.tokens],
+        "security": [{kind: []} for kind in operation.tokens] + ([{"staff": []}] if operation.roles else []),
     }
     if operation.body is not None:
         content = {"schema": operation.body, "example": operation.body_example}
@@ -70,7 +78,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _problem_statuses(operation: Operation) -> set[int]:
     statuses = {422, 503, *operation.errors}
-    if operation.tokens:
+    if operation.tokens or operation.roles:
         statuses |= {401, 403}
     if operation.body is not None:
         statuses.add(400)

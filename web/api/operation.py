@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Response, g, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from web.accounts import AccessToken, find_token
 from web.api.schema import Fault, Schema, check, from_text
@@ -57,6 +58,8 @@ class Operation:
     body_required: bool = True
     tokens: tuple[str, ...] = ()
     """Kinds of bearer token that may do this; empty: everybody may."""
+    roles: tuple[str, ...] = ()
+    """Roles of staff who may do this, signed in as on the pages."""
     raw_body: bool = False
     """The view reads token, parameters and body itself (devices send several shapes)."""
     errors: tuple[int, ...] = field(default=())
@@ -90,6 +93,8 @@ def handler(operation: Operation) -> Callable[..., ResponseReturnValue]:
                 return operation.view()
             if operation.tokens:
                 g.token = bearer_token(operation.tokens)
+            if operation.roles:
+                _signed_in(operation)
             args, faults = _arguments(operation, path)
             if operation.body is not None:
                 args["body"], more = _body(operation)
@@ -128,6 +133,17 @@ def known_token(text: str, kinds: tuple[str, ...]) -> AccessToken:
             403, "token_kind", f"this needs a token of kind {' or '.join(kinds)}, yours is {token.kind}"
         )
     return token
+
+
+def _signed_in(operation: Operation) -> None:
+    """Refuse whoever is not signed in with one of the operation's roles: 401, 403. What changes something must come as
+    JSON: no page of another site can send that with somebody's session."""
+    if not current_user.is_authenticated:
+        raise _unauthorized("sign_in", "sign in first")
+    if current_user.role not in operation.roles:
+        raise Refused(403, "role", f"this is for {' and '.join(operation.roles)}s")
+    if operation.body is not None and not request.is_json:
+        raise Refused(400, "malformed_json", "send JSON with Content-Type: application/json")
 
 
 def _unauthorized(code: str, detail: str) -> Refused:

@@ -6,6 +6,7 @@ from typing import Any
 
 from web.api import paging, places, positions, tickets
 from web.api.operation import Answer, Operation, Param
+from web.api.planning_operations import PLANNING
 from web.api.schema import Schema
 from web.api.shapes import DAY, INT, TEXT, obj, ref
 
@@ -314,4 +315,5 @@ OPERATIONS: tuple[Operation, ...] = (
         "report_position_by_query", "GET", "/positions", "The same for OsmAnd's online tracking, which sends GET",
         positions.report, _POSITION_ANSWERS, params=_POSITION_PARAMS, tokens=("device",), raw_body=True, errors=(409,),
     ),
+    *PLANNING,
 )  # fmt: skip

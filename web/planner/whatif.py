@@ -51,10 +51,7 @@ def whatif(plan_id: int) -> Any:
         return redirect(url_for("planner.draft", plan_id=plan_id))
     session = read()
     state = domain.state_of(session, plan)
-    found = runs.look(runs.key_of(state, None))
-    if found.name == "none":
-        runs.start(runs.key_of(state, None), domain.material(session, plan, now=clock.now()), None)
-        found = runs.look(runs.key_of(state, None))
+    found = runs.reckoned(session, plan, None, now=clock.now())
     estimates = domain.read_estimates(found.answer) if found.name == "done" else []
     table: dict[int, dict[str, Cell]] = {}
     for one in estimates:
@@ -82,9 +79,7 @@ def ask(plan_id: int) -> Any:
     question = _question(session, plan, state)
     if question is None:
         flash(_("The plan has changed since this page was opened. Look again."), "error")
-    elif not runs.start(
-        runs.key_of(state, question), domain.material(session, plan, now=clock.now()), question
-    ):
+    elif runs.reckoned(session, plan, question, now=clock.now()).name == "none":
         flash(_("Another question is being worked out just now. Wait some seconds and ask again."), "error")
     return redirect(url_for("planner.whatif", plan_id=plan_id, **_kept()))
 

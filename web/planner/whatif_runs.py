@@ -17,13 +17,16 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flask import current_app
+from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import pack
-from fleet.planning.whatif import Material, reckon_command
+from fleet.planning.whatif import Material, material, reckon_command, state_of
+from fleet.store import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 20.0
@@ -61,6 +64,16 @@ def look(key: str) -> State:
     if begun is None:
         return State("failed" if (folder / "failed").exists() else "none")
     return State("working", seconds=round(time.time() - begun))
+
+
+def reckoned(session: Session, plan: Plan, question: Mapping[str, Any] | None, *, now: datetime) -> State:
+    """Return how far a question about the plan as it stands is, and begin it when nobody has; without a question the
+    estimates. `none` when another question is being reckoned just now."""
+    key = key_of(state_of(session, plan), question)
+    found = look(key)
+    if found.name == "none" and start(key, material(session, plan, now=now), question):
+        return look(key)
+    return found
 
 
 def start(key: str, material: Material, question: Mapping[str, Any] | None) -> bool:
