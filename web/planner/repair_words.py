@@ -217,7 +217,7 @@ def _crew_text(call: RepairCall, names: Names) -> str:
     day = long_date(call.day)
     if not stops:
         return str(_("Your visits on %(day)s have been taken back. Please confirm.", day=day))
-    listed = str(_("; ")).join(f"{_place(v, names)} {_span(v)}" for v in stops)
+    listed = str(_("; ")).join(f"{_place(v, names)}{_(', ')}{_span(v)}" for v in stops)
     said = str(_("Your day has changed. %(day)s: %(stops)s. Please confirm.", day=day, stops=listed))
     if "night" not in call.facts:
         return said

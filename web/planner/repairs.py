@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import week_days, week_of
 from fleet.errors import FleetError
+from fleet.importing.replace import RETIRED
 from fleet.names import fold
 from fleet.planning import repair
 from fleet.planning.repair_apply import accept_repair, prepare_accept
@@ -45,7 +46,9 @@ def repairs() -> Any:
         left={made.id: sum(call.told_at is None for call in made.calls) for made in found},
         words=repair_words,
         out=session.scalars(
-            select(Center).where(Center.status != "ready").order_by(Center.governorate_id, Center.code)
+            select(Center)
+            .where(Center.status != "ready", Center.status_reason != RETIRED)
+            .order_by(Center.governorate_id, Center.code)
         ).all(),
     )
 
