@@ -9,21 +9,16 @@ from datetime import date
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet import planner
 from fleet.errors import FleetError
-from fleet.planner import Change, DayStops, Option, Placement, Verdict
-from fleet.store import Center, Plan, Site
-from web import clock
-from web.db import read, write
+from fleet.planner import Change, DayStops, Option, Placement
+from fleet.store import Center, Site
 from web.errors import status_of
 from web.i18n import named
-from web.planner import words
-from web.planner.door import actor, blueprint, the_plan, wanted_int
-from web.planner.visits import Shown, refused_faults
+from web.planner.changing import press, refusal, told
+from web.planner.door import blueprint, the_plan, wanted_int
 
 MOST_DAYS = 8
 """Days that one press may rearrange: what is proposed takes three at the most."""
@@ -92,34 +87,13 @@ def _number(value: Any) -> int:
 def arrange(plan_id: int) -> Any:
     """Carry an option out; refused with its faults when it breaks a rule or the plan was changed meanwhile."""
     the_plan(plan_id)
-    revision = wanted_int("revision")
-    if revision is None:
-        abort(400)
     change = Change("days", visit_id=wanted_int("visit"), days=unpacked(request.form.get("days", "")))
-    name, now = actor(), clock.now()
-
-    def work(session: Session) -> Verdict:
-        plan = session.get(Plan, plan_id)
-        if plan is None:
-            abort(404)
-        return planner.apply_change(session, plan, change, revision=revision, actor=name, now=now)
-
     try:
-        verdict = write(work)
+        verdict = press(plan_id, change)
     except FleetError as error:
-        lines = [words.error(error), *refused_faults(error)]
-        page = render_template("planner/refused.html", plan=the_plan(plan_id), lines=lines)
+        page = render_template("planner/refused.html", plan=the_plan(plan_id), lines=refusal(error))
         return page, status_of(error.code)
-    for line in told(verdict):
+    for line in told(change, verdict):
         flash(line, "good")
     center_id = verdict.placed.center_id if verdict.placed else change.days[0].center_id
     return redirect(url_for("planner.home", plan=plan_id, _anchor=f"r{center_id}"))
-
-
-def told(verdict: Verdict) -> list[str]:
-    """What a change did, in words."""
-    lines = [_("Done. Hours saved: %(change)s.", change=words.signed(verdict.delta_hours, 1))]
-    shown = Shown.of(read(), verdict)
-    lines += [_("%(place)s now has a visit.", place=name) for name in shown.gains]
-    lines += [_("%(place)s has no visit this week any more.", place=name) for name in shown.loses]
-    return lines

@@ -7,7 +7,6 @@ from collections import Counter
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,14 +14,15 @@ from fleet import planner
 from fleet.errors import FleetError
 from fleet.names import fold
 from fleet.planner import Change, Verdict
-from fleet.store import Center, Governorate, Plan, Site
+from fleet.store import Center, Governorate, Site
 from fleet.value import STAYS
 from web import clock
-from web.db import read, write
+from web.db import read
 from web.i18n import named
 from web.planner import words
-from web.planner.door import actor, blueprint, the_plan, wanted_date, wanted_int
-from web.planner.visits import Shown, refused_faults, wanted_minute
+from web.planner.changing import Shown, press, refusal, told
+from web.planner.door import blueprint, the_plan, wanted_date, wanted_int
+from web.planner.visits import wanted_minute
 
 PAGE = 100
 NEAREST = 12
@@ -91,16 +91,12 @@ def add(plan_id: int) -> Any:
     refused: list[str] = []
     if request.method == "POST":
         try:
-            done = _add(plan_id, change)
+            done = press(plan_id, change)
         except FleetError as error:
-            refused = [words.error(error), *refused_faults(error)]
+            refused = refusal(error)
         else:
-            said = _(
-                "Added: %(place)s. Hours saved: %(change)s.",
-                place=named(site),
-                change=words.signed(done.delta_hours, 1),
-            )
-            flash(said, "good")
+            for line in told(change, done):
+                flash(line, "good")
             return redirect(url_for("planner.home", plan=plan_id, _anchor=f"r{center_id}"))
     verdict: Verdict | None = None
     if center_id is not None and not refused and plan.status == "draft":
@@ -124,17 +120,3 @@ def nearest_centers(session: Session, site: Site) -> list[tuple[Center, float]]:
         key=lambda pair: pair[1],
     )
     return ranked[:NEAREST]
-
-
-def _add(plan_id: int, change: Change) -> Verdict:
-    revision, name, now = wanted_int("revision"), actor(), clock.now()
-    if revision is None:
-        abort(400)
-
-    def work(session: Session) -> Verdict:
-        plan = session.get(Plan, plan_id)
-        if plan is None:
-            abort(404)
-        return planner.apply_change(session, plan, change, revision=revision, actor=name, now=now)
-
-    return write(work)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
@@ -13,14 +12,14 @@ from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.errors import FleetError
-from fleet.planner import Change, Verdict
+from fleet.planner import Change
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from fleet.value import STAYS
 from web import clock
 from web.db import read, write
 from web.errors import status_of
-from web.i18n import named
 from web.planner import words
+from web.planner.changing import Shown, faults_of, press, refusal, told
 from web.planner.door import actor, blueprint, the_stop, wanted_date, wanted_int, wants_part
 
 NEARBY = 15
@@ -72,40 +71,6 @@ def pin(visit_id: int) -> Any:
 def unpin(visit_id: int) -> Any:
     """Let the stop be moved again."""
     return _pin(visit_id, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A verdict's ids as names."""
-
-    faults: list[str]
-    loses: list[str]
-    gains: list[str]
-    shifted: list[tuple[str, int, int]]
-    groups_short: list[str]
-    placed: str
-
-    @classmethod
-    def of(cls, session: Session, verdict: Verdict) -> Shown:
-        """Look the names up."""
-        sites = {
-            site.id: named(site)
-            for site in session.scalars(select(Site).where(Site.id.in_([*verdict.loses, *verdict.gains])))
-        }
-        shifted = []
-        for shift in verdict.shifted:
-            other = session.get(PlanVisit, shift.visit_id)
-            if other is not None:
-                shifted.append((named(other.site), shift.start_before, shift.start_after))
-        placed = verdict.placed
-        return cls(
-            list(dict.fromkeys(words.fault(found) for found in verdict.faults)),
-            [sites[i] for i in verdict.loses if i in sites],
-            [sites[i] for i in verdict.gains if i in sites],
-            shifted,
-            list(verdict.groups_short),
-            words.span(placed.start_minute, placed.stay_minutes) if placed is not None else "",
-        )
 
 
 def wanted_change(stop: PlanVisit) -> Change:
@@ -215,19 +180,8 @@ def nearby(session: Session, stop: PlanVisit) -> list[tuple[Site, float]]:
 
 
 def _apply(plan_id: int, change: Change, centers: set[int], stop: PlanVisit) -> Any:
-    revision = wanted_int("revision")
-    if revision is None:
-        abort(400)
-    name, now = actor(), clock.now()
-
-    def work(session: Session) -> Verdict:
-        plan = session.get(Plan, plan_id)
-        if plan is None:
-            abort(404)
-        return planner.apply_change(session, plan, change, revision=revision, actor=name, now=now)
-
     try:
-        verdict = write(work)
+        verdict = press(plan_id, change)
     except FleetError as error:
         return _refused(error, change, stop.id)
     if wants_part():
@@ -240,14 +194,8 @@ def _apply(plan_id: int, change: Change, centers: set[int], stop: PlanVisit) -> 
                 "planner/_verdict.html", verdict=verdict, shown=shown, words=words, done=True
             ),
         )
-    flash(
-        _("Done. Hours saved: %(change)s.", change=words.signed(verdict.delta_hours, 1))
-        if change.kind != "remove"
-        else _(
-            "The visit was taken out. Hours saved: %(change)s.", change=words.signed(verdict.delta_hours, 1)
-        ),
-        "good",
-    )
+    for line in told(change, verdict):
+        flash(line, "good")
     return redirect(url_for("planner.home", plan=plan_id, _anchor=f"r{min(centers)}"))
 
 
@@ -255,25 +203,14 @@ def _refused(error: FleetError, change: Change, visit_id: int) -> Any:
     """The refusal in place, with what was asked for kept in the form."""
     if wants_part():
         text = words.error(error)
-        html = render_template("planner/_refused.html", text=text, faults=refused_faults(error))
+        html = render_template("planner/_refused.html", text=text, faults=faults_of(error))
         return jsonify(ok=False, code=error.code, html=html), status_of(error.code)
     stop = read().get(PlanVisit, visit_id)
     if stop is None:
         raise error
-    for line in [words.error(error), *refused_faults(error)]:
+    for line in refusal(error):
         flash(line, "error")
     return render_template("planner/visit.html", **drawer(stop, change)), status_of(error.code)
-
-
-def refused_faults(error: FleetError) -> list[str]:
-    """The faults that a refusal carries, in words."""
-    found = error.details.get("faults", ())
-    lines = []
-    for one in found:
-        code = one.get("code", "") if isinstance(one, dict) else getattr(one, "code", str(one))
-        said = one.get("words", "") if isinstance(one, dict) else getattr(one, "words", str(one))
-        lines.append(words.fault_code(code, said))
-    return list(dict.fromkeys(lines))
 
 
 def _revision(plan_id: int) -> int:
