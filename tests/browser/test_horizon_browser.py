@@ -104,10 +104,11 @@ def test_a_night_shows_on_the_board_and_in_the_drawer(
 
 
 @pytest.mark.parametrize("language", ["ar", "en"])
-def test_limits_weights_and_nights_are_set_without_scripts(
+def test_limits_promises_and_nights_are_set_without_scripts(
     live: Live, open_page: Callable[..., Any], language: str
 ) -> None:
-    """Plain forms: a limit for all units of a kind, one unit raised, a van's nights changed."""
+    """Plain forms: a limit for all units of a kind, a visit promised and the promise taken back, a van's nights
+    changed."""
 
     def forget(session: Session) -> None:
         plan = session.get_one(Plan, 1)
@@ -128,8 +129,12 @@ def test_limits_weights_and_nights_are_set_without_scripts(
     page.locator(".limit-forms button").first.click()
     page.wait_for_selector(".flash-good")
     shot(page, f"limits-{language}")
-    page.locator("form[action*='/raise'] button").first.click()
-    page.wait_for_selector(".tag-warn")
+    page.locator("table.fair form[action$='/promises'] button").first.click()
+    page.wait_for_selector("#promised")
+    assert page.locator("table.fair .tag-warn").count() == 1
+    shot(page, f"promised-{language}")
+    page.locator("form[action$='/back'] button").first.click()
+    page.wait_for_selector("#promised", state="detached")
     page.goto(page.url.split("/planner")[0] + "/planner/nights")
     shot(page, f"nights-{language}")
     page.locator("details.more summary").click()
