@@ -277,12 +277,14 @@ class _Cut:
         ]
         self.cut.committed.extend(kept)
         self.cut.announced.extend(visit for visit in open_ if visit not in kept)
+        if away is not None and (away in kept or away in done):
+            return away
         if d == out.last and out.back is not None and d <= self.last and d in center.days:
             begin = Begin(center.depot, max(out.back, self._earliest(center, d)))
             self._unit(center, d, begin, None)
             return None
-        if away is None or away in kept or away in done or center.next_day(d) is None:
-            return away if away in kept or away in done else None
+        if away is None or center.next_day(d) is None:
+            return None
         return next(reversed([*done, *kept]), None)  # it stands where it broke down
 
     # -- nights --

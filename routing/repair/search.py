@@ -309,7 +309,9 @@ class _Search:
     ) -> State | None:
         """Return the best state with one center's nights and days planned anew; None when that cannot be. Where it
         is done for today and stays out, it may also go on to do so."""
-        keys = may_travel(best.rest)[center]
+        keys = may_travel(best.rest).get(center)
+        if keys is None:  # other nights tie it to days beyond the horizon
+            return None
         spent = best.rest.nights.get(keys[0])
         stays = [keys[1:]] if spent is not None and spent not in best.rest.fixed else []
         tried = [self.toured(center, chosen, best, wanted, bonus, until) for chosen in (*stays, keys)]
