@@ -102,12 +102,34 @@ def week() -> None:
                     export,
                 )
             row("all reasons", timed(lambda: planner.unserved(session, plan)), "export", export)
+            gone = iter(visits[::60])
+
+            def first_question() -> float:
+                """Seconds of the first question about a plan that has just been changed."""
+                session.rollback()
+                changed = planner.Change("remove", visit_id=next(gone).id)
+                write(
+                    lambda s: planner.apply_change(
+                        s, s.get_one(Plan, plan_id), changed, revision=plan.revision, actor="bench", now=now
+                    )
+                )
+                session.refresh(plan)
+                return timed(lambda: planner.why_none(session, plan, site, now=now), 1)
+
+            asked = statistics.median(first_question() for _ in range(5))
+            row("why is this place not served, first after a change", asked, "export", export)
             session.rollback()
+            ready = planner.prepare_publish(session, plan)
 
             def announce() -> object:
-                return write(lambda s: planner.publish(s, s.get_one(Plan, plan_id), actor="bench", now=now))
+                return write(
+                    lambda s: planner.publish(
+                        s, s.get_one(Plan, plan_id), actor="bench", now=now, prepared=ready
+                    )
+                )
 
-            row(f"publish {len(visits)} visits with queues and desks", timed(announce, 1), "export", export)
+            name = f"publish {len(visits) - 5} visits with queues and desks: write lock held"
+            row(name, timed(announce, 1), "export", export)
 
 
 if __name__ == "__main__":
