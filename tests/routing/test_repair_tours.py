@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routing import Plan, Problem, ProblemError, check, solve
-from routing.problem import Window
+from routing.check import check_route
+from routing.problem import Place, Window
 from routing.repair import (
     Alternative,
     CenterOut,
@@ -18,12 +19,13 @@ from routing.repair import (
     Disruption,
     RoadSlowed,
     SiteClosed,
+    Whereabouts,
     carried_on,
     repair,
     rest_of,
 )
 from routing.repair.search import worth_of
-from routing.solution import Route, earliest
+from routing.solution import Route, Stop, earliest
 from routing.travel import Travel
 from tests.routing.brute import optimum
 from tests.routing.make import small, touring
@@ -268,3 +270,36 @@ def test_a_slow_road_keeps_a_tour_on_its_way_when_it_can_be_late() -> None:
         assert routes["M1", 0].overnight
         rest = rest_of(problem, plan, [road], day=0, minute=0, nights=one.away)
         assert check(rest.problem, Plan("", one.routes, 0), claims=False).feasible
+
+
+@quick
+@given(seed=seeds, day=st.integers(0, 1), late=st.sampled_from([0, 60, 240]))
+def test_a_night_s_stop_is_only_promised_where_it_can_be_reached(seed: int, day: int, late: int) -> None:
+    """Roads closed or slow, vans late and elsewhere: each day that ends away, driven from where the van is through its
+    stops to the last one, breaks no rule of a day."""
+    problem, plan = planned(seed % 25)
+    rnd = random.Random(seed)
+    here, there = rnd.choice(problem.places), rnd.choice(problem.places)
+    away = rnd.choice([route for route in plan.routes if route.overnight])
+    ends = ((here.lat or 0.0, here.lon or 0.0), ((there.lat or 0.0) + 0.05, there.lon or 0.0))
+    road = RoadSlowed(day, len(problem.days) - 1, rnd.choice([None, 300]), radius_km=2.0, line=ends)
+    where = Whereabouts(Place("@van", 30.1, 31.2), 480 + late)
+    live = {away.center: where} if away.day == day else {}
+    for one in repair(problem, plan, [road], day=day, minute=480, iterations=3, threads=1, live=live):
+        rest = rest_of(problem, plan, [road], day=day, minute=480, live=live, nights=one.away)
+        routes = {route.center: route for route in one.routes}
+        for night in rest.fixed:
+            begin, center = rest.begins[night.key], problem.center_by_id[night.center]
+            limit = None if center.max_drive is None else center.max_drive - begin.driven
+            center = replace(center, starts={str(night.day): (begin.place, begin.minute)}, max_drive=limit)
+            world = replace(
+                problem,
+                places=rest.problem.places,
+                travel=rest.problem.travel,
+                centers=(center,),
+                checked=True,
+            )
+            before = routes.get(rest.unit_of.get(night.key, ""))
+            stops = (*(before.stops if before else ()), Stop(night.site, night.start, night.stay))
+            route = Route(night.center, night.day, begin.minute, stops, overnight=True)
+            assert check_route(world, rest.travel, route).faults == ()
