@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing import lineup
+from queueing import journeys, lineup
 from queueing.errors import Conflict
 from queueing.issuing import give_back
 from queueing.store import EPOCH, Desk, Ticket, TicketEvent
@@ -65,6 +65,8 @@ def undo(
             if current is not None:
                 raise Conflict("undo_refused", f"the desk has {current.label} now", label=current.label)
         change = Change(last.action, last.state_from, last.state_to, before)
+        if last.action == "finish":
+            journeys.require_untouched(session, ticket)
         restore(ticket, change)
         if last.state_from == "booked" and last.state_to in ENDED:
             give_back(turn, ticket.day, again=True)
@@ -75,7 +77,9 @@ def undo(
             desk_id=last.desk_id,
             data={"undoes": last.id, "action": last.action},
         )
-        return Done(ticket, event)
+    if last.action == "finish" and ticket.journey_id is not None:
+        journeys.take_back(session, ticket, actor=actor, now=now)
+    return Done(ticket, event)
 
 
 def from_json(values: dict[str, Any]) -> dict[str, Any]:

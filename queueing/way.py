@@ -66,37 +66,27 @@ def shortest(
         raise ValueError(f"at most {MOST_STEPS} steps, not {len(left)}")
     bit = {step.key: 1 << n for n, step in enumerate(left)}
     needs = [sum(bit[key] for key in step.after if key in bit) for step in left]
-    # (steps done, queue) -> (seconds, the leg that led here, the state before)
-    best: dict[tuple[int, int | None], tuple[float, Leg | None, tuple[int, int | None] | None]] = {
-        (0, at): (start_s, None, None)
-    }
+    # (steps done, queue) -> (when, and the way that led here: its keys break ties)
+    best: dict[tuple[int, int | None], tuple[float, tuple[int, ...], tuple[Leg, ...]]] = {(0, at): (start_s, (), ())}
     layer = [(0, at)]
     for _ in left:
         following: dict[tuple[int, int | None], None] = {}
-        for state in sorted(layer, key=lambda s: (s[0], -1 if s[1] is None else s[1])):
+        for state in layer:
             done, here = state
-            now = best[state][0]
+            now, keys, way = best[state]
             for n, step in enumerate(left):
                 if done & (1 << n) or done & needs[n] != needs[n]:
                     continue
                 for option in sorted(step.options, key=lambda o: o.queue):
                     leg = _leg(step.key, option, now, here, walk_s)
                     target = (done | (1 << n), option.queue)
-                    if target not in best or leg.ends_s < best[target][0]:
-                        best[target] = (leg.ends_s, leg, state)
+                    reached = (leg.ends_s, (*keys, step.key))
+                    if target not in best or reached < best[target][:2]:
+                        best[target] = (*reached, (*way, leg))
                     following[target] = None
         layer = list(following)
     full = (1 << len(left)) - 1
-    ends = [state for state in best if state[0] == full]
-    state = min(ends, key=lambda s: (best[s][0], -1 if s[1] is None else s[1]))
-    legs: list[Leg] = []
-    back: tuple[int, int | None] | None = state
-    while back is not None:
-        _seconds, leg_here, before = best[back]
-        if leg_here is not None:
-            legs.append(leg_here)
-        back = before
-    return tuple(reversed(legs))
+    return min(found for state, found in best.items() if state[0] == full)[2]
 
 
 def _leg(key: int, option: Option, now: float, here: int | None, walk_s: float) -> Leg:
