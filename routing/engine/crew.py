@@ -14,6 +14,8 @@ from routing.engine.tours import price_chain
 
 TOURS_FOR_ONE = 4
 """Tours reach further than day trips and differ in more ways: so many times as many sites and columns."""
+WEEK = 6
+"""Days of a chain from which more columns a day are not wanted: over weeks they would swamp the linear program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Crew:
             return None
         if isinstance(work, Chain):
             gaps = [self.fleet.gaps[g] for g in work.gaps]
+            wide = max(1, TOURS_FOR_ONE * WEEK // max(WEEK, len(gaps)))
             try:
                 priced = price_chain(
                     self.fleet,
@@ -62,7 +65,7 @@ class Crew:
                     [order.visit[gap.day] for gap in gaps],
                     [float(order.rent[g]) for g in work.gaps],
                     floor=order.floor,
-                    want=TOURS_FOR_ONE * (order.want + len(gaps[0].members)),
+                    want=wide * (order.want + len(gaps[0].members)),
                     cap=None if order.cap is None else TOURS_FOR_ONE * order.cap,
                     fines=order.fines,
                     halt=self.clock.over,
