@@ -18,6 +18,7 @@ from werkzeug.routing import IntegerConverter
 from fleet.store import Setting
 from web import auth, cli, clock, errors, i18n, live, van
 from web.db import Writer, db
+from web.fanout import Fanout
 from web.settings import Settings, from_environment
 
 csrf = CSRFProtect()
@@ -73,7 +74,8 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     Compress(app)
     with app.app_context():
         engine = db.engine
-    relay = live.Relay(engine, live.socketio)
+    fanout = Fanout(live.socketio, fast=settings.fast_fanout)
+    relay = live.Relay(engine, fanout, settings.redis_url)
     app.extensions["relay"] = relay
     app.extensions["writer"] = Writer(engine, relay.wake)
     app.extensions["clock"] = time_source or _clock(app, settings)
@@ -108,6 +110,11 @@ def _blueprints(app: Flask) -> None:
     from web.van import office
 
     office.init_app(app, csrf.exempt)
+    if app.extensions["settings"].van:
+        from web.van import pages
+
+        app.register_blueprint(pages.blueprint)
+        app.jinja_env.globals["van_line"] = pages.line_words
     for module in (citizen, clerk, board, kiosk, planner, feeds, health):
         app.register_blueprint(module.blueprint)
     for blueprint in api.blueprints:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from queueing.daytime import local_day
@@ -73,7 +73,8 @@ def project(
 
 
 def settle(session: Session, codes: Iterable[str], done: Projected) -> None:
-    """Compute tickets anew from their events; those that leave a desk before those that come to one."""
+    """Compute tickets anew from their events. All leave their desks first: the database allows one open ticket at a
+    desk at any moment."""
     found = []
     for code in sorted(codes):
         ticket = _by_code(session, code)
@@ -87,8 +88,13 @@ def settle(session: Session, codes: Iterable[str], done: Projected) -> None:
         found.append((ticket, values))
         done.queues.add(ticket.queue_id)
         done.days.add((ticket.queue_id, ticket.day))
-    for ticket, values in sorted(found, key=lambda pair: pair[1]["state"] in AT_DESK):
-        _write(session, ticket, values)
+    for ticket, _values in found:
+        ticket.desk_id = None
+    session.flush()
+    for ticket, values in found:
+        with session.no_autoflush:
+            _write(session, ticket, values)
+        session.flush()
 
 
 def _write(session: Session, ticket: Ticket, values: dict[str, Any]) -> None:
@@ -111,7 +117,6 @@ def _write(session: Session, ticket: Ticket, values: dict[str, Any]) -> None:
         )
         if other is not None:  # two laptops ran the desk of this name: here it shows the first one's person
             ticket.desk_id = None
-    session.flush()
 
 
 def _event(
@@ -324,17 +329,3 @@ def _known_desk(session: Session, desk_id: int | None) -> int | None:
 
 def _by_code(session: Session, code: str) -> Ticket | None:
     return session.scalar(select(Ticket).where(Ticket.code == code))
-
-
-def forget_log_events(session: Session, ticket: Ticket) -> None:
-    """Take the events that came from logs away from a ticket, to put others of its entries in their place."""
-    session.execute(
-        update(Ticket)
-        .where(Ticket.id == ticket.id)
-        .values(desk_id=None)
-        .execution_options(synchronize_session=False)
-    )
-    for event in session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket.id)).all():
-        if "log" in event.data:
-            session.execute(delete(TicketEvent).where(TicketEvent.id == event.id))
-    session.expire_all()

@@ -98,12 +98,22 @@ def skip_events(session: Session) -> None:
 
 
 def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
-    tickets: dict[int, Ticket] = {}
+    if not events:
+        return []
+    touched = {event.ticket_id for event in events}
+    tickets = {t.id: t for t in session.scalars(select(Ticket).where(Ticket.id.in_(touched)))}
+    codes = [ticket.code for ticket in tickets.values()]
+    known = {k.code: k for k in session.scalars(select(JournalTicket).where(JournalTicket.code.in_(codes)))}
+    histories: dict[int, list[Happening]] = {}
+    every = select(TicketEvent).where(TicketEvent.ticket_id.in_(touched)).order_by(TicketEvent.id)
+    for e in session.scalars(every):
+        moved = Happening(e.action, e.state_from, e.state_to, e.happened_at, e.desk_id)
+        histories.setdefault(e.ticket_id, []).append(moved)
+    holds = dict(session.execute(select(Queue.id, Queue.cool_down_s)).tuples().all())
     last = {event.ticket_id: event.id for event in events}
     bodies = []
     for event in events:
-        ticket = tickets.get(event.ticket_id) or session.get_one(Ticket, event.ticket_id)
-        tickets[event.ticket_id] = ticket
+        ticket = tickets[event.ticket_id]
         data = {k: v for k, v in _exact(event.data).items() if k not in ("before", "undoes", "to", "from")}
         body: dict[str, Any] = {
             "k": "ticket", "c": ticket.code, "a": event.action, "t": event.state_to,
@@ -115,13 +125,15 @@ def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
             body["d"] = event.desk_id
         if data:
             body["x"] = data
-        known = session.get(JournalTicket, ticket.code)
-        if known is None:
-            known = JournalTicket(code=ticket.code, facts=facts_of(ticket), corrections={})
-            session.add(known)
-            body["n"] = {k: v for k, v in known.facts.items() if k != "code"}
-        if last[event.ticket_id] == event.id:
-            body["s"] = _corrections(session, ticket, known)
+        if ticket.code not in known:
+            fresh = JournalTicket(code=ticket.code, facts=facts_of(ticket), corrections={})
+            session.add(fresh)
+            known[ticket.code] = fresh
+            body["n"] = {k: v for k, v in fresh.facts.items() if k != "code"}
+        if last[ticket.id] == event.id:
+            body["s"] = _corrections(
+                ticket, known[ticket.code].facts, histories[ticket.id], holds[ticket.queue_id]
+            )
         bodies.append(body)
     return bodies
 
@@ -134,11 +146,12 @@ def happenings(session: Session, ticket: Ticket) -> list[Happening]:
     return [Happening(e.action, e.state_from, e.state_to, e.happened_at, e.desk_id) for e in rows]
 
 
-def _corrections(session: Session, ticket: Ticket, known: JournalTicket) -> dict[str, Any]:
+def _corrections(
+    ticket: Ticket, facts: dict[str, Any], history: list[Happening], hold_s: int
+) -> dict[str, Any]:
     """Columns that are not what facts and moves say, with their true values."""
-    hold_s = session.get_one(Queue, ticket.queue_id).cool_down_s
-    ruled, _befores = replay(known.facts, happenings(session, ticket), hold_s=hold_s)
-    told = {**dict.fromkeys(COLUMNS), **known.facts, **ruled}
+    ruled, _befores = replay(facts, history, hold_s=hold_s)
+    told = {**dict.fromkeys(COLUMNS), **facts, **ruled}
     return {
         name: value
         for name, value in columns_of(ticket).items()

@@ -10,8 +10,9 @@ from web.cli.repairs import repair
 from web.cli.scenarios import scenario
 from web.cli.users import token, user
 from web.cli.work import day, demo, jobs
+from web.van.cli import van
 
 plan.add_command(repair)
 plan.add_command(scenario)
 
-groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo)
+groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo, van)

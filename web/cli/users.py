@@ -76,7 +76,13 @@ def _id(table: type[Site] | type[Center], code: str | None, what: str) -> int | 
 def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) -> None:
     if read().get(table, number) is None:
         raise click.ClickException(f"there is no {table.__tablename__} {number}")
-    key = {"kiosk": "queue_id", "board": "queue_id", "desk": "desk_id", "device": "center_id"}[kind]
+    key = {
+        "kiosk": "queue_id",
+        "board": "queue_id",
+        "desk": "desk_id",
+        "device": "center_id",
+        "van": "center_id",
+    }[kind]
     now = clock.now()
     owner: Any = {key: number}
     text = write(lambda session: new_token(session, kind, now=now, **owner))
@@ -118,3 +124,12 @@ def desk(number: int, as_json: bool) -> None:
 def device(number: int, as_json: bool) -> None:
     """A bearer token that reports a van's positions."""
     _token("device", Center, number, as_json, None)
+
+
+@token.command("van")
+@click.option("--center", "code", required=True, help="Code of the mobile center whose laptop it is for.")
+@json_option
+@plain_errors
+def van(code: str, as_json: bool) -> None:
+    """What a van's laptop shows to headquarters (VAN_TOKEN)."""
+    _token("van", Center, _id(Center, code, "center") or 0, as_json, None)

@@ -24,6 +24,7 @@ from web.planner import (
     why,
 )
 from web.planner.door import blueprint
+from web.van import hq as vans
 
 __all__ = [
     "announced",
@@ -43,6 +44,7 @@ __all__ = [
     "scenarios_week",
     "sites",
     "unserved",
+    "vans",
     "visits",
     "whatif",
     "why",

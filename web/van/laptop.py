@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day
 from fleet.store import Visit
+from queueing import counter
 from queueing.journal import chain
 from queueing.journal.epochs import Witness, begin, doubt
 from queueing.journal.facts import instant, plain
@@ -27,7 +28,7 @@ from queueing.journal.packing import VERSION, pack
 from queueing.journal.project import project
 from queueing.journal.seal import append, head, me, seal, skip_events
 from queueing.journal.wishes import carry_out
-from queueing.store import LIVE_SQL, QueueDay, Ticket, to_micros
+from queueing.store import AT_DESK_SQL, LIVE_SQL, QueueDay, Ticket, to_micros
 from queueing.store_journal import JournalEntry
 from web.van import identity
 from web.van.applying import apply_bands, apply_changes
@@ -264,11 +265,13 @@ class Laptop:
             return False
         # Also when it is less than before: headquarters may have been restored, and is told again.
         set_mark(session, "acked", {"sequence": answer["ack"]})
+        given = {f"{queue}:{day}" for queue, day, _first in answer["bands"]}
+        today = local_day(self.clock.now()).isoformat()
+        given |= {f"{queue}:{today}" for queue, _why in answer["ended"]}
         contact = {
-            "at": to_micros(self.clock.now()),
-            "contested": answer["contested"],
-            "ended": answer["ended"],
-        }
+            "at": to_micros(self.clock.now()), "contested": answer["contested"], "ended": answer["ended"],
+            "lost_lease": any(k.endswith(f":{today}") and k not in given for k in get_mark(session, "leases")),
+        }  # fmt: skip
         set_mark(session, "contact", contact)
         return True
 
@@ -283,6 +286,10 @@ class Laptop:
         apply_bands(session, answer["bands"], now)
         if message.get("pull"):
             set_mark(session, "pulled", {"at": to_micros(now)})
+        origin = answer.get("recover")
+        if origin and get_mark(session, "recovered").get("from") != origin:
+            set_mark(session, "recovered", {"from": origin})
+            set_mark(session, "recover", {"device": origin[0], "epoch": origin[1], "after": origin[2]})
         if "lost" in answer:
             self._take_back(session, message, answer, now)
         carry_out(session, now=now)
@@ -308,6 +315,7 @@ class Laptop:
         self._seal(session, now)
         project(session, [e for e in entries if e.kind == "ticket"], now=now, may=lambda _queue: True)
         skip_events(session)
+        _free_desks(session, now)
         done = {**recover, "after": answer["lost_to"]}
         set_mark(session, "recover", {} if answer["lost_all"] else done)
 
@@ -331,6 +339,10 @@ class Laptop:
         self._write(work)
         self.witness = fresh
         self._remember()
+
+    def look(self, work: Callable[[Session], Any]) -> Any:
+        """What `work(session)` reads (in a transaction like any other: there is one way to the database)."""
+        return self._write(work)
 
     # for people -------------------------------------------------------------------------------------------------
 
@@ -386,6 +398,17 @@ def _visits(session: Session, now: datetime) -> dict[str, dict[str, Any]]:
         for v in rows
         if v.status != "announced"
     }
+
+
+def _free_desks(session: Session, now: datetime) -> None:
+    """People whose desk has somebody else by now go back to where a clerk sees them."""
+    stranded = (
+        select(Ticket).where(text(f"ticket.{AT_DESK_SQL}"), Ticket.desk_id.is_(None)).order_by(Ticket.id)
+    )
+    for ticket in session.scalars(stranded).all():
+        verb = counter.requeue if ticket.state == "called" else counter.park
+        request_id = f"recovered-{ticket.code}-{to_micros(now)}"
+        verb(session, ticket, request_id=request_id, actor="log", now=now)
 
 
 def _people_here(session: Session) -> bool:

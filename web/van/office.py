@@ -18,14 +18,14 @@ from fleet.calendar import local_day
 from fleet.store import Center, Visit
 from fleet.tracking import touch
 from queueing.journal import leases
-from queueing.journal.accept import BadPush, Push, accept, look_at_clock, lost_entries
+from queueing.journal.accept import BadPush, Push, accept, decided, look_at_clock, lost_entries
 from queueing.journal.choices import ask
 from queueing.journal.facts import instant
 from queueing.journal.feed import news
 from queueing.journal.packing import VERSION, Unreadable, pack, unpack
 from queueing.measure import measure_day
 from queueing.store import Queue, to_micros
-from queueing.store_journal import Chain, Device, Lease
+from queueing.store_journal import Chain, Device, JournalEntry, Lease
 from web import clock
 from web.accounts import find_token
 from web.db import read, write
@@ -130,6 +130,9 @@ def _answer(session: Session, center_id: int, asked: Asked, now: datetime) -> di
     answer |= {"changes": [_whole(session, change) for change in told.changes], "cursor": told.cursor}
     if told.more:
         answer["more"] = True
+    origin = _goes_on_from(session, push)
+    if origin and decided(session, "copy", f"{origin[0]}:{origin[1]}") == "one":
+        answer["recover"] = origin  # there is one laptop only: what the copy lacks is its own
     if asked.recover is not None and _same_center(session, asked.recover[0], center_id):
         lost = list(lost_entries(session, *asked.recover, limit=LOST_AT_ONCE))
         answer["lost"] = [json.loads(text) for _sequence, text in lost]
@@ -183,6 +186,22 @@ def _lease_facts(session: Session, push: Push, now: datetime) -> dict[str, Any]:
 def _whole(session: Session, change: list[Any]) -> list[Any]:
     name, key, row = change
     return [name, key, ticket_row(session, row["id"])] if name == "ticket" and row else change
+
+
+def _goes_on_from(session: Session, push: Push) -> list[Any]:
+    """Where the log of a copy goes on from: [device, epoch, sequence]; [] for a log of its own."""
+    log = session.get_one(Chain, (push.device, push.epoch))
+    if log.cause != "copy":
+        return []
+    body = session.scalar(
+        select(JournalEntry.body)
+        .where(
+            JournalEntry.device == push.device, JournalEntry.epoch == push.epoch, JournalEntry.kind == "start"
+        )
+        .order_by(JournalEntry.sequence)
+        .limit(1)
+    )
+    return list(json.loads(body)["o"]) if body else []
 
 
 def _same_center(session: Session, device: str, center_id: int) -> bool:
