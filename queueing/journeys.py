@@ -179,7 +179,7 @@ def follow(
         .order_by(TicketEvent.id.desc())
         .limit(1)
     ).first()
-    steps = _steps(session, journey.id)
+    steps = steps_of(session, journey.id)
     for step in steps:
         if step.ticket_id == ticket.id and step.done_at is None:
             step.done_at = ticket.ended_at
@@ -267,7 +267,7 @@ def pass_on(
         session.add(step)
         session.flush()
     journey.queues = sorted({*journey.queues, ticket.queue_id, to_queue_id})
-    steps = _steps(session, journey.id)
+    steps = steps_of(session, journey.id)
     step = next((one for one in steps if one.ticket_id == ticket.id), steps[-1])
     if step.service_id == service_id:
         return journey, step
@@ -307,7 +307,7 @@ def add_step(session: Session, ticket: Ticket, service_code: str, queue_ids: Seq
         session, ticket, to_queue_id=ticket.queue_id, service_id=ticket.service_id, now=ticket.issued_at
     )
     journey.queues = sorted({*journey.queues, *queue_ids})
-    steps = _steps(session, journey.id)
+    steps = steps_of(session, journey.id)
     known = next((one for one in steps if one.ticket_id is None and one.service_id == service.id), None)
     if known is not None:
         return known
@@ -346,7 +346,7 @@ def require_untouched(session: Session, ticket: Ticket) -> Ticket | None:
 def take_back(session: Session, ticket: Ticket, *, actor: str, now: datetime) -> None:
     """The service at `ticket` goes on after all: its follower, if any, leaves the next line. Raises `undo_refused`."""
     following = require_untouched(session, ticket)
-    for step in _steps(session, ticket.journey_id) if ticket.journey_id is not None else ():
+    for step in steps_of(session, ticket.journey_id) if ticket.journey_id is not None else ():
         if step.ticket_id == ticket.id:
             step.done_at = None
         elif following is not None and step.ticket_id == following.id:
@@ -408,7 +408,7 @@ def hint(session: Session, ticket: Ticket, *, now: datetime) -> Hint | None:
     if ticket.journey_id is None:
         return None
     journey = session.get_one(Journey, ticket.journey_id)
-    left = [step for step in _steps(session, journey.id) if step.ticket_id is None]
+    left = [step for step in steps_of(session, journey.id) if step.ticket_id is None]
     priority = ORDINARY if ticket.priority == APPOINTMENT else ticket.priority
     way = shortest(_offers(session, left, journey.queues, now=now, priority=priority), at=ticket.queue_id)
     if not way:
@@ -427,7 +427,7 @@ def view(session: Session, ticket: Ticket, *, now: datetime) -> JourneyView | No
         return None
     journey = session.get_one(Journey, ticket.journey_id)
     current = current_of(session, ticket)
-    steps = _steps(session, journey.id)
+    steps = steps_of(session, journey.id)
     left = [step for step in steps if step.ticket_id is None]
     rest = _rest_here(session, current, now)
     legs: tuple[Leg, ...] = ()
@@ -503,7 +503,8 @@ def _service_s(service: Service) -> float:
     return (service.minutes_low + service.minutes_mode + service.minutes_high) * 20 + TURNOVER_S
 
 
-def _steps(session: Session, journey_id: int) -> list[JourneyStep]:
+def steps_of(session: Session, journey_id: int | None) -> list[JourneyStep]:
+    """The steps of a journey in the order in which they were asked for."""
     session.flush()
     chosen = select(JourneyStep).where(JourneyStep.journey_id == journey_id).order_by(JourneyStep.position)
     return list(session.scalars(chosen, execution_options={"populate_existing": True}))
