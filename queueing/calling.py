@@ -3,18 +3,22 @@ waits."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing import lineup
-from queueing.errors import Closed, Conflict, NotAllowed, NotFound
+from queueing import journeys
+from queueing.errors import Closed, Conflict, NotAllowed
 from queueing.issuing import require_today
+from queueing.ledger import SECOND, Ledger, Needs
 from queueing.order import choose
-from queueing.store import Desk, DeskService, Ticket, TicketEvent
+from queueing.rows import DeskRow, TicketRow
+from queueing.store import Desk, Ticket, TicketEvent
 from queueing.ticket import MOVES, move
-from queueing.turn import Done, Turn, fresh_desk, fresh_ticket
+from queueing.turn import Done, NeedsSession, check_request_id, light, on_session
 
 
 def call_next(
@@ -37,94 +41,134 @@ def call_next(
     Raises Closed `queue_closed`, `desk_closed`, `desk_paused`; Conflict `already_called`, `other_queue`,
     `not_today`, `desk_busy`; MoveNotPossible; NotAllowed `out_of_order`. Nothing has changed then.
     """
-    with Turn(session, desk.queue_id, request_id=request_id, actor=actor, now=now) as turn:
-        called, finished = turn.earlier(("call",), desk_id=desk.id)
+    command = CallNext(
+        desk.queue_id,
+        desk.id,
+        request_id,
+        actor,
+        now,
+        None if ticket is None else ticket.id,
+        finish_open,
+        may_choose,
+    )
+    done = on_session(session, command)
+    ended = done.finished if done is not None else _ended_by(session, request_id)
+    if ended is not None:  # who has more to do here stands in the next line
+        journeys.follow(session, ended, actor=actor, now=now)
+    return done
+
+
+def _ended_by(session: Session, request_id: str) -> Ticket | None:
+    """The ticket that a call ended which found nobody to call."""
+    return session.scalar(
+        select(Ticket)
+        .join(TicketEvent, TicketEvent.ticket_id == Ticket.id)
+        .where(TicketEvent.request_id == request_id + SECOND)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CallNext:
+    """`call_next` as a command."""
+
+    queue_id: int
+    desk_id: int
+    request_id: str
+    actor: str
+    now: datetime
+    ticket_id: int | None = None
+    finish_open: bool = True
+    may_choose: bool = True
+
+    def __post_init__(self) -> None:
+        check_request_id(self.request_id)
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        """The queue, the desk with its ticket, and the first people of each class."""
+        if self.desk_id in needs.calls or not needs.queue(self.queue_id, self.now, zone):
+            return False  # a desk that calls twice at once does so one after the other
+        needs.requests |= {self.request_id, self.request_id + SECOND}
+        needs.desks.add(self.queue_id)
+        needs.calls[self.desk_id] = (self.queue_id, self.now)
+        if self.ticket_id is not None:
+            needs.tickets.add(self.ticket_id)
+        needs.new_events += 2
+        return True
+
+    def carry_out(self, ledger: Ledger) -> Done | None:
+        """See `call_next`."""
+        queue = ledger.queue(self.queue_id)
+        called, finished = ledger.earlier(self.request_id, ("call",), self.queue_id, desk_id=self.desk_id)
         if called is not None:
-            if ticket is not None and ticket.id != called.ticket_id:
+            if self.ticket_id is not None and self.ticket_id != called.ticket_id:
                 raise Conflict("request_id_reused", "this request id was used to call another ticket")
-            return Done(_of(session, called), called, True, _of(session, finished) if finished else None)
+            before = ledger.ticket(finished.ticket_id) if finished is not None else None
+            return light(ledger.ticket(called.ticket_id), called, repeated=True, finished=before)
         if finished is not None:
             return None  # this request ended the desk's ticket and found nobody waiting
-        here, services = _desk_with_services(session, desk)
-        _require_working(turn, here)
-        current = lineup.open_ticket(session, here.id)
-        if current is not None and not finish_open:
+        here = ledger.desk(self.queue_id, self.desk_id)
+        require_working(queue, here)
+        current = ledger.ticket(here.open_id) if here.open_id is not None else None
+        if current is not None and not self.finish_open:
             raise Conflict("desk_busy", f"{current.label} is still at this desk", label=current.label)
-        natural = _next(turn, services)
-        chosen, told = natural, {}
-        if ticket is not None:
-            chosen = fresh_ticket(session, ticket)
-            _check_choice(turn, chosen)
+        line = ledger.candidates(self.queue_id, self.desk_id)
+        natural = chosen = choose(line, now=self.now, services=here.services)
+        told = {}
+        if self.ticket_id is not None:
+            chosen = ledger.ticket(self.ticket_id)
+            self._check(chosen, queue)
             if natural is None or chosen.id != natural.id:
-                if not may_choose:
+                if not self.may_choose:
                     raise NotAllowed("out_of_order", f"{chosen.label} is not next", label=chosen.label)
                 told = {"out_of_order": True}
+        if ledger.batch and current is not None and current.journey_id is not None:
+            raise NeedsSession
+        # Nothing can refuse any more: from here on things change.
+        common: dict[str, Any] = {"actor": self.actor, "now": self.now, "desk": here}
         if current is not None:
-            # Flushed before the call: the database allows one open ticket a desk at any moment.
-            current = _finish(turn, current, here)
+            ended = move(current, "finish", now=self.now)
+            ledger.record(current, ended, request_id=self.request_id + SECOND, **common)
         if chosen is None:
             return None
-        change = move(chosen, "call", now=now, desk_id=here.id)
-        return Done(chosen, turn.record(chosen, change, desk=here, data=told), finished=current)
+        change = move(chosen, "call", now=self.now, desk_id=self.desk_id)
+        event = ledger.record(chosen, change, request_id=self.request_id, data=told, **common)
+        return light(chosen, event, finished=current)
+
+    def alone(self, session: Session) -> Done | None:
+        """See `call_next`."""
+        return call_next(
+            session,
+            Desk(id=self.desk_id, queue_id=self.queue_id),
+            request_id=self.request_id,
+            actor=self.actor,
+            now=self.now,
+            ticket=session.get_one(Ticket, self.ticket_id) if self.ticket_id is not None else None,
+            finish_open=self.finish_open,
+            may_choose=self.may_choose,
+        )
+
+    def _check(self, ticket: TicketRow, queue: Any) -> None:
+        if ticket.queue_id != self.queue_id:
+            raise Conflict("other_queue", f"{ticket.label} stands in another queue", label=ticket.label)
+        if (ticket.state, "call") in MOVES:
+            require_today(ticket, queue, self.now)
+        else:
+            move(ticket, "call", now=self.now, desk_id=0)  # raises with the right words, changing nothing
 
 
-def require_working(turn: Turn, desk: Desk) -> Desk:
-    """The desk as it is now; refuses while it or its queue is closed, or it is paused."""
-    here = fresh_desk(turn.session, desk)
-    _require_working(turn, here)
-    return here
-
-
-def _require_working(turn: Turn, here: Desk) -> None:
-    if turn.queue.state == "closed":
-        raise Closed("queue_closed", "this queue is closed", queue=turn.queue.id)
+def require_working(queue: Any, here: Any) -> None:
+    """Refuse while a desk or its queue is closed, or the desk is paused."""
+    if queue.state == "closed":
+        raise Closed("queue_closed", "this queue is closed", queue=queue.id)
     if here.state == "closed":
         raise Closed("desk_closed", f"desk {here.name} is closed", desk=here.id)
     if here.state == "paused":
         raise Closed("desk_paused", f"desk {here.name} is paused", desk=here.id)
 
 
-def require_free(turn: Turn, desk: Desk) -> None:
+def require_free(ledger: Ledger, desk: DeskRow) -> None:
     """Refuse when the desk has a ticket open."""
-    current = lineup.open_ticket(turn.session, desk.id)
-    if current is not None:
-        raise Conflict("desk_busy", f"{current.label} is still at desk {desk.name}", label=current.label)
-
-
-def _desk_with_services(session: Session, desk: Desk) -> tuple[Desk, list[int] | None]:
-    """The desk as it is now, and the services it is limited to (None: all of its queue's)."""
-    rows = session.execute(_DESK, {"the_desk": desk.id}, execution_options={"populate_existing": True}).all()
-    if not rows:
-        raise NotFound("desk_not_found", f"there is no desk {desk.id}", desk=desk.id)
-    return rows[0][0], [service for _desk, service in rows if service is not None] or None
-
-
-def _next(turn: Turn, services: list[int] | None) -> Ticket | None:
-    found = lineup.candidates(turn.session, turn.queue.id, now=turn.now, since=turn.since, services=services)
-    return choose(found, now=turn.now, services=services)
-
-
-def _check_choice(turn: Turn, ticket: Ticket) -> None:
-    if ticket.queue_id != turn.queue.id:
-        raise Conflict("other_queue", f"{ticket.label} stands in another queue", label=ticket.label)
-    if (ticket.state, "call") in MOVES:
-        require_today(turn, ticket)
-    else:
-        move(ticket, "call", now=turn.now, desk_id=0)  # raises with the right words, changing nothing
-
-
-def _finish(turn: Turn, ticket: Ticket, desk: Desk) -> Ticket:
-    change = move(ticket, "finish", now=turn.now)
-    turn.record(ticket, change, desk=desk, second=True)
-    return ticket
-
-
-def _of(session: Session, event: TicketEvent) -> Ticket:
-    return session.get_one(Ticket, event.ticket_id)
-
-
-_DESK = (
-    select(Desk, DeskService.service_id)
-    .outerjoin(DeskService, DeskService.desk_id == Desk.id)
-    .where(Desk.id == bindparam("the_desk"))
-)
+    if desk.open_id is not None:
+        ledger.load(Needs(tickets={desk.open_id}))
+        label = ledger.ticket(desk.open_id).label
+        raise Conflict("desk_busy", f"{label} is still at desk {desk.name}", label=label)

@@ -12,23 +12,40 @@ All raise errors of queueing/errors.py, and then nothing has changed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing.calling import call_next, require_free, require_working
+from queueing import journeys
+from queueing.calling import CallNext, call_next, require_free, require_working
 from queueing.daytime import local_day
-from queueing.errors import Conflict, MoveNotPossible
-from queueing.issuing import admit, arrive, give_back, issue, random_code, require_open, service_of
-from queueing.store import Desk, Queue, Service, Ticket, TicketEvent
+from queueing.errors import Conflict, MoveNotPossible, NotFound
+from queueing.issuing import (
+    Issue,
+    admit,
+    arrive,
+    give_back_on,
+    issue,
+    random_code,
+    require_open,
+    service_of,
+    unknown_service,
+)
+from queueing.ledger import Ledger, Needs
+from queueing.rows import TicketRow
+from queueing.store import Desk, Queue, Service, Ticket
 from queueing.ticket import AT_DESK, ENDED, move
-from queueing.turn import Done, Turn, fresh_ticket
+from queueing.turn import Done, NeedsSession, Turn, check_request_id, fresh_ticket, light, on_session
 from queueing.undoing import undo
 
 __all__ = [
+    "Act",
+    "CallNext",
     "Done",
+    "Issue",
     "arrive",
     "call_next",
     "cancel",
@@ -58,8 +75,10 @@ def start(
 def finish(
     session: Session, ticket: Ticket, *, request_id: str, actor: str, now: datetime, desk: Desk | None = None
 ) -> Done:
-    """The person has been served; when nobody pressed start, the service counts from the call."""
-    return _act(session, ticket, "finish", request_id, actor, now, desk)
+    """The person has been served; when nobody pressed start, the service counts from the call. Who has more to do here
+    stands in the next line (`Done.went_on`)."""
+    done = _act(session, ticket, "finish", request_id, actor, now, desk)
+    return replace(done, went_on=journeys.follow(session, done.ticket, actor=actor, now=now))
 
 
 def miss(
@@ -149,7 +168,7 @@ def transfer(
     new_code: Callable[[], str] = random_code,
 ) -> Done:
     """Send a person on with a note: to another service of this queue (same ticket, same number, age kept), or
-    to another queue, where a new ticket follows this one (`Done.went_on`, `ticket.next_ticket_id`)."""
+    to another queue, where a new ticket of the same journey and label follows this one (`Done.went_on`)."""
     if to_queue is None or to_queue.id == ticket.queue_id:
         return _act(
             session,
@@ -175,7 +194,9 @@ def transfer(
             if went_on is None or went_on.queue_id != to_queue.id:
                 raise Conflict("request_id_reused", "this request id was used for another transfer")
             return Done(ticket, before, repeated=True, went_on=went_on)
-        _check_desk(ticket, "transfer", desk, own)
+        if desk is not None and desk.queue_id != own.queue.id:
+            raise Conflict("other_queue", f"desk {desk.name} belongs to another queue", desk=desk.id)
+        check_desk(ticket, "transfer", desk.id if desk is not None else None)
         require_open(other.queue)
         code = (
             service_code or session.scalar(select(Service.code).where(Service.id == ticket.service_id)) or ""
@@ -184,6 +205,9 @@ def transfer(
         was_waiting = ticket.state == "waiting"
         at = ticket.desk_id if ticket.state in AT_DESK else None
         change = move(ticket, "transfer", now=now)
+        journey, step = journeys.pass_on(
+            session, ticket, to_queue_id=other.queue.id, service_id=service_id, now=now
+        )
         went_on, _ = admit(
             other,
             "issue",
@@ -201,8 +225,11 @@ def transfer(
             note=note[:NOTE_LENGTH],
             second=True,
             data={"from": ticket.id},
+            label=journeys.label_in(other, journey),
+            journey_id=journey.id,
         )
         ticket.next_ticket_id = went_on.id
+        journeys.attach(session, step, went_on)
         data = {"note": note[:NOTE_LENGTH], "to_queue": to_queue.id, "to": went_on.id}
         event = own.record(ticket, change, desk=desk, desk_id=at, data=data)
         return Done(ticket, event, went_on=went_on)
@@ -221,63 +248,144 @@ def _act(
     note: str = "",
 ) -> Done:
     """Any verb that moves one ticket within its queue."""
-    with Turn(session, ticket.queue_id, request_id=request_id, actor=actor, now=now) as turn:
-        earlier, _ = turn.earlier((action,), ticket_id=ticket.id)
-        ticket = fresh_ticket(session, ticket)
+    if desk is not None and desk.queue_id != ticket.queue_id:
+        raise Conflict("other_queue", f"desk {desk.name} belongs to another queue", desk=desk.id)
+    command = Act(
+        ticket.queue_id,
+        action,
+        request_id,
+        actor,
+        now,
+        ticket_id=ticket.id,
+        desk_id=desk.id if desk is not None else None,
+        service_code=service_code,
+        note=note,
+    )
+    done = on_session(session, command)
+    assert done is not None
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A verb that moves one ticket, named by its id or its code, within its queue."""
+
+    queue_id: int
+    action: str
+    request_id: str
+    actor: str
+    now: datetime
+    ticket_id: int | None = None
+    code: str | None = None
+    desk_id: int | None = None
+    service_code: str | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        check_request_id(self.request_id)
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        """The queue, the ticket and the desk."""
+        if not needs.queue(self.queue_id, self.now, zone):
+            return False
+        needs.requests.add(self.request_id)
+        if self.ticket_id is not None:
+            needs.tickets.add(self.ticket_id)
+        if self.code is not None:
+            needs.codes.add(self.code)
+        if self.desk_id is not None:
+            needs.desks.add(self.queue_id)
+        if self.service_code is not None:
+            needs.services.add((self.queue_id, self.service_code))
+        needs.new_events += 1
+        return True
+
+    def carry_out(self, ledger: Ledger) -> Done:
+        """Check, move, record."""
+        queue = ledger.queue(self.queue_id)
+        ticket = self._ticket(ledger)
+        earlier, _ = ledger.earlier(self.request_id, (self.action,), self.queue_id, ticket_id=ticket.id)
         if earlier is not None:
-            return Done(ticket, earlier, repeated=True)
-        _check_desk(ticket, action, desk, turn)
-        if action == "start" and ticket.state == "serving":
-            return Done(ticket, _last(session, ticket, "serving"), repeated=True)
-        if action == "resume" and desk is not None and ticket.state in ("parked", "missed"):
-            require_free(turn, require_working(turn, desk))
+            return light(ticket, earlier, repeated=True)
+        if ticket.queue_id != self.queue_id:
+            raise Conflict("other_queue", f"{ticket.label} stands in another queue", label=ticket.label)
+        check_desk(ticket, self.action, self.desk_id)
+        desk = ledger.desk(self.queue_id, self.desk_id) if self.desk_id is not None else None
+        if self.action == "start" and ticket.state == "serving":
+            return light(ticket, ledger.last(ticket.id, "serving"), repeated=True)
+        if self.action == "resume" and desk is not None and ticket.state in ("parked", "missed"):
+            require_working(queue, desk)
+            require_free(ledger, desk)
+        if ledger.batch and self.action == "finish" and ticket.journey_id is not None:
+            raise NeedsSession
         data: dict[str, Any] = {}
         fields: dict[str, Any] = {}
-        if service_code is not None:
-            fields["service_id"] = service_of(session, turn.queue.id, service_code)
-            data["service"] = service_code
-        if note:
-            fields["note"] = data["note"] = note[:NOTE_LENGTH]
+        if self.service_code is not None:
+            fields["service_id"] = ledger.services.get((self.queue_id, self.service_code))
+            if fields["service_id"] is None:
+                raise unknown_service(self.service_code)
+            data["service"] = self.service_code
+        if self.note:
+            fields["note"] = data["note"] = self.note[:NOTE_LENGTH]
         at = ticket.desk_id if ticket.state in AT_DESK else None
         change = move(
             ticket,
-            action,
-            now=now,
-            desk_id=desk.id if desk is not None else None,
-            hold_s=turn.queue.cool_down_s,
-            recall_limit=turn.queue.recall_limit,
+            self.action,
+            now=self.now,
+            desk_id=self.desk_id,
+            hold_s=queue.cool_down_s,
+            recall_limit=queue.recall_limit,
         )
         for name, value in fields.items():
             change.before[name] = getattr(ticket, name)
             setattr(ticket, name, value)
         if change.state_from == "booked" and change.state_to in ENDED:
-            give_back(turn, ticket.day)
-        return Done(ticket, turn.record(ticket, change, desk=desk, desk_id=at, data=data))
+            give_back_on(ledger, self.queue_id, ticket.day)
+        event = ledger.record(
+            ticket,
+            change,
+            request_id=self.request_id,
+            actor=self.actor,
+            now=self.now,
+            desk=desk,
+            desk_id=at,
+            data=data,
+        )
+        return light(ticket, event)
+
+    def alone(self, session: Session) -> Done:
+        """The verb of this name."""
+        chosen = Ticket.id == self.ticket_id if self.ticket_id is not None else Ticket.code == self.code
+        found = session.scalar(select(Ticket).where(chosen))
+        if found is None:
+            raise NotFound("ticket_not_found", "there is no such ticket")
+        desk = session.get_one(Desk, self.desk_id) if self.desk_id is not None else None
+        common: dict[str, Any] = {"request_id": self.request_id, "actor": self.actor, "now": self.now}
+        if self.action == "finish":
+            return finish(session, found, desk=desk, **common)
+        return _act(session, found, self.action, desk=desk, service_code=self.service_code, note=self.note, **common)
+
+    def _ticket(self, ledger: Ledger) -> TicketRow:
+        if self.ticket_id is not None:
+            return ledger.ticket(self.ticket_id)
+        found = ledger.codes.get(self.code or "")
+        if found is None:
+            raise NotFound("ticket_not_found", "there is no such ticket")
+        return found
 
 
-def _check_desk(ticket: Ticket, action: str, desk: Desk | None, turn: Turn) -> None:
-    if desk is not None and desk.queue_id != turn.queue.id:
-        raise Conflict("other_queue", f"desk {desk.name} belongs to another queue", desk=desk.id)
+def check_desk(ticket: Any, action: str, desk_id: int | None) -> None:
+    """A ticket at a desk is moved by that desk only."""
     if ticket.state not in AT_DESK:
         return
-    if desk is None and action in ("leave", "cancel"):
+    if desk_id is None and action in ("leave", "cancel"):
         raise MoveNotPossible(
             "already_called",
             "the ticket has been called: the desk decides now",
             state=ticket.state,
             action=action,
         )
-    if desk is not None and ticket.desk_id != desk.id:
+    if desk_id is not None and ticket.desk_id != desk_id:
         raise Conflict(
             "other_desk", f"{ticket.label} is at another desk", state=ticket.state, desk=ticket.desk_id
         )
-
-
-def _last(session: Session, ticket: Ticket, state_to: str) -> TicketEvent:
-    """The latest event that brought a ticket into a state."""
-    return session.scalars(
-        select(TicketEvent)
-        .where(TicketEvent.ticket_id == ticket.id, TicketEvent.state_to == state_to)
-        .order_by(TicketEvent.id.desc())
-        .limit(1)
-    ).one()

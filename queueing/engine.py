@@ -9,9 +9,12 @@ queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -24,6 +27,7 @@ RETRIES = 8
 """How often a transaction is tried again after a deadlock, a serialisation failure or a race for one request
 id."""
 RETRIED_STATES = ("40001", "40P01")
+DRIVERS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
 
 
 def make_engine(url: str) -> Engine:
@@ -78,6 +82,16 @@ def transaction(
             if getattr(error.orig, "sqlstate", None) not in RETRIED_STATES or attempt == retries - 1:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Errors of the drivers, raised below SQLAlchemy, come out as its own: whoever tries again or answers knows those."""
+    try:
+        yield
+    except DRIVERS as error:
+        base = sqlite3.Error if isinstance(error, sqlite3.Error) else psycopg.Error
+        raise DBAPIError.instance("(a batch)", None, error, base, hide_parameters=True) from error
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -5,28 +5,37 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from queueing import lineup
 from queueing.daytime import callable_days, day_bounds, local_day
 from queueing.errors import Closed, Conflict, Exhausted, Invalid, MoveNotPossible
+from queueing.ledger import Ledger, Needs, Phone, Place
 from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
-from queueing.pace import pace_of
-from queueing.store import LIVE_SQL, Queue, QueueDay, QueueService, Service, Ticket, TicketEvent
+from queueing.rows import CounterRow, TicketRow, defaults
+from queueing.store import LIVE_SQL, Queue, QueueService, Service, Ticket, TicketEvent
 from queueing.ticket import CREATING, MOVES, Change, move
-from queueing.turn import Done, Turn, fresh_ticket
+from queueing.turn import SECOND, Done, Turn, check_request_id, fresh_ticket, light, on_session
 from queueing.wait import estimate
 
 CHANNELS = ("kiosk", "phone", "staff", "booking", "simulated")
 STAFF = "staff"
 """The channel that may go over the daily capacity."""
-NO_LIMIT = 2**31 - 1
 PHONE_LENGTH = 20
+_LATER = {
+    name: value
+    for name, value in defaults(Ticket).items()
+    if name
+    not in (
+        "id", "code", "queue_id", "day", "number", "label", "service_id", "priority", "channel", "phone", "state",
+        "issued_at", "aged_from", "appointment_at", "note", "promised_low_s", "promised_high_s", "journey_id",
+    )
+}  # fmt: skip
+"""What a new ticket has not got yet."""
 
 
 def random_code() -> str:
@@ -61,39 +70,91 @@ def issue(
     Raises Invalid `unknown_service`, `priority_invalid`, `channel_invalid`; Closed `queue_closed`,
     `queue_paused`; Exhausted `capacity_reached` (not for staff), `numbers_exhausted`; nothing is issued then.
     """
-    if not ORDINARY <= priority <= HIGHEST:
-        raise Invalid("priority_invalid", f"priority is {ORDINARY} to {HIGHEST}", priority=priority)
-    if channel not in CHANNELS:
-        raise Invalid("channel_invalid", f"channel is one of {', '.join(CHANNELS)}", channel=channel)
-    action = "issue" if appointment_at is None else "book"
-    with Turn(session, queue.id, request_id=request_id, actor=actor, now=now) as turn:
-        earlier, _ = turn.earlier((action,))
+    command = Issue(
+        queue.id, service_code, request_id, actor, now, priority, channel, phone, appointment_at, new_code
+    )
+    done = on_session(session, command)
+    assert done is not None
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """`issue` as a command."""
+
+    queue_id: int
+    service_code: str
+    request_id: str
+    actor: str
+    now: datetime
+    priority: int = 0
+    channel: str = STAFF
+    phone: str | None = None
+    appointment_at: datetime | None = None
+    new_code: Callable[[], str] = random_code
+
+    def __post_init__(self) -> None:
+        if not ORDINARY <= self.priority <= HIGHEST:
+            raise Invalid("priority_invalid", f"priority is {ORDINARY} to {HIGHEST}", priority=self.priority)
+        if self.channel not in CHANNELS:
+            raise Invalid("channel_invalid", f"channel is one of {', '.join(CHANNELS)}", channel=self.channel)
+        check_request_id(self.request_id)
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        """The queue, the counter of its day, its desks and the place in the order."""
+        if not needs.queue(self.queue_id, self.now, zone):
+            return False
+        needs.requests.add(self.request_id)
+        needs.services.add((self.queue_id, self.service_code))
+        day = local_day(self.appointment_at or self.now, zone)
+        ask_to_admit(needs, self._place(), day)
+        if phone := clean_phone(self.phone):
+            needs.phones.add(Phone(self.queue_id, phone, *day_bounds(day, zone)))
+        return True
+
+    def carry_out(self, ledger: Ledger) -> Done:
+        """See `issue`."""
+        action = "issue" if self.appointment_at is None else "book"
+        queue = ledger.queue(self.queue_id)
+        earlier, _ = ledger.earlier(self.request_id, (action,), self.queue_id)
         if earlier is not None:
-            if earlier.data.get("service") != service_code:
+            if earlier.data.get("service") != self.service_code:
                 raise Conflict("request_id_reused", "this request id was used for another service")
-            return Done(session.get_one(Ticket, earlier.ticket_id), earlier, repeated=True)
-        if appointment_at is None:
-            require_open(turn.queue)
-        service_id = service_of(session, turn.queue.id, service_code)
-        phone = clean_phone(phone)
-        day = local_day(appointment_at or now, turn.queue.zone)
-        if phone is not None and (mine := same_phone(turn, day, phone)) is not None:
-            return Done(mine[0], mine[1], repeated=True)
-        ticket, event = admit(
-            turn,
+            return light(ledger.ticket(earlier.ticket_id), earlier, repeated=True)
+        if self.appointment_at is None:
+            require_open(queue)
+        service_id = ledger.services.get((self.queue_id, self.service_code))
+        if service_id is None:
+            raise unknown_service(self.service_code)
+        day = local_day(self.appointment_at or self.now, queue.zone)
+        phone = clean_phone(self.phone)
+        if phone and (mine := ledger.live_phone(Phone(self.queue_id, phone, *day_bounds(day, queue.zone)))):
+            return light(*mine, repeated=True)
+        return admit_on(
+            ledger,
             action,
             service_id,
+            self._place(),
             day=day,
-            service_code=service_code,
-            priority=APPOINTMENT if appointment_at is not None else priority,
-            channel=channel,
+            request_id=self.request_id,
+            actor=self.actor,
+            service_code=self.service_code,
+            channel=self.channel,
             phone=phone,
-            appointment_at=appointment_at,
-            aged_from=appointment_at or now,
-            code=new_code(),
-            over_capacity=channel == STAFF,
+            appointment_at=self.appointment_at,
+            code=self.new_code(),
+            over_capacity=self.channel == STAFF,
         )
-        return Done(ticket, event)
+
+    def alone(self, session: Session) -> Done | None:
+        """See `issue`."""
+        return on_session(session, self)
+
+    def _place(self) -> Place:
+        at = self.appointment_at
+        return Place(
+            self.queue_id, at or self.now, APPOINTMENT if at is not None else self.priority, self.now
+        )
 
 
 def arrive(
@@ -108,9 +169,11 @@ def arrive(
         if earlier is not None:
             return Done(ticket, earlier, repeated=True)
         require_open(turn.queue)
-        require_today(turn, ticket)
+        require_today(ticket, turn.queue, now)
         if ticket.state == "missed" and ticket.called_at is not None:
-            raise MoveNotPossible("move_not_possible", "this person was called and did not come", state="missed")
+            raise MoveNotPossible(
+                "move_not_possible", "this person was called and did not come", state="missed"
+            )
         change = move(ticket, "arrive", now=now)
         data: dict[str, Any] = {}
         if ticket.aged_from == now and ticket.appointment_at != now:
@@ -142,92 +205,154 @@ def admit(
 ) -> tuple[Ticket, TicketEvent]:
     """Draw the next number, promise a wait, write the ticket and its first event. For verbs that hold the
     turn. `label`: what a person from another queue goes on showing, in place of this queue's own."""
-    session, queue, now = turn.session, turn.queue, turn.now
-    pace = pace_of(session, queue)
-    if queue.pace_s is None:
-        values = {"pace_s": pace.seconds, "pace_cv2": pace.cv2}
-        session.execute(update(Queue.__table__).where(Queue.__table__.c.id == queue.id).values(values))  # type: ignore[arg-type]
-    stands = lineup.standing(
-        session,
-        queue.id,
+    place = Place(turn.queue.id, aged_from, priority, turn.now)
+    needs = Needs()
+    ask_to_admit(needs, place, day)
+    turn.ledger.load(needs)
+    done = admit_on(
+        turn.ledger,
+        action,
         service_id,
-        now=now,
-        since=turn.since,
-        aged_from=aged_from,
-        priority=priority,
+        place,
+        day=day,
+        request_id=turn.request_id + (SECOND if second else suffix),
+        actor=turn.actor,
+        service_code=service_code,
+        channel=channel,
+        phone=phone,
+        appointment_at=appointment_at,
+        code=code,
+        over_capacity=over_capacity,
+        note=note,
+        data=data,
+        label=label,
+        journey_id=journey_id,
+    )
+    turn.ledger.store()
+    session = turn.session
+    return session.get_one(Ticket, done.ticket.id), session.get_one(TicketEvent, done.event.id)
+
+
+def ask_to_admit(needs: Needs, place: Place, day: date) -> None:
+    """What a new ticket follows from, beside its queue's row."""
+    needs.counters.add((place.queue_id, day))
+    needs.places.add(place)
+    needs.desks.add(place.queue_id)
+    needs.new_tickets += 1
+    needs.new_events += 1
+
+
+def admit_on(
+    ledger: Ledger,
+    action: str,
+    service_id: int,
+    place: Place,
+    *,
+    day: date,
+    request_id: str,
+    actor: str,
+    service_code: str,
+    channel: str,
+    phone: str | None,
+    appointment_at: datetime | None,
+    code: str,
+    over_capacity: bool,
+    note: str = "",
+    data: dict[str, Any] | None = None,
+    label: str | None = None,
+    journey_id: int | None = None,
+) -> Done:
+    """`admit` on the ledger, which `ask_to_admit` has prepared. Draws before it changes anything else."""
+    queue, now = ledger.queue(place.queue_id), place.now
+    stands = ledger.standing(place, service_id)
+    number = draw_number(ledger, queue, day, over_capacity=over_capacity)
+    if queue.pace_s is None or queue.pace_cv2 is None:
+        queue.pace_s, queue.pace_cv2 = ledger.paces[queue.id]
+    promise = estimate(
+        stands.ahead, stands.desks, queue.pace_s, as_of=now, free=stands.free, cv2=queue.pace_cv2
     )
     state = MOVES[None, action]
     waits = state == "waiting"
-    promise = estimate(stands.ahead, stands.desks, pace.seconds, as_of=now, free=stands.free, cv2=pace.cv2)
-    number = draw_number(turn, day, over_capacity=over_capacity)
-    ticket = Ticket(
+    ticket = TicketRow(
+        id=next(ledger.ticket_ids),
         code=code,
         queue_id=queue.id,
         day=day,
         number=number,
         label=label or label_of(queue.letter, number),
         service_id=service_id,
-        priority=priority,
+        priority=place.priority,
         channel=channel,
         phone=phone,
         state=state,
         issued_at=now,
-        aged_from=aged_from,
+        aged_from=place.aged_from,
         appointment_at=appointment_at,
         note=note,
         promised_low_s=promise.low_s if waits else None,
         promised_high_s=promise.high_s if waits else None,
         journey_id=journey_id,
+        **_LATER,
     )
-    session.add(ticket)
-    session.flush()
-    event = turn.record(
+    ledger.add(ticket)
+    event = ledger.record(
         ticket,
-        Change(action, None, ticket.state, {}),
-        second=second,
-        suffix=suffix,
+        Change(action, None, state, {}),
+        request_id=request_id,
+        actor=actor,
+        now=now,
         data={"service": service_code, "ahead": stands.ahead, **(data or {})},
-        waiting=stands.waiting + waits,
     )
-    return ticket, event
+    return light(ticket, event, wait=promise)
 
 
-def draw_number(turn: Turn, day: date, *, over_capacity: bool) -> int:
+def draw_number(ledger: Ledger, queue: Any, day: date, *, over_capacity: bool) -> int:
     """The next number of the queue's day from its counter row, in the same transaction as the ticket."""
-    queue, session = turn.queue, turn.session
-    capacity = NO_LIMIT if over_capacity or queue.daily_capacity is None else queue.daily_capacity
-    values = {
-        "the_queue": queue.id,
-        "the_day": day,
-        "first": queue.first_number,
-        "last": queue.last_number,
-        "capacity": capacity,
-    }
-    number: int | None = None
-    if capacity > 0 and queue.first_number <= queue.last_number:
-        number = turn.connection.scalar(_DRAW[turn.connection.dialect.name], values)
-    if number is not None:
-        return number
-    counter = session.get(QueueDay, (queue.id, day), populate_existing=True)
-    if (counter.issued if counter else 0) >= capacity:
+    counter = ledger.counters.get((queue.id, day))
+    if counter is None:
+        counter = CounterRow(queue_id=queue.id, day=day, next_number=queue.first_number, issued=0)
+    if not over_capacity and queue.daily_capacity is not None and counter.issued >= queue.daily_capacity:
+        capacity = queue.daily_capacity
         raise Exhausted("capacity_reached", "all tickets for this day have been taken", capacity=capacity)
-    raise Exhausted("numbers_exhausted", f"the numbers up to {queue.last_number} are used up for this day")
+    number: int = counter.next_number
+    if number > queue.last_number:
+        raise Exhausted(
+            "numbers_exhausted", f"the numbers up to {queue.last_number} are used up for this day"
+        )
+    counter.next_number += 1
+    counter.issued += 1
+    ledger.counters[queue.id, day] = counter
+    ledger.drawn.add((queue.id, day))
+    return number
 
 
 def give_back(turn: Turn, day: date, *, again: bool = False) -> None:
     """A booking of this day that nobody will come for: its share of the day's capacity is free (`again`: taken
     once more, by an undo). Numbers never go back."""
-    counted = QueueDay.issued + 1 if again else QueueDay.issued - 1
-    of_day = (QueueDay.queue_id == turn.queue.id) & (QueueDay.day == day)
-    turn.session.execute(update(QueueDay).where(of_day).values(issued=counted))
+    give_back_on(turn.ledger, turn.queue.id, day, again=again)
+    turn.ledger.store()
+
+
+def give_back_on(ledger: Ledger, queue_id: int, day: date, *, again: bool = False) -> None:
+    """`give_back` on the ledger."""
+    ledger.load(Needs(counters={(queue_id, day)}))
+    counter = ledger.counters.get((queue_id, day))
+    if counter is not None:
+        counter.issued += 1 if again else -1
+        ledger.drawn.add((queue_id, day))
 
 
 def service_of(session: Session, queue_id: int, code: str) -> int:
     """The id of a service that this queue gives tickets for. Raises Invalid `unknown_service`."""
     found: int | None = session.connection().scalar(_SERVICE, {"the_queue": queue_id, "the_code": code})
     if found is None:
-        raise Invalid("unknown_service", f"this queue does not offer the service {code}", service=code)
+        raise unknown_service(code)
     return found
+
+
+def unknown_service(code: str) -> Invalid:
+    """What is wrong with a service that the queue does not give tickets for."""
+    return Invalid("unknown_service", f"this queue does not offer the service {code}", service=code)
 
 
 def require_open(queue: Any) -> None:
@@ -238,9 +363,9 @@ def require_open(queue: Any) -> None:
         raise Closed("queue_paused", "this queue is paused and gives no tickets", queue=queue.id)
 
 
-def require_today(turn: Turn, ticket: Ticket) -> None:
+def require_today(ticket: Any, queue: Any, now: datetime) -> None:
     """Refuse tickets of another business day."""
-    if ticket.day not in callable_days(turn.now, turn.queue.zone):
+    if ticket.day not in callable_days(now, queue.zone):
         raise Conflict("not_today", f"this ticket is for {ticket.day:%Y-%m-%d}", day=ticket.day.isoformat())
 
 
@@ -258,22 +383,6 @@ def same_phone(turn: Turn, day: date, phone: str) -> tuple[Ticket, TicketEvent] 
     return None if row is None else (row[0], row[1])
 
 
-def _draw(insert: Any) -> Any:
-    """Raise the counter row, made with the day's first ticket; nothing comes back when the day is used up."""
-    made = insert(QueueDay).values(
-        queue_id=bindparam("the_queue"),
-        day=bindparam("the_day"),
-        next_number=bindparam("first") + 1,
-        issued=1,
-    )
-    return made.on_conflict_do_update(
-        index_elements=["queue_id", "day"],
-        set_={"next_number": QueueDay.next_number + 1, "issued": QueueDay.issued + 1},
-        where=(QueueDay.next_number <= bindparam("last")) & (QueueDay.issued < bindparam("capacity")),
-    ).returning(QueueDay.next_number - 1)
-
-
-_DRAW = {"sqlite": _draw(sqlite.insert), "postgresql": _draw(postgresql.insert)}
 _SERVICE = (
     select(Service.id)
     .join(QueueService, QueueService.service_id == Service.id)

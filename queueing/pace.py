@@ -8,9 +8,9 @@ if by `PRIOR_WEIGHT` people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
@@ -48,23 +48,25 @@ def prior(session: Session, queue_ids: Sequence[int]) -> dict[int, Pace]:
         .join(Service, Service.id == QueueService.service_id)
         .where(QueueService.queue_id.in_(queue_ids))
     )
-    sums: dict[int, list[float]] = {}
-    for queue_id, popularity, low, mode, high in rows:
+    found: dict[int, list[Any]] = {queue_id: [] for queue_id in queue_ids}
+    for queue_id, *minutes in rows:
+        found[queue_id].append(minutes)
+    return {queue_id: mixture(some) for queue_id, some in found.items()}
+
+
+def mixture(services: Iterable[Sequence[float]]) -> Pace:
+    """The pace of a queue whose services are (popularity, low, mode, high minutes)."""
+    weight = first = second = 0.0
+    for popularity, low, mode, high in services:
         mean = (low + mode + high) / 3
         variance = (low * low + mode * mode + high * high - low * mode - low * high - mode * high) / 18
-        total = sums.setdefault(queue_id, [0.0, 0.0, 0.0])
-        total[0] += popularity
-        total[1] += popularity * mean
-        total[2] += popularity * (variance + mean * mean)
-    found = {}
-    for queue_id in queue_ids:
-        weight, first, second = sums.get(queue_id, (0.0, 0.0, 0.0))
-        if weight <= 0 or first <= 0:
-            found[queue_id] = Pace(FALLBACK_S, FALLBACK_CV2)
-            continue
-        mean, square = first / weight, second / weight
-        found[queue_id] = Pace(mean * 60 + TURNOVER_S, _bounded((square - mean * mean) / (mean * mean)))
-    return found
+        weight += popularity
+        first += popularity * mean
+        second += popularity * (variance + mean * mean)
+    if weight <= 0 or first <= 0:
+        return Pace(FALLBACK_S, FALLBACK_CV2)
+    mean, square = first / weight, second / weight
+    return Pace(mean * 60 + TURNOVER_S, _bounded((square - mean * mean) / (mean * mean)))
 
 
 def learn(session: Session, queue_ids: Sequence[int], *, before: date) -> dict[int, Pace]:

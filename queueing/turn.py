@@ -1,46 +1,55 @@
 """The frame of every verb: take the queue's turn, answer a repeated request, write event and outbox row.
 
-The first statement raises `queue.seq`. On PostgreSQL this row lock orders the verbs of a queue; everything
-read after it is what the verb before left. A turn that ends without a record (a repeat, a refusal) gives the
-number back, so `seq` rises by one per change and screens see no gap.
+There are two ways in, over one ledger (queueing/ledger.py):
+
+- a *command* (`Issue`, `CallNext`, `Act`) says what it will read and is then carried out on the ledger. `carry_out` does
+  so for many at once, which is what makes tickets cheap; `on_session` for one, within a session's transaction.
+- a `Turn` is for the verbs that are rare: they work on a session, with the ORM, and record on the same ledger.
+
+The turn is the lock of the queue's row (SQLite: of the database): everything read after it is what the verb before left.
+Only a record raises `seq`, so it rises by one per change and screens see no gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session, attributes
 
-from queueing import lineup
-from queueing.errors import Closed, Conflict, Invalid, NotFound, QueueingError
-from queueing.events import announce, parts_of
-from queueing.store import Desk, Queue, Ticket, TicketEvent, to_micros
+from queueing.errors import Invalid, NotFound, QueueingError
+from queueing.ledger import SECOND, ZONE, Bank, Ledger, Needs, jsonable
+from queueing.postgres_bank import PostgresBank
+from queueing.sqlite_bank import SqliteBank
+from queueing.store import Desk, Queue, QueueDay, Ticket, TicketEvent
 from queueing.ticket import Change
+from queueing.wait import WaitRange
 
+__all__ = [
+    "SECOND",
+    "Command",
+    "LATER",
+    "Done",
+    "NeedsSession",
+    "OwnRequest",
+    "Turn",
+    "carry_out",
+    "check_request_id",
+    "fresh_desk",
+    "fresh_ticket",
+    "jsonable",
+    "on_session",
+]
 MAX_REQUEST_ID = 64
-SECOND = "#2"
-"""Ending of the request id of a verb's second event (the finish within call next, the issue within a
-transfer)."""
 
 
 class OwnRequest(str):
     """A request id that the product itself makes, which may hold a `#`. No client's may: nobody can take the id of
     a closing or a cancellation beforehand, and so prevent it."""
-
-
-_Q = cast(Table, Queue.__table__)
-_MINE = _Q.c.id == bindparam("the_queue")
-_TAKE = update(_Q).where(_MINE).values(seq=_Q.c.seq + 1).returning(*_Q.c)
-_SET_SEQ = update(_Q).where(_MINE).values(seq=bindparam("the_seq"))
-_E = cast(Table, TicketEvent.__table__)
-_BY_REQUEST = select(_E.c.id, _E.c.request_id).where(
-    _E.c.request_id.in_([bindparam("first"), bindparam("second")])
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Done:
 
     `repeated`: this request had been carried out before (or nothing was left to do), and this is its answer
     again. `finished`: the ticket that call next finished first. `went_on`: the ticket in the other queue
-    after a transfer.
+    after a transfer. From a batch, tickets and events are light rows with the same attributes (queueing/rows.py).
     """
 
     ticket: Ticket
@@ -57,25 +66,111 @@ class Done:
     repeated: bool = False
     finished: Ticket | None = None
     went_on: Ticket | None = None
+    wait: WaitRange | None = None
+    """What was promised with a ticket given out now."""
+
+
+class Command(Protocol):
+    """One verb with its arguments."""
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        """Say what it will read; False when it cannot stand in a batch with those before it."""
+
+    def carry_out(self, ledger: Ledger) -> Done | None:
+        """Do it on the ledger. Raises QueueingError, and then has changed nothing."""
+
+    def alone(self, session: Session) -> Done | None:
+        """Do it within a session's transaction, with all that hangs on it."""
+
+    @property
+    def queue_id(self) -> int:
+        """The queue whose turn it takes."""
+
+
+LATER = object()
+"""In place of an answer: this command could not stand in the batch, and nothing of it was done."""
+
+
+class NeedsSession(Exception):
+    """More hangs on this than a batch can do (the next step of a journey): nothing was done, `Command.alone` does it."""
+
+
+_zones: dict[int, str] = {}
+
+
+def carry_out(bank: Bank, commands: Sequence[Command]) -> list[Any]:
+    """Carry out commands in their order, in a transaction that has begun; the caller commits it.
+
+    One answer each: Done, None (nobody to call), the QueueingError or NeedsSession that it raised, or LATER.
+    """
+    ledger, asked = _loaded(bank, commands, batch=True)
+    answers: list[Any] = []
+    for command, there in zip(commands, asked, strict=True):
+        if not there:
+            answers.append(LATER)
+            continue
+        try:
+            answers.append(command.carry_out(ledger))
+        except (QueueingError, NeedsSession) as error:
+            answers.append(error)
+    ledger.store()
+    return answers
+
+
+def _loaded(bank: Bank, commands: Sequence[Any], *, batch: bool = False) -> tuple[Ledger, list[bool]]:
+    while True:
+        needs = Needs()
+        asked = [command.ask(needs, _zones.get(command.queue_id, ZONE)) for command in commands]
+        ledger = Ledger(bank, batch=batch)
+        ledger.load(needs)
+        wrong = {q.id: q.zone for q in ledger.queues.values() if q.zone != _zones.get(q.id, ZONE)}
+        if not wrong:
+            return ledger, asked
+        _zones.update(wrong)  # seen for the first time: its day may be another, so look again
+
+
+def on_session(session: Session, command: Command) -> Done | None:
+    """Carry out one command within a session's transaction; tickets and events of the answer are the ORM's."""
+    session.flush()  # what the caller added is there; from here on plain statements are quicker
+    ledger, _asked = _loaded(bank_of(session.connection()), [command])
+    try:
+        done = command.carry_out(ledger)
+    finally:
+        moved = list(ledger.moved)
+        ledger.store()
+        _tell(session, ledger)
+        for number in moved:
+            if _ticket_identity(number) in session.identity_map:
+                session.get(Ticket, number, populate_existing=True)
+    if done is None:
+        return None
+    return replace(
+        done,
+        ticket=_orm(session, done.ticket),
+        event=session.get_one(TicketEvent, done.event.id),
+        finished=_orm(session, done.finished) if done.finished is not None else None,
+    )
+
+
+def _orm(session: Session, ticket: Any) -> Ticket:
+    return session.get_one(Ticket, ticket.id, populate_existing=True)
+
+
+def bank_of(connection: Connection) -> Bank:
+    """Loads and stores on the driver's connection below SQLAlchemy's, in its transaction."""
+    return bank_on(connection.dialect.name, connection.connection.driver_connection)
+
+
+def bank_on(dialect: str, driver: Any, *, commits: bool = False) -> Bank:
+    """Loads and stores on a driver's connection; `commits`: with the store the transaction ends."""
+    return (SqliteBank if dialect == "sqlite" else PostgresBank)(driver, commits=commits)
 
 
 class Turn:
-    """One verb's turn at a queue, as a context manager. `queue` is the queue's row as locked (columns by
-    name)."""
+    """One verb's turn at a queue, as a context manager, for verbs that work on a session. `queue` is the queue's row as
+    locked (columns by name)."""
 
-    __slots__ = (
-        "_records",
-        "_taken",
-        "_waiting",
-        "actor",
-        "connection",
-        "now",
-        "queue",
-        "request_id",
-        "seq",
-        "session",
-        "since",
-    )
+    __slots__ = ("actor", "connection", "ledger", "now", "queue", "request_id", "session", "since")
 
     def __init__(
         self, session: Session, queue_id: int, *, request_id: str, actor: str, now: datetime
@@ -85,21 +180,11 @@ class Turn:
         self.request_id = str(request_id)
         self.actor = actor
         self.now = now
-        self._records = 0
-        self._waiting: int | None = None
-        session.flush()  # what the caller added is there; from here on plain statements are quicker
+        session.flush()
         self.connection = session.connection()
-        row = self.connection.execute(_TAKE, {"the_queue": queue_id}).one_or_none()
-        if row is None:
-            raise NotFound("queue_not_found", f"there is no queue {queue_id}", queue=queue_id)
-        if row.held_by is not None:
-            # A van runs this queue without us: what is wanted here goes to it as a wish (queueing/journal).
-            self.connection.execute(_SET_SEQ, {"the_queue": queue_id, "the_seq": row.seq - 1})
-            raise Closed("queue_held", "this queue is run in the van just now", queue=queue_id)
-        self.queue: Any = row
-        self._taken: int = row.seq
-        self.seq: int = row.seq
-        self.since = lineup.since(now, self.queue.zone)
+        self.ledger, _asked = _loaded(bank_of(self.connection), [_Taken(queue_id, now)])
+        self.queue: Any = self.ledger.queue(queue_id)
+        self.since = self.ledger.since[queue_id]
 
     def __enter__(self) -> Turn:
         return self
@@ -107,15 +192,13 @@ class Turn:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and not issubclass(kind, QueueingError):
-            return  # the transaction is lost anyway
-        if self._records == 0:
-            self.seq -= 1
-        if self.seq != self._taken:
-            self.connection.execute(_SET_SEQ, {"the_queue": self.queue.id, "the_seq": self.seq})
-        known = self.session.identity_map.get(_identity(self.queue.id))
-        if known is not None:
-            attributes.set_committed_value(known, "seq", self.seq)
+        if kind is None or issubclass(kind, QueueingError):
+            _tell(self.session, self.ledger)
+
+    @property
+    def seq(self) -> int:
+        """The queue's sequence number after the last record."""
+        return self.queue.seq  # type: ignore[no-any-return]
 
     def earlier(
         self, actions: Collection[str], *, ticket_id: int | None = None, desk_id: int | None = None
@@ -124,30 +207,11 @@ class Turn:
 
         Raises Conflict `request_id_reused` when the id belongs to another verb, ticket, desk or queue.
         """
-        first = second = None
-        values = {"first": self.request_id, "second": self.request_id + SECOND}
-        for event_id, request_id in self.connection.execute(_BY_REQUEST, values):
-            event = self.session.get_one(TicketEvent, event_id)
-            if request_id == self.request_id:
-                first = event
-            else:
-                second = event
-        known = first or second
-        if known is None:
-            return None, None
-        same = (
-            (first is None or first.action in actions)
-            and (ticket_id is None or known.ticket_id == ticket_id)
-            and (desk_id is None or known.desk_id == desk_id)
-            and known.queue_id == self.queue.id
+        self.ledger.load(Needs(requests={self.request_id, self.request_id + SECOND}))
+        found = self.ledger.earlier(
+            self.request_id, tuple(actions), self.queue.id, ticket_id=ticket_id, desk_id=desk_id
         )
-        if not same:
-            raise Conflict(
-                "request_id_reused",
-                "this request id was already used for something else",
-                request_id=self.request_id,
-                action=known.action,
-            )
+        first, second = (self.session.get_one(TicketEvent, e.id) if e is not None else None for e in found)
         return first, second
 
     def record(
@@ -160,63 +224,57 @@ class Turn:
         second: bool = False,
         suffix: str = "",
         data: dict[str, Any] | None = None,
-        waiting: int | None = None,
     ) -> TicketEvent:
         """Write one change: the event (with what undo needs) and the outbox row, and flush all three."""
-        self._next()
-        told = dict(data or {})
-        if change.before:
-            told["before"] = jsonable(change.before)
-        event = TicketEvent(
-            ticket_id=ticket.id,
-            queue_id=self.queue.id,
-            desk_id=desk.id if desk is not None else desk_id,
-            action=change.action,
-            state_from=change.state_from,
-            state_to=change.state_to,
-            actor=self.actor,
-            happened_at=self.now,
-            recorded_at=self.now,
-            request_id=self.request_id + (SECOND if second else suffix),
-            seq=self.seq,
-            data=told,
-        )
-        self.session.add(event)
         self.session.flush()
-        shown = "call" if change.state_to == "called" and change.action == "resume" else change.action
-        parts = parts_of(shown, change.state_from, change.state_to)
-        public = {
-            "action": shown,
-            "label": ticket.label,
-            "waiting": self._count(change, waiting),
-            "parts": parts,
-        }
-        if desk is not None:
-            public["desk"] = desk.name
-        announce(self.session, f"queue:{self.queue.id}", self.seq, parts[0], public, self.now)
-        return event
+        self.ledger.load(Needs(new_events=1))
+        event = self.ledger.record(
+            ticket,
+            change,
+            request_id=self.request_id + (SECOND if second else suffix),
+            actor=self.actor,
+            now=self.now,
+            desk=desk,
+            desk_id=desk_id,
+            data=data,
+            queue_id=self.queue.id,
+        )
+        self.ledger.store()
+        return self.session.get_one(TicketEvent, event.id)
 
     def say(self, part: str, data: dict[str, Any]) -> None:
         """Record a change that is no ticket's: a desk opened, the queue paused."""
-        self._next()
         self.session.flush()
-        announce(self.session, f"queue:{self.queue.id}", self.seq, part, {**data, "parts": [part]}, self.now)
+        self.queue.seq += 1
+        self.ledger.told.add(self.queue.id)
+        self.ledger.say(self.queue, part, {**data, "parts": [part]}, self.now)
+        self.ledger.store()
 
-    def _next(self) -> None:
-        """The number of this turn's next change; the last one is stored when the turn ends."""
-        if self._records:
-            self.seq += 1
-        self._records += 1
 
-    def _count(self, change: Change, known: int | None) -> int:
-        """How many wait after a change, counted once a turn."""
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Asks for a queue's turn and nothing else."""
+
+    queue_id: int
+    now: datetime
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        return needs.queue(self.queue_id, self.now, zone)
+
+    def carry_out(self, ledger: Ledger) -> None:
+        return None
+
+
+def _tell(session: Session, ledger: Ledger) -> None:
+    """Bring what the session holds of the queue up to what was written beside it."""
+    for queue in ledger.queues.values():
+        known = session.identity_map.get(_identity(queue.id))
         if known is not None:
-            self._waiting = known
-        elif self._waiting is None:
-            self._waiting = lineup.waiting_count(self.connection, self.queue.id, self.since)
-        else:
-            self._waiting += (change.state_to == "waiting") - (change.state_from == "waiting")
-        return self._waiting
+            attributes.set_committed_value(known, "seq", queue.seq)
+    for queue_id, day in ledger.counters:
+        counter = session.identity_map.get(QueueDay.__mapper__.identity_key_from_primary_key((queue_id, day)))
+        if counter is not None:
+            session.expire(counter)
 
 
 def fresh_ticket(session: Session, ticket: Ticket) -> Ticket:
@@ -249,9 +307,13 @@ def check_request_id(request_id: str) -> None:
         )
 
 
-def jsonable(values: dict[str, Any]) -> dict[str, Any]:
-    """Field values for JSON: instants become whole microseconds since 1970."""
-    return {k: to_micros(v) if isinstance(v, datetime) else v for k, v in values.items()}
+def light(done: Any, event: Any, **more: Any) -> Done:
+    """An answer out of light rows."""
+    return Done(cast(Ticket, done), cast(TicketEvent, event), **more)
+
+
+def _ticket_identity(ticket_id: int) -> Any:
+    return Ticket.__mapper__.identity_key_from_primary_key((ticket_id,))
 
 
 def _identity(queue_id: int) -> Any:

@@ -1,0 +1,188 @@
+"""Rows without an ORM: light objects with the columns of the tables as attributes, and how they go to and come from the
+drivers of both databases.
+
+A `TicketRow` has all that `queueing.store.Ticket` has, costs a microsecond or two to make, and goes through the same rules
+(`queueing.ticket.move`). Columns are taken from the tables, so a new one is there without a word here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import JSON, Date, Table
+
+from queueing.store import (
+    EPOCH,
+    Desk,
+    Outbox,
+    Queue,
+    QueueDay,
+    Ticket,
+    TicketEvent,
+    UtcDateTime,
+    to_micros,
+)
+
+
+class Row:
+    """An object with the columns of a table as attributes."""
+
+    __slots__: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __init__(self, **columns: Any) -> None:
+        for name, value in columns.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        # Few columns on purpose: a telephone number has no place in a log.
+        shown = [
+            f"{name}={getattr(self, name, None)!r}"
+            for name in ("id", "state", "label", "action")
+            if name in self.__slots__
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def names_of(model: Any) -> tuple[str, ...]:
+    """The columns of a table, in its order."""
+    return tuple(column.name for column in cast(Table, model.__table__).columns)
+
+
+def defaults(model: Any) -> dict[str, Any]:
+    """What each column of a new row holds when nothing is said."""
+    columns = cast(Table, model.__table__).columns
+    return {
+        c.name: c.default.arg if c.default is not None and c.default.is_scalar else None  # type: ignore[attr-defined]
+        for c in columns
+    }
+
+
+class QueueRow(Row):
+    """A queue's row as locked."""
+
+    __slots__ = names_of(Queue)
+
+
+class TicketRow(Row):
+    """A ticket."""
+
+    __slots__ = names_of(Ticket)
+
+
+FIXED = ("id", "code", "queue_id", "day", "number", "label", "channel", "phone", "issued_at", "journey_id")
+CHANGING = tuple(name for name in TicketRow.__slots__ if name not in FIXED)
+"""Columns of a ticket that a verb may change once it is there."""
+
+
+class EventRow(Row):
+    """An event of a ticket."""
+
+    __slots__ = names_of(TicketEvent)
+
+
+class CounterRow(Row):
+    """Where the numbers of a queue's day come from."""
+
+    __slots__ = names_of(QueueDay)
+
+
+class OutboxRow(Row):
+    """What screens must hear."""
+
+    __slots__ = names_of(Outbox)
+
+
+class DeskRow(Row):
+    """A desk, the services it is limited to (None: all), and the id of the ticket it has open."""
+
+    __slots__ = (*names_of(Desk), "services", "open_id")
+
+
+class Codec:
+    """How the rows of one table go to and come from one driver (`sqlite` or `postgresql`)."""
+
+    def __init__(self, kind: type[Row], model: Any, dialect: str) -> None:
+        table = cast(Table, model.__table__)
+        self.kind, self.table = kind, table.name
+        self.names = names_of(model)
+        self.columns = ", ".join(self.names)
+        self._from = [
+            (name, made)
+            for name in self.names
+            if (made := _from_driver(table.columns[name].type, dialect)) is not None
+        ]
+        self._into: dict[str, Callable[[Any], Any]] = {
+            name: made
+            for name in self.names
+            if (made := _to_driver(table.columns[name].type, dialect)) is not None
+        }
+        self.all = self.values(self.names)
+
+    def under(self, alias: str) -> str:
+        """The columns for a SELECT from `alias`."""
+        return ", ".join(f"{alias}.{name}" for name in self.names)
+
+    def read(self, values: Sequence[Any]) -> Any:
+        """The row that came from the driver (columns in the table's order; more behind them is left)."""
+        row = self.kind.__new__(self.kind)
+        for name, value in zip(self.names, values, strict=False):
+            setattr(row, name, value)
+        for name, made in self._from:
+            value = getattr(row, name)
+            if value is not None:
+                setattr(row, name, made(value))
+        return row
+
+    def values(self, names: Sequence[str]) -> Callable[[Row], list[Any]]:
+        """What gives the driver's values of these columns of a row."""
+        get = attrgetter(*names)
+        into = [(place, self._into[name]) for place, name in enumerate(names) if name in self._into]
+
+        def made(row: Row) -> list[Any]:
+            found = list(get(row))
+            for place, change in into:
+                if found[place] is not None:
+                    found[place] = change(found[place])
+            return found
+
+        return made
+
+
+def _from_driver(kind: Any, dialect: str) -> Callable[[Any], Any] | None:
+    if isinstance(kind, UtcDateTime):
+        return from_micros if dialect == "sqlite" else _utc
+    if dialect == "sqlite":
+        if isinstance(kind, Date):
+            return date.fromisoformat
+        if isinstance(kind, JSON):
+            return json.loads
+    return None
+
+
+def _to_driver(kind: Any, dialect: str) -> Callable[[Any], Any] | None:
+    if isinstance(kind, JSON):
+        return json.dumps
+    if dialect == "sqlite":
+        if isinstance(kind, UtcDateTime):
+            return to_micros
+        if isinstance(kind, Date):
+            return date.isoformat
+    return None
+
+
+def from_micros(value: int) -> datetime:
+    """The instant of whole microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
