@@ -17,7 +17,7 @@ from queueing.ledger import SECOND, Ledger, Needs
 from queueing.order import choose
 from queueing.rows import DeskRow, TicketRow
 from queueing.store import Desk, Ticket, TicketEvent
-from queueing.ticket import MOVES, move
+from queueing.ticket import MOVES, check_outcome, move
 from queueing.turn import Done, NeedsSession, check_request_id, light, on_session
 
 
@@ -31,12 +31,14 @@ def call_next(
     ticket: Ticket | None = None,
     finish_open: bool = True,
     may_choose: bool = True,
+    outcome: str = "",
 ) -> Done | None:
     """Call the next person to a desk, or the chosen `ticket`; None when nobody can be called.
 
     The desk's open ticket is finished first (also when nobody follows), and stands in `Done.finished`. With
     `finish_open=False` an open ticket refuses the call instead (`desk_busy`), so that a screen can ask. A
     chosen ticket that is not the next one is recorded as out of order; without `may_choose` it is refused.
+    `outcome`: what came of the ticket finished here (`counter.finish`).
 
     Raises Closed `queue_closed`, `desk_closed`, `desk_paused`; Conflict `already_called`, `other_queue`,
     `not_today`, `desk_busy`; MoveNotPossible; NotAllowed `out_of_order`. Nothing has changed then.
@@ -50,6 +52,7 @@ def call_next(
         None if ticket is None else ticket.id,
         finish_open,
         may_choose,
+        outcome,
     )
     done = on_session(session, command)
     ended = done.finished if done is not None else _ended_by(session, request_id)
@@ -79,9 +82,11 @@ class CallNext:
     ticket_id: int | None = None
     finish_open: bool = True
     may_choose: bool = True
+    outcome: str = ""
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
+        check_outcome(self.outcome)
 
     def ask(self, needs: Needs, zone: str) -> bool:
         """The queue, the desk with its ticket, and the first people of each class."""
@@ -127,7 +132,8 @@ class CallNext:
         common: dict[str, Any] = {"actor": self.actor, "now": self.now, "desk": here}
         if current is not None:
             ended = move(current, "finish", now=self.now)
-            ledger.record(current, ended, request_id=self.request_id + SECOND, **common)
+            said = {"outcome": self.outcome} if self.outcome else None
+            ledger.record(current, ended, request_id=self.request_id + SECOND, data=said, **common)
         if chosen is None:
             return None
         change = move(chosen, "call", now=self.now, desk_id=self.desk_id)
@@ -145,6 +151,7 @@ class CallNext:
             ticket=session.get_one(Ticket, self.ticket_id) if self.ticket_id is not None else None,
             finish_open=self.finish_open,
             may_choose=self.may_choose,
+            outcome=self.outcome,
         )
 
     def _check(self, ticket: TicketRow, queue: Any) -> None:

@@ -37,7 +37,7 @@ from queueing.issuing import (
 from queueing.ledger import Ledger, Needs
 from queueing.rows import TicketRow
 from queueing.store import Desk, Queue, Service, Ticket
-from queueing.ticket import AT_DESK, ENDED, move
+from queueing.ticket import AT_DESK, ENDED, check_outcome, move
 from queueing.turn import Done, NeedsSession, Turn, check_request_id, fresh_ticket, light, on_session
 from queueing.undoing import undo
 
@@ -73,11 +73,18 @@ def start(
 
 
 def finish(
-    session: Session, ticket: Ticket, *, request_id: str, actor: str, now: datetime, desk: Desk | None = None
+    session: Session,
+    ticket: Ticket,
+    *,
+    request_id: str,
+    actor: str,
+    now: datetime,
+    desk: Desk | None = None,
+    outcome: str = "",
 ) -> Done:
     """The person has been served; when nobody pressed start, the service counts from the call. Who has more to do here
-    stands in the next line (`Done.went_on`)."""
-    done = _act(session, ticket, "finish", request_id, actor, now, desk)
+    stands in the next line (`Done.went_on`). `outcome`: what came of it, one of `ticket.OUTCOMES`, or nothing said."""
+    done = _act(session, ticket, "finish", request_id, actor, now, desk, outcome=outcome)
     return replace(done, went_on=journeys.follow(session, done.ticket, actor=actor, now=now))
 
 
@@ -246,6 +253,7 @@ def _act(
     *,
     service_code: str | None = None,
     note: str = "",
+    outcome: str = "",
 ) -> Done:
     """Any verb that moves one ticket within its queue."""
     if desk is not None and desk.queue_id != ticket.queue_id:
@@ -260,6 +268,7 @@ def _act(
         desk_id=desk.id if desk is not None else None,
         service_code=service_code,
         note=note,
+        outcome=outcome,
     )
     done = on_session(session, command)
     assert done is not None
@@ -280,9 +289,11 @@ class Act:
     desk_id: int | None = None
     service_code: str | None = None
     note: str = ""
+    outcome: str = ""
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
+        check_outcome(self.outcome)
 
     def ask(self, needs: Needs, zone: str) -> bool:
         """The queue, the ticket and the desk."""
@@ -327,6 +338,8 @@ class Act:
             data["service"] = self.service_code
         if self.note:
             fields["note"] = data["note"] = self.note[:NOTE_LENGTH]
+        if self.outcome:
+            data["outcome"] = self.outcome
         at = ticket.desk_id if ticket.state in AT_DESK else None
         change = move(
             ticket,
@@ -362,7 +375,7 @@ class Act:
         desk = session.get_one(Desk, self.desk_id) if self.desk_id is not None else None
         common: dict[str, Any] = {"request_id": self.request_id, "actor": self.actor, "now": self.now}
         if self.action == "finish":
-            return finish(session, found, desk=desk, **common)
+            return finish(session, found, desk=desk, outcome=self.outcome, **common)
         return _act(session, found, self.action, desk=desk, service_code=self.service_code, note=self.note, **common)
 
     def _ticket(self, ledger: Ledger) -> TicketRow:

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from queueing import lineup
 from queueing.daytime import day_bounds, local_day
 from queueing.errors import Closed, Conflict
+from queueing.notices import tell
 from queueing.store import LIVE_SQL, Desk, DeskShift, Queue, Ticket, TicketEvent
+from queueing.store_life import HandOver
 from queueing.ticket import AT_DESK, move
 from queueing.turn import Turn, fresh_desk
 
@@ -27,9 +29,17 @@ def open_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> 
     return _set_queue(session, queue, "open", actor, now)
 
 
-def pause_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> Queue:
-    """No tickets for now; who waits keeps the place and is called. What to do before closing time, too."""
-    return _set_queue(session, queue, "paused", actor, now)
+def pause_queue(
+    session: Session, queue: Queue, *, actor: str, now: datetime, until: datetime | None = None
+) -> Queue:
+    """No tickets for now; who waits keeps the place and is called. What to do before closing time, too. `until`: when
+    the queue opens again by itself (queueing/closing.py); until somebody opens it, if None."""
+    here = _set_queue(session, queue, "paused", actor, now)
+    if here.resumes_at != until:
+        with Turn(session, queue.id, request_id="queue", actor=actor, now=now) as turn:
+            here.resumes_at = until
+            turn.say("queue", {"action": "queue_paused", "state": "paused"})
+    return here
 
 
 def close_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> Queue:
@@ -41,6 +51,8 @@ def close_queue(session: Session, queue: Queue, *, actor: str, now: datetime) ->
         for ticket in tickets.all():
             if ticket.state not in AT_DESK:
                 _close(turn, ticket)
+                if ticket.phone is not None:
+                    tell(session, ticket, "closed", now=now, reason="")
     for desk in session.scalars(select(Desk).where(Desk.queue_id == queue.id, Desk.state != "closed")).all():
         if lineup.open_ticket(session, desk.id) is None:
             close_desk(session, desk, actor=actor, now=now)
@@ -101,13 +113,17 @@ def close_forgotten(session: Session, *, now: datetime, actor: str = "scheduler"
     closed = 0
     queues = session.execute(
         select(Queue.id, Queue.zone)
-        .where(Queue.id.in_(select(Ticket.queue_id).where(text(f"ticket.{LIVE_SQL}"))), Queue.held_by.is_(None))
+        .where(
+            Queue.id.in_(select(Ticket.queue_id).where(text(f"ticket.{LIVE_SQL}"))), Queue.held_by.is_(None)
+        )
         .order_by(Queue.id)
     ).all()
     for queue_id, _zone in queues:
         closed += _close_old(session, queue_id, actor=actor, now=now)
     running = select(DeskShift, Queue.zone).join(Queue, Queue.id == DeskShift.queue_id)
-    for shift, zone in session.execute(running.where(DeskShift.closed_at.is_(None), Queue.held_by.is_(None))).all():
+    for shift, zone in session.execute(
+        running.where(DeskShift.closed_at.is_(None), Queue.held_by.is_(None))
+    ).all():
         if shift.opened_at < lineup.since(now, zone):
             _end_forgotten_shift(session, shift, actor=actor, now=now)
     return closed
@@ -144,6 +160,12 @@ def _set_queue(session: Session, queue: Queue, state: str, actor: str, now: date
         session.refresh(here)
         if here.state != state:
             here.state = state
+            here.closing, here.resumes_at = False, None
+            if state == "open" and here.moved_to_id is not None:
+                # It works again: who was handed over stays there, and it can be handed over anew.
+                here.moved_to_id = None
+                stands = (HandOver.from_queue_id == here.id) & HandOver.undone_at.is_(None)
+                session.execute(update(HandOver).where(stands).values(undone_at=now))
             turn.say("queue", {"action": f"queue_{state}", "state": state})
         return here
 

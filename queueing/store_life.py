@@ -113,6 +113,7 @@ class HandOver(Base):
     """The old queue's state, for the undo."""
     tickets: Mapped[int] = mapped_column(Integer, default=0)
     undone_at: Mapped[datetime | None]
+    """Taken back, or the old queue works again."""
 
     __table_args__ = (
         # A queue goes to one other at a time.

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from queueing.errors import Conflict, MoveNotPossible
+from queueing.errors import Conflict, Invalid, MoveNotPossible
 
 MOVES: dict[tuple[str | None, str], str] = {
     (None, "issue"): "waiting",
@@ -96,6 +96,9 @@ MOVES: dict[tuple[str | None, str], str] = {
 
 LIVE = ("booked", "waiting", "called", "serving", "parked", "missed")
 """States of tickets that still stand somewhere."""
+OUTCOMES = ("done", "paper", "system", "office", "person", "other")
+"""What came of a service. done: all done today. Must come back: a paper is missing, the system is down, another office
+decides, somebody else must come along, another reason."""
 AT_DESK = ("called", "serving")
 """States in which a ticket occupies a desk."""
 ENDED = ("served", "left", "cancelled", "transferred")
@@ -194,6 +197,12 @@ class Change(NamedTuple):
     state_from: str | None
     state_to: str
     before: dict[str, Any]
+
+
+def check_outcome(outcome: str) -> None:
+    """Refuse (Invalid `outcome`) what is no outcome; nothing said is fine."""
+    if outcome and outcome not in OUTCOMES:
+        raise Invalid("outcome", f"an outcome is one of {', '.join(OUTCOMES)}")
 
 
 def possible(state: str | None) -> list[str]:

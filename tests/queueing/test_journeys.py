@@ -168,7 +168,11 @@ def test_a_closed_queue_is_gone_around_and_waited_for(house: Complex) -> None:
     assert second is not None and second.queue_id == house.c.queue.id
     assert house.serve(second) is None
     seen = journeys.view(house.session, ticket, now=house.a.now)
-    assert seen is not None and [s.state for s in seen.steps] == ["done", "done", "left"] and seen.ends_at is None
+    assert (
+        seen is not None
+        and [s.state for s in seen.steps] == ["done", "done", "left"]
+        and seen.ends_at is None
+    )
     assert journeys.follow_all(house.session, now=house.a.now) == 0
     desks.open_queue(house.session, house.b.queue, actor="s", now=house.a.now)
     assert journeys.follow_all(house.session, now=house.a.now) == 1
@@ -215,7 +219,12 @@ def test_a_transfer_keeps_the_label_and_makes_a_journey(house: Complex) -> None:
     ticket = house.a.issue("card")
     house.a.called(0)
     went_on = house.a.do(
-        "transfer", ticket, desk=house.a.desks[0], to_queue=house.b.queue, service_code="pass", note="needs it"
+        "transfer",
+        ticket,
+        desk=house.a.desks[0],
+        to_queue=house.b.queue,
+        service_code="pass",
+        note="needs it",
     ).went_on
     assert went_on is not None and went_on.label == ticket.label == "A001" and went_on.note == "needs it"
     own = house.b.issue("pass")
