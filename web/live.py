@@ -10,10 +10,13 @@ reach the screens just as those of this process do.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import random
 import threading
+import time
 from datetime import timedelta
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 import sqlalchemy as sa
 from flask import Flask
@@ -25,85 +28,155 @@ from fleet.store import Center, Plan
 from queueing.status import public_status
 from queueing.store import Outbox, Queue
 from web import clock
+from web.bell import Bell
 from web.db import read
+from web.fanout import PING_EVERY_S, PING_TIMEOUT_S
 
 LOG = logging.getLogger(__name__)
 NAMESPACE = "/live"
-POLL_S = 0.25
-"""How often the relay looks for changes committed by other processes; those of this process wake it at once."""
+AT_ONCE = 2_000
+"""Rows of one look into the outbox; when there are more, the next look follows at once."""
+NEAR = 5_000
+"""How far behind the newest id a row may still appear (PostgreSQL)."""
+YOUNG_S, OLD_S = 5.0, 300.0
+"""Ages of a passed-over id: until then it is looked for in every round, and no more after."""
+REST_S, REST_MOST_S = 0.25, 4.0
+"""Waits between tries while the database is away, doubled each time."""
 RESYNC_ROWS = 200
 socketio = SocketIO()
 
 
-class Relay:
-    """Sends committed outbox rows to rooms, each once, in order of commit."""
+class Sender(Protocol):
+    """Who brings a message to the screens of this process: web/fanout.py, or a test's list."""
 
-    def __init__(self, engine: sa.Engine, target: SocketIO) -> None:
+    def emit(self, event: str, body: Any, *, namespace: str, room: str) -> None:
+        """Send to all of a room."""
+
+
+class Relay:
+    """Sends committed outbox rows to this process's screens, each once, in order of commit.
+
+    Every process reads the outbox for itself and tells its own screens: nothing travels between processes but a ring
+    of the bell (web/bell.py). On PostgreSQL ids are given before the commit, so a row may appear behind one that was
+    sent already; the ids that were passed over are looked for again until they are old.
+    """
+
+    def __init__(self, engine: sa.Engine, sender: Sender, redis_url: str | None = None) -> None:
         self._engine = engine
-        self._target = target
+        self.sender = sender
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self.bell = Bell(redis_url, self._wake.set)
         self._last = 0
-        self._seen: set[int] = set()
-        # On PostgreSQL ids are given before the commit, so a row may appear behind one already sent.
-        self._window = 0 if engine.dialect.name == "sqlite" else 2_000
+        self._begun = False
+        self._holes: dict[int, float] | None = None if engine.dialect.name == "sqlite" else {}
+        """Ids that were not there when a greater one was, and since when."""
+        self._looked = 0.0
+        self.failures = 0
+        """Rounds that failed one after the other: 0 while the database answers."""
 
     def start(self) -> None:
         """Begin after what is already there: screens that connect get their state whole."""
-        with self._engine.connect() as connection:
-            self._last = connection.scalar(sa.select(sa.func.max(Outbox.id))) or 0
-            self._seen = self._recent(connection)
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # the first round begins then
+            self._begin()
+        self.bell.start()
         threading.Thread(target=self._run, name="relay", daemon=True).start()
 
-    def _recent(self, connection: sa.Connection) -> set[int]:
-        if not self._window:
-            return set()
-        return set(connection.scalars(sa.select(Outbox.id).where(Outbox.id > self._last - self._window)))
+    def _begin(self) -> None:
+        with self._engine.connect() as connection:
+            last = connection.scalar(sa.select(sa.func.max(Outbox.id))) or 0
+            if self._holes is not None:
+                # Written before we began, committed after: screens that connected meanwhile miss it otherwise.
+                near = sa.select(Outbox.id).where(Outbox.id > last - NEAR)
+                missing = set(range(max(1, last - NEAR), last)) - set(connection.scalars(near))
+                self._holes = dict.fromkeys(missing, time.monotonic())
+        self._last = last
+        self._begun = True
 
     def wake(self) -> None:
-        """Something was committed in this process."""
+        """Something was committed in this process: look now, and let the others know."""
         self._wake.set()
+        self.bell.ring()
 
     def stop(self) -> None:
-        """End the thread after the current round."""
+        """End the threads after the current round."""
         self._stop.set()
+        self.bell.stop()
         self._wake.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wake.wait(POLL_S)
+            self._wake.wait(self.bell.pace_s)
             self._wake.clear()
             try:
+                if not self._begun:
+                    self._begin()
                 self.pump()
             except sa.exc.SQLAlchemyError as error:
-                LOG.warning(
-                    "relay: the database does not answer (%s); trying again", error.__class__.__name__
-                )
-                self._stop.wait(1.0)
+                self._rest(error)
             except Exception:
                 # Whatever one screen's connection did must not end the news for all others.
                 LOG.exception("relay: this round failed; going on")
                 self._stop.wait(0.2)
+            else:
+                if self.failures:
+                    LOG.warning("relay: the database answers again")
+                self.failures = 0
+
+    def _rest(self, error: Exception) -> None:
+        """The database is away: try again by and by, at different moments in different processes."""
+        if not self.failures:
+            LOG.warning("relay: the database does not answer (%s); trying again", error.__class__.__name__)
+        self._stop.wait(min(REST_MOST_S, REST_S * 2 ** min(self.failures, 9)) * random.uniform(0.5, 1.0))
+        self.failures += 1
 
     def pump(self) -> int:
         """Send what was committed since the last round; returns how many."""
+        sent = 0
+        while True:
+            rows = self._committed()
+            for row in rows:
+                body = message(row.topic, row.seq, row.part, row.data)
+                self.sender.emit("changed", body, namespace=NAMESPACE, room=row.topic)
+            sent += len(rows)
+            if len(rows) < AT_ONCE:
+                return sent
+
+    def _committed(self) -> list[Any]:
+        """Rows that were not seen yet, in order of their ids; they count as seen from here on."""
+        which = Outbox.id > self._last
+        if again := self._old_holes():
+            which = sa.or_(which, Outbox.id.in_(again))
         with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, Outbox.data)
-                .where(Outbox.id > self._last - self._window)
-                .order_by(Outbox.id)
-                .limit(5_000 + self._window)
-            ).all()
-        fresh = [row for row in rows if row.id not in self._seen] if self._window else rows
-        for row in fresh:
-            body = message(row.topic, row.seq, row.part, row.data)
-            # Every process reads the outbox and tells its own screens: through the queue each would hear it twice.
-            self._target.emit("changed", body, namespace=NAMESPACE, to=row.topic, ignore_queue=True)
+            rows = list(
+                connection.execute(
+                    sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, Outbox.data)
+                    .where(which)
+                    .order_by(Outbox.id)
+                    .limit(AT_ONCE)
+                )
+            )
+        if rows and self._holes is not None:
+            newest = max(self._last, rows[-1].id)
+            begin = max(self._last + 1, newest - NEAR)
+            self._holes |= dict.fromkeys(range(begin, newest), time.monotonic())
+            for row in rows:
+                self._holes.pop(row.id, None)
         if rows:
             self._last = max(self._last, rows[-1].id)
-        if self._window:
-            self._seen = {row.id for row in rows if row.id > self._last - self._window}
-        return len(fresh)
+        return rows
+
+    def _old_holes(self) -> list[int]:
+        """Passed-over ids to look for in this round: young ones always, older ones once a second, the old no more."""
+        if not self._holes:
+            return []
+        now = time.monotonic()
+        if now - self._looked < 1.0:
+            return [number for number, since in self._holes.items() if now - since < YOUNG_S]
+        self._looked = now
+        # An id that a transaction gave back is never used; one that works for longer has no news for screens.
+        self._holes = {number: since for number, since in self._holes.items() if now - since < OLD_S}
+        return list(self._holes)
 
 
 def message(topic: str, seq: int, part: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -217,17 +290,24 @@ def prune(session: Session, *, now: Any, keep_hours: int = 2) -> int:
 
 
 def init_app(app: Flask) -> None:
-    """Attach Socket.IO: websocket in threads when embedded, gevent under a gevent worker, Redis between processes."""
+    """Attach Socket.IO: websocket in threads, or gevent under a gevent worker.
+
+    Several processes need no message queue of Socket.IO's: each relays the outbox to its own screens. Behind a balancer
+    without sticky sessions long polling fails, so there it is not offered.
+    """
     settings = app.extensions["settings"]
     socketio.init_app(
         app,
         async_mode=async_mode(),
-        message_queue=settings.redis_url,
-        channel="live",
+        transports=["websocket"] if settings.redis_url else ["websocket", "polling"],
+        ping_interval=PING_EVERY_S,
+        ping_timeout=PING_TIMEOUT_S,
         cors_allowed_origins=None,
         logger=False,
         engineio_logger=False,
+        **({"monitor_clients": False} if app.extensions["relay"].sender.fast else {}),
     )
+    app.extensions["relay"].sender.install()
 
 
 def async_mode() -> str:

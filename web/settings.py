@@ -45,6 +45,8 @@ class Settings:
     van_office: str | None = None
     """Where headquarters is; named only on a van's laptop."""
     van_token: str = ""
+    fast_fanout: bool = True
+    """False sends live messages by the libraries' own path, should the fast one ever be suspected."""
     trusted_proxies: int = 0
     """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
 
@@ -123,6 +125,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     demo = flag("DEMO", False)
     secure = flag("SECURE_COOKIES", False)
     scheduler = flag("SCHEDULER", True)
+    fast = flag("FAST_FANOUT", True)
     if faults:
         raise SettingsError("; ".join(faults))
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -142,6 +145,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         valhalla_tiles=tiles,
         traffic=traffic,
         trusted_proxies=proxies,
+        fast_fanout=fast,
         van_center=source.get("VAN_CENTER", "").strip(),
         van_office=office,
         van_token=source.get("VAN_TOKEN", "").strip(),
