@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, select
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from queueing.store import Base
+from queueing.store import Base, Desk
 
 ROLES = ("planner", "supervisor", "clerk", "agency")
 TOKEN_KINDS = ("kiosk", "board", "desk", "device", "van")
@@ -165,6 +168,64 @@ def find_token(session: Session, text: str, kinds: tuple[str, ...]) -> AccessTok
             AccessToken.digest == digest(text), AccessToken.kind.in_(kinds), AccessToken.revoked_at.is_(None)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """What a request needs to know of its token, without the ORM. `desk_name` and `desk_queue_id` are its desk's."""
+
+    id: int
+    kind: str
+    queue_id: int | None
+    desk_id: int | None
+    center_id: int | None
+    desk_name: str | None
+    desk_queue_id: int | None
+
+
+class TokenCache:
+    """Tokens seen lately, by digest. Every write of this process empties it, and what another process has changed (a token
+    taken back) is known after `life_s` seconds at the latest."""
+
+    MOST = 20_000
+
+    def __init__(self, life_s: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._life, self._clock = life_s, clock
+        self._known: dict[str, tuple[float, KnownToken]] = {}
+
+    def forget(self) -> None:
+        """Something was written: look again."""
+        self._known = {}
+
+    def find(self, text: str, look_up: Callable[[], Session]) -> KnownToken | None:
+        """The valid token with this text, or None. `look_up` gives the session to read with when it is not known."""
+        key, now, known = digest(text), self._clock(), self._known
+        if (kept := known.get(key)) is not None and kept[0] > now:
+            return kept[1]
+        row = look_up().execute(_TOKEN, {"the_digest": key}).one_or_none()
+        if row is None:
+            known.pop(key, None)
+            return None
+        if len(known) >= self.MOST:
+            known.clear()
+        token = KnownToken(*row)
+        known[key] = now + self._life, token
+        return token
+
+
+_TOKEN = (
+    select(
+        AccessToken.id,
+        AccessToken.kind,
+        AccessToken.queue_id,
+        AccessToken.desk_id,
+        AccessToken.center_id,
+        Desk.name,
+        Desk.queue_id,
+    )
+    .outerjoin(Desk, Desk.id == AccessToken.desk_id)
+    .where(AccessToken.digest == bindparam("the_digest"), AccessToken.revoked_at.is_(None))
+)
 
 
 def digest(text: str) -> str:

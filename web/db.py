@@ -22,6 +22,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from queueing.engine import make_engine, transaction
 from queueing.store import Base
+from queueing.turn import Command, NeedsSession
+from web.accounts import TokenCache
+from web.batching import Batcher
 
 T = TypeVar("T")
 
@@ -50,6 +53,9 @@ class Writer:
         if engine.dialect.name == "sqlite":
             self.turn = Turnstile(engine.url.database)
         self._after_commit = after_commit
+        self.tokens = TokenCache()
+        self.carry_out = Batcher(engine, self.turn, after_commit)
+        """Commands of queues, many in one transaction (web/batching.py)."""
 
     def __call__(self, work: Callable[[Session], T]) -> T:
         """Commit what `work(session)` did and give back its result; on any error nothing of it remains."""
@@ -58,6 +64,7 @@ class Writer:
         else:
             with self.turn:
                 result = transaction(self._sessions, work)
+        self.tokens.forget()
         self._after_commit()
         return result
 
@@ -99,6 +106,18 @@ def write(work: Callable[[Session], T]) -> T:
     finally:
         # The request's session may hold a snapshot from before: the page that follows must see the change.
         db.session.rollback()
+
+
+def carry_out(command: Command) -> Any:
+    """Carry out one command of a queue, committed together with those of other requests. Raises what it raises."""
+    writer: Writer = current_app.extensions["writer"]
+    try:
+        return writer.carry_out(command)
+    except NeedsSession:
+        return writer(command.alone)
+    finally:
+        if db.session.registry.has():
+            db.session.rollback()
 
 
 def read() -> Session:

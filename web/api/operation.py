@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from web.accounts import AccessToken, find_token
+from web.accounts import KnownToken
 from web.api.schema import Fault, Schema, check, from_text
 from web.api.shapes import COMPONENTS
 from web.db import read
@@ -76,6 +76,10 @@ class Operation:
         return rule
 
 
+KINDS = ("kiosk", "board", "desk", "device")
+"""Kinds of token that this API knows at all."""
+
+
 class Refused(Exception):
     """An answer in the middle of a view: a problem with a stable code."""
 
@@ -115,7 +119,7 @@ def handler(operation: Operation) -> Callable[..., ResponseReturnValue]:
     return serve
 
 
-def bearer_token(kinds: tuple[str, ...]) -> AccessToken:
+def bearer_token(kinds: tuple[str, ...]) -> KnownToken:
     """The token of this request. Raises Refused: 401 without a valid one, 403 for one of another kind."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
@@ -123,10 +127,11 @@ def bearer_token(kinds: tuple[str, ...]) -> AccessToken:
     return known_token(text.strip(), kinds)
 
 
-def known_token(text: str, kinds: tuple[str, ...]) -> AccessToken:
+def known_token(text: str, kinds: tuple[str, ...]) -> KnownToken:
     """The valid token with this text. Raises Refused as `bearer_token` does."""
-    token = find_token(read(), text, ("kiosk", "board", "desk", "device"))
-    if token is None:
+    token: KnownToken | None
+    token = current_app.extensions["writer"].tokens.find(text, read)
+    if token is None or token.kind not in KINDS:
         raise _unauthorized("token_unknown", "this token is not known or was taken back")
     if token.kind not in kinds:
         raise Refused(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from fleet.store import Center
 from fleet.tracking import record_position
 from web import clock
-from web.accounts import AccessToken
+from web.accounts import KnownToken
 from web.api.operation import Refused, bearer_token, known_token
 from web.db import write
 
@@ -80,7 +80,7 @@ def _json() -> Any:
     return body
 
 
-def _token(body: Any) -> AccessToken:
+def _token(body: Any) -> KnownToken:
     scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
     if scheme == "bearer":
         return bearer_token(("device",))

@@ -309,6 +309,14 @@ def ticket(
     row: Ticket, service: Service, desk: Desk | None, place_in_line: WaitRange | None, next_code: str | None
 ) -> dict[str, Any]:
     """Ticket, without what only desks may see."""
+    url = url_for("citizen.ticket", code=row.code, _external=True)
+    return ticket_of(row, service.code, desk.name if desk is not None else None, place_in_line, next_code, url)
+
+
+def ticket_of(
+    row: Any, service: str, desk: str | None, place_in_line: WaitRange | None, next_code: str | None, url: str
+) -> dict[str, Any]:
+    """Ticket, out of what is known without asking the database."""
     return {
         "ticket": row.code,
         "label": row.label,
@@ -316,15 +324,15 @@ def ticket(
         "day": row.day.isoformat(),
         "state": row.state,
         "queue": row.queue_id,
-        "service": service.code,
+        "service": service,
         "priority": row.priority,
         "ahead": None if place_in_line is None else place_in_line.ahead,
         "wait": None if place_in_line is None else wait(place_in_line),
-        "desk": desk.name if desk is not None and row.state in ("called", "serving") else None,
+        "desk": desk if row.state in ("called", "serving") else None,
         "issued_at": instant(row.issued_at),
         "called_at": instant(row.called_at) if row.called_at else None,
         "started_at": instant(row.started_at) if row.started_at else None,
         "ended_at": instant(row.ended_at) if row.ended_at else None,
         "next_ticket": next_code,
-        "url": url_for("citizen.ticket", code=row.code, _external=True),
+        "url": url,
     }

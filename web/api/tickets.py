@@ -7,30 +7,32 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, g, jsonify, make_response, request
+from flask import Response, current_app, g, jsonify, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from queueing import counter
 from queueing.counter import Done
-from queueing.errors import NotFound
+from queueing.errors import Conflict, NotFound
 from queueing.order import HIGHEST
+from queueing.rows import TicketRow
 from queueing.status import public_status, ticket_status
 from queueing.store import Desk, Queue, Service, Ticket
 from web import clock
-from web.accounts import AccessToken
+from web.accounts import KnownToken
 from web.api import shapes
 from web.api.operation import Refused
 from web.api.places import services_of
 from web.citizen.phones import read_phone
 from web.clerk.scope import sister_queues
-from web.db import read, write
+from web.db import carry_out, read, write
 
 STATUS_LIFE_S = 30
 """A queue's status is new after every change, and after this many seconds without one (waits go on)."""
-PLAIN = ("start", "finish", "miss", "recall", "requeue")
-"""Verbs that need nothing beside the desk."""
+PLAIN = ("start", "finish", "miss", "recall", "requeue", "park", "resume")
+"""Verbs that move one ticket at the desk: carried out together with those of other requests."""
+_prefixes: dict[tuple[str, str, str], str] = {}
 
 
 def queue_status(id: int) -> ResponseReturnValue:
@@ -53,36 +55,32 @@ def queue_status(id: int) -> ResponseReturnValue:
 
 def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
     """`POST /queues/{id}/tickets`: 201, or 200 when this request (or this phone) has its ticket already."""
-    token: AccessToken = g.token
+    token: KnownToken = g.token
     if token.kind == "kiosk":
         allowed, channel = token.queue_id, "kiosk"
     else:
-        allowed, channel = _token_desk(token).queue_id, "staff"
-    if read().get(Queue, id) is None:
-        raise NotFound("queue_not_found", f"there is no queue {id}", queue=id)
+        allowed, channel = _desk_of(token)[1], "staff"
     if allowed != id:
+        if read().get(Queue, id) is None:
+            raise NotFound("queue_not_found", f"there is no queue {id}", queue=id)
         raise Refused(403, "other_queue", "this token is for another queue", queue=allowed)
     if channel == "kiosk" and body.get("priority", 0) == HIGHEST:
         raise Refused(403, "priority_of_staff", "only staff decide on the highest priority")
     typed = body.get("phone") or ""
     phone = read_phone(typed) if typed else None
-    now = clock.now()
-
-    def run(session: Session) -> Done:
-        return counter.issue(
-            session,
-            session.get_one(Queue, id),
+    done: Done = carry_out(
+        counter.Issue(
+            id,
             body["service"],
-            request_id=body["request_id"],
-            actor=_actor(token),
-            now=now,
+            body["request_id"],
+            _actor(token),
+            clock.now(),
             priority=body.get("priority", 0),
             channel=channel,
             phone=phone,
         )
-
-    done = write(run)
-    made = _ticket_json(done.ticket.code)
+    )
+    made = _fresh_json(done, None) or _ticket_json(done.ticket.code)
     if typed:
         made["phone_accepted"] = phone is not None
     response = jsonify({**made, "repeated": done.repeated})
@@ -115,14 +113,9 @@ def leave(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
 
 def call_next(id: int, body: dict[str, Any]) -> ResponseReturnValue:
     """`POST /desks/{id}/next`: the desk's open ticket is finished, the next person called; 204 when nobody waits."""
-    desk = _own_desk(id)
+    number, queue_id = _own_desk(id)
     now = clock.now()
-    actor = _actor(g.token)
-    done = write(
-        lambda session: counter.call_next(
-            session, session.get_one(Desk, desk.id), request_id=body["request_id"], actor=actor, now=now
-        )
-    )
+    done = carry_out(counter.CallNext(queue_id, number, body["request_id"], _actor(g.token), now))
     if done is None:
         return Response(status=204)
     return jsonify(_desk_json(done, now))
@@ -132,22 +125,29 @@ def act(verb: str) -> Callable[[str, dict[str, Any]], ResponseReturnValue]:
     """The view of `POST /tickets/{ticket}/<verb>`."""
 
     def view(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
-        desk = _own_desk(body.get("desk"))
-        row = _ticket(ticket)
-        if row.queue_id != desk.queue_id:
-            raise Refused(403, "other_queue", "this ticket stands in another queue", queue=row.queue_id)
+        number, queue_id = _own_desk(body.get("desk"))
         now = clock.now()
+        if verb in PLAIN:
+            command = counter.Act(
+                queue_id, verb, body["request_id"], _actor(g.token), now,
+                code=ticket, desk_id=number, note=body.get("note", "") if verb == "park" else "",
+            )  # fmt: skip
+            try:
+                return jsonify(_desk_json(carry_out(command), now))
+            except Conflict as error:
+                if error.code != "other_queue":
+                    raise
+                raise _elsewhere(_ticket(ticket)) from None
+        row = _ticket(ticket)
+        if row.queue_id != queue_id:
+            raise _elsewhere(row)
         common: dict[str, Any] = {"request_id": body["request_id"], "actor": _actor(g.token), "now": now}
 
         def run(session: Session) -> Done:
-            mine, here = session.get_one(Ticket, row.id), session.get_one(Desk, desk.id)
-            if verb == "park":
-                return counter.park(session, mine, desk=here, note=body.get("note", ""), **common)
+            mine, here = session.get_one(Ticket, row.id), session.get_one(Desk, number)
             if verb == "transfer":
                 return counter.transfer(session, mine, desk=here, **common, **_target(session, here, body))
-            if verb in PLAIN or verb in ("resume", "undo"):
-                return getattr(counter, verb)(session, mine, desk=here, **common)  # type: ignore[no-any-return]
-            raise AssertionError(verb)
+            return counter.undo(session, mine, desk=here, **common)
 
         return jsonify(_desk_json(write(run), now))
 
@@ -169,25 +169,29 @@ def _target(session: Session, desk: Desk, body: dict[str, Any]) -> dict[str, Any
     return {"to_queue": to_queue, "service_code": body.get("service"), "note": body.get("note", "")}
 
 
-def _actor(token: AccessToken) -> str:
+def _actor(token: KnownToken) -> str:
     return f"{token.kind}-token:{token.id}"
 
 
-def _token_desk(token: AccessToken) -> Desk:
-    desk = read().get(Desk, token.desk_id) if token.desk_id is not None else None
-    if desk is None:
+def _desk_of(token: KnownToken) -> tuple[int, int]:
+    """The desk of a token, and its queue."""
+    if token.desk_id is None or token.desk_queue_id is None:
         raise Refused(403, "token_without_desk", "this token belongs to no desk")
-    return desk
+    return token.desk_id, token.desk_queue_id
 
 
-def _own_desk(number: int | None) -> Desk:
-    """The desk of the request's token, which must be desk `number` where one is named."""
-    desk = _token_desk(g.token)
-    if number is not None and number != desk.id:
+def _own_desk(number: int | None) -> tuple[int, int]:
+    """The desk of the request's token with its queue; it must be desk `number` where one is named."""
+    desk_id, queue_id = _desk_of(g.token)
+    if number is not None and number != desk_id:
         if read().get(Desk, number) is None:
             raise NotFound("desk_not_found", f"there is no desk {number}", desk=number)
-        raise Refused(403, "other_desk", "this token is for another desk", desk=desk.id)
-    return desk
+        raise Refused(403, "other_desk", "this token is for another desk", desk=desk_id)
+    return desk_id, queue_id
+
+
+def _elsewhere(row: Ticket) -> Refused:
+    return Refused(403, "other_queue", "this ticket stands in another queue", queue=row.queue_id)
 
 
 def _ticket(code: str) -> Ticket:
@@ -208,11 +212,43 @@ def _ticket_json(code: str) -> dict[str, Any]:
     return shapes.ticket(row, service, desk, wait, following.code if following else None)
 
 
+def _fresh_json(done: Done, desk: str | None) -> dict[str, Any] | None:
+    """The ticket of an answer that a batch gave just now, without asking the database again; None where it must be asked
+    (a repeated request, a ticket back in the line)."""
+    row: Any = done.ticket
+    waits = row.state == "waiting"
+    if done.repeated or not isinstance(row, TicketRow) or (waits and done.wait is None) or row.next_ticket_id:
+        return None
+    url = _prefix() + row.code
+    return shapes.ticket_of(row, _service_code(row.service_id), desk, done.wait if waits else None, None, url)
+
+
+def _prefix() -> str:
+    """Where the citizen's page of a ticket is, without its code."""
+    environ = request.environ
+    key = (environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), environ.get("SCRIPT_NAME", ""))
+    known = _prefixes.get(key)
+    if known is None:
+        if len(_prefixes) > 100:  # whoever asks writes the host
+            _prefixes.clear()
+        known = _prefixes[key] = url_for("citizen.ticket", code="-", _external=True)[:-1]
+    return known
+
+
+def _service_code(service_id: int) -> str:
+    """The code of a service, which never changes."""
+    codes: dict[int, str] = current_app.extensions.setdefault("service_codes", {})
+    known = codes.get(service_id)
+    if known is None:
+        known = codes[service_id] = read().get_one(Service, service_id).code
+    return known
+
+
 def _desk_json(done: Done, now: datetime) -> dict[str, Any]:
     """What a desk sees of a ticket it handles."""
     row = done.ticket
     made = {
-        **_ticket_json(row.code),
+        **(_fresh_json(done, g.token.desk_name) or _ticket_json(row.code)),
         "note": row.note,
         "waited_s": max(0, round(((row.called_at or now) - row.issued_at).total_seconds())),
         "repeated": done.repeated,
