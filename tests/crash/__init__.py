@@ -1,0 +1,1 @@
+"""Power cuts and killed processes: every acknowledged answer is there afterwards, none twice."""
