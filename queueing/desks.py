@@ -74,7 +74,7 @@ def open_desk(
         if here.state != "open":
             here.state = "open"
             session.add(DeskShift(desk_id=here.id, queue_id=here.queue_id, opened_at=now))
-        turn.say("desks", {"action": "desk_open", "desk": here.name})
+        turn.say("desks", {"action": "desk_open", "desk": here.name}, private={"operator": here.operator})
         return here
 
 

@@ -417,3 +417,4 @@ class Outbox(Base):
 # The rest of the tables, which stand in modules of their own: whoever has the metadata has them all.
 import queueing.store_journal  # noqa: E402, F401
 import queueing.store_life  # noqa: E402, F401
+import queueing.store_office  # noqa: E402, F401

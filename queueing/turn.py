@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, attributes
 
+from queueing import audit
 from queueing.errors import Invalid, NotFound, QueueingError
 from queueing.ledger import SECOND, ZONE, Bank, Ledger, Needs, jsonable
 from queueing.postgres_bank import PostgresBank
@@ -242,8 +243,20 @@ class Turn:
         self.ledger.store()
         return self.session.get_one(TicketEvent, event.id)
 
-    def say(self, part: str, data: dict[str, Any]) -> None:
-        """Record a change that is no ticket's: a desk opened, the queue paused."""
+    def say(self, part: str, data: dict[str, Any], *, private: dict[str, Any] | None = None) -> None:
+        """Record a change that is no ticket's: a desk opened, the queue paused. `private` facts (who sits there) stand
+        in the audit alone, `data` goes out to screens too."""
+        subject = str(data.get("desk", ""))
+        facts = {name: value for name, value in data.items() if name not in ("action", "desk", "parts")}
+        audit.note(
+            self.session,
+            f"queue:{self.queue.id}",
+            str(data.get("action", part)),
+            actor=self.actor,
+            now=self.now,
+            subject=subject,
+            data=facts | (private or {}),
+        )
         self.session.flush()
         self.queue.seq += 1
         self.ledger.told.add(self.queue.id)

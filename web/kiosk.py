@@ -23,6 +23,7 @@ from web.citizen.tickets import view_of
 from web.db import read, write
 from web.errors import words_for
 from web.kiosk_icons import group_icon, group_words
+from web.printing import store as _printing_tables  # noqa: F401
 
 blueprint = Blueprint("kiosk", __name__)
 

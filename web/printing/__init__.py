@@ -1,0 +1,1 @@
+"""Paper slips: what they look like, how they reach a printer, and what became of each."""
