@@ -156,5 +156,10 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Content-Language", i18n.language())
     if response.mimetype == "text/html":
         response.headers.setdefault("Cache-Control", "no-cache")
-        response.headers.add("Vary", "Cookie")
+        if "X-Accel-Expires" not in response.headers:
+            response.headers.add("Vary", "Cookie")
+        if request.headers.get("X-Part") and request.method == "GET" and response.status_code == 200:
+            # A section that a page asks for again: 304 while it is the same.
+            response.add_etag(weak=True)
+            response.make_conditional(request)
     return response

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, render_template, request
+import psycopg
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from fleet.errors import FleetError
@@ -60,6 +62,8 @@ def wants_json() -> bool:
     return request.path.startswith("/api/")
 
 
+RETRY_AFTER_S = 5
+"""When to try again while the database is away."""
 HINTS = {"invalid": 422, "missing": 404, "forbidden": 403, "conflict": 409}
 
 
@@ -72,6 +76,9 @@ def words_for(code: str, fallback: str) -> str:
     """What a person reads for an error's code, in the page's language."""
     texts = {
         "queue_closed": _("This queue is closed now."),
+        "queue_held": _(
+            "This queue is run in its van just now. What is done there shows here when the van is heard."
+        ),
         "queue_paused": _("This queue is paused. Please wait for staff."),
         "capacity_reached": _("All tickets for today have been taken. Please ask a member of staff."),
         "numbers_exhausted": _("All tickets for today have been taken. Please ask a member of staff."),
@@ -119,18 +126,25 @@ def init_app(app: Flask) -> None:
         )
 
     @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(psycopg.OperationalError)  # of verbs that talk to the driver without SQLAlchemy
+    @app.errorhandler(psycopg.InterfaceError)
+    @app.errorhandler(sqlite3.OperationalError)
     @app.errorhandler(TimeoutError)
-    def database(error: SQLAlchemyError) -> Any:
+    def database(error: Exception) -> Any:
         # The page that says so must not ask the database who is signed in.
         g._login_user = AnonymousUserMixin()
         app.logger.error("database: %s", error)
         if wants_json():
-            return problem(503, "database_unavailable", "the database does not answer; nothing was changed")
-        return page(
-            503,
-            "database_unavailable",
-            _("Our records cannot be reached just now. Nothing was lost. Please try again in a minute."),
-        )
+            words = "the database does not answer; send the same request again, with the same request_id"
+            answer = problem(503, "database_unavailable", words)
+        else:
+            words = _(
+                "Our records cannot be reached just now. Nothing was lost. Please try again in a minute."
+            )
+            answer = make_response(page(503, "database_unavailable", words))
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return answer
 
     @app.errorhandler(DataError)
     def not_storable(error: DataError) -> Any:

@@ -142,7 +142,13 @@ class Fanout:
         """How many clients there are, how many of them have a backlog, and how many bytes wait in all."""
         outlets = [client.queue for client in list(self._target.server.eio.sockets.values())]
         waiting = [outlet.waiting for outlet in outlets if isinstance(outlet, Outlet)]
-        return {"clients": len(outlets), "behind": sum(1 for n in waiting if n), "bytes": sum(waiting)}
+        return {
+            "clients": len(outlets),
+            "behind": sum(1 for n in waiting if n),
+            "bytes": sum(waiting),
+            "delivered": self.delivered,
+            "fast": int(self.fast),
+        }
 
 
 class Pulse:

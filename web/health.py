@@ -11,9 +11,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from fleet.store import Center, Plan, Visit
 from queueing.store import Outbox, Queue, Ticket
 from web import clock
+from web.bell import SLOW_S
 from web.db import database_ready, read
+from web.errors import RETRY_AFTER_S
+from web.live import Relay
 
 blueprint = Blueprint("health", __name__)
+COUNTS = {
+    "clients": "connected",
+    "behind": "that have a backlog",
+    "bytes": "bytes that wait for slow ones",
+    "delivered": "messages handed on since the start",
+    "fast": "1 when messages are written straight to them",
+}
+SLOW = f"live line slow: Redis does not answer, screens of other processes hear of a change within about {SLOW_S:g} s"
 
 
 @blueprint.get("/health/live")
@@ -26,10 +37,17 @@ def live() -> Any:
 def ready() -> Any:
     """The database answers, its schema is there, and a network has been loaded."""
     if not database_ready():
-        return jsonify(status="not ready", why="the database does not answer or has no schema"), 503
+        why = "the database does not answer or has no schema"
+        return jsonify(status="not ready", why=why), 503, {"Retry-After": str(RETRY_AFTER_S)}
     if read().scalar(sa.select(Center.id).limit(1)) is None:
         return jsonify(status="not ready", why="no network is loaded"), 503
-    return jsonify(status="ready", time=clock.now().isoformat())
+    relay: Relay = current_app.extensions["relay"]
+    words = SLOW if relay.bell.slow else "changes reach all screens at once"
+    return jsonify(
+        status="ready",
+        time=clock.now().isoformat(),
+        live={"line": "slow" if relay.bell.slow else "fast", "why": words},
+    )
 
 
 @blueprint.get("/metrics")
@@ -75,6 +93,11 @@ def metrics() -> Response:
         "newest change announced to screens",
         session.scalar(sa.select(sa.func.max(Outbox.id))) or 0,
     )
+    relay: Relay = current_app.extensions["relay"]
+    gauge("live_slow", "1 while Redis is configured and gone", float(relay.bell.slow))
+    gauge("relay_failures", "rounds of the relay that failed one after the other", relay.failures)
+    for name, value in relay.sender.counts().items():
+        gauge(f"live_{name}", f"live screens of this process: {COUNTS[name]}", value)
     gauge("product_time_seconds", "the product's clock, seconds since 1970", clock.now().timestamp())
     gauge("demo", "1 in the demonstration", float(current_app.extensions["settings"].demo))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -16,7 +16,7 @@ import random
 import threading
 import time
 from datetime import timedelta
-from typing import Any, Protocol, TypeGuard
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 from flask import Flask
@@ -30,7 +30,7 @@ from queueing.store import Outbox, Queue
 from web import clock
 from web.bell import Bell
 from web.db import read
-from web.fanout import PING_EVERY_S, PING_TIMEOUT_S
+from web.fanout import PING_EVERY_S, PING_TIMEOUT_S, Fanout
 
 LOG = logging.getLogger(__name__)
 NAMESPACE = "/live"
@@ -46,13 +46,6 @@ RESYNC_ROWS = 200
 socketio = SocketIO()
 
 
-class Sender(Protocol):
-    """Who brings a message to the screens of this process: web/fanout.py, or a test's list."""
-
-    def emit(self, event: str, body: Any, *, namespace: str, room: str) -> None:
-        """Send to all of a room."""
-
-
 class Relay:
     """Sends committed outbox rows to this process's screens, each once, in order of commit.
 
@@ -61,7 +54,7 @@ class Relay:
     sent already; the ids that were passed over are looked for again until they are old.
     """
 
-    def __init__(self, engine: sa.Engine, sender: Sender, redis_url: str | None = None) -> None:
+    def __init__(self, engine: sa.Engine, sender: Fanout, redis_url: str | None = None) -> None:
         self._engine = engine
         self.sender = sender
         self._wake = threading.Event()
@@ -181,8 +174,7 @@ class Relay:
 
 def message(topic: str, seq: int, part: str, data: dict[str, Any]) -> dict[str, Any]:
     """The body of `changed`: {queue: 12, seq: 5, part: "line", ...}."""
-    kind, _colon, number = topic.partition(":")
-    return {kind: int(number), "seq": seq, "part": part, **data}
+    return {**topic_of(topic), "seq": seq, "part": part, **data}
 
 
 class Live(Namespace):  # type: ignore[misc]
@@ -195,7 +187,11 @@ class Live(Namespace):  # type: ignore[misc]
             emit("refused", {"code": "not_allowed", "asked": data if isinstance(data, dict) else None})
             return
         join_room(topic)
-        state = topic_state(read(), topic)
+        try:
+            state = topic_state(read(), topic)
+        except sa.exc.SQLAlchemyError:
+            emit("refused", {"code": "database_unavailable", "asked": data})
+            return
         emit("state" if state else "refused", state or {"code": "not_found"})
 
     def on_unwatch(self, data: Any) -> None:
@@ -211,6 +207,12 @@ class Live(Namespace):  # type: ignore[misc]
         if topic is None or not is_number(after):
             emit("refused", {"code": "not_allowed"})
             return
+        try:
+            self._resync(topic, after)
+        except sa.exc.SQLAlchemyError:
+            emit("refused", {"code": "database_unavailable", "asked": topic_of(topic)})
+
+    def _resync(self, topic: str, after: int) -> None:
         rows = (
             read()
             .execute(
@@ -229,6 +231,12 @@ class Live(Namespace):  # type: ignore[misc]
         else:
             for row in rows:
                 emit("changed", message(topic, row.seq, row.part, row.data))
+
+
+def topic_of(topic: str) -> dict[str, int]:
+    """What a client sends to watch a topic: `queue:12` -> {"queue": 12}."""
+    kind, _colon, number = topic.partition(":")
+    return {kind: int(number)}
 
 
 def is_number(value: Any) -> TypeGuard[int]:

@@ -12,7 +12,6 @@ import os
 import resource
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, jsonify, request
@@ -59,12 +58,8 @@ if os.environ.get("SMALL_KERNEL"):
 @app.get("/counts")
 def counts() -> Any:
     """Clients, and what waits for slow ones."""
-    memory = int(
-        next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmRSS"))
-    )  # noqa: SIM115
-    return jsonify(
-        fast=fanout.fast, threads=threading.active_count(), rss_kib=memory, pid=os.getpid(), **fanout.counts()
-    )
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return jsonify(threads=threading.active_count(), rss_kib=memory, pid=os.getpid(), **fanout.counts())
 
 
 @app.post("/emit")

@@ -122,9 +122,7 @@ def served(mode: str, kind: str, **more: str) -> Iterator[int]:
 @contextlib.contextmanager
 def gunicorn(app: str, mode: str, env: Mapping[str, str], *arguments: str) -> Iterator[int]:
     """An application under gunicorn on a free port, stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "-k", mode, "--threads", "64", "--worker-connections", "12000",
         "-b", f"127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "1", *arguments, app,
@@ -144,6 +142,13 @@ def gunicorn(app: str, mode: str, env: Mapping[str, str], *arguments: str) -> It
             process.wait(timeout=10)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def post(port: int, path: str, body: Any, timeout: float = 60.0) -> Any:

@@ -77,7 +77,7 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
             sent.append(body)
 
     with app.app_context():
-        relay = live.Relay(app.extensions["writer"].engine, Heard())
+        relay = live.Relay(app.extensions["writer"].engine, Heard())  # type: ignore[arg-type]
         relay.pump()
         sent.clear()
         queue_id = read().scalar(sa.select(Queue.id).limit(1))

@@ -42,7 +42,7 @@ def visit_status(visit_id: int) -> Any:
     status = _status(read(), found)
     html = render_template("citizen/_visit_status.html", visit=found, status=status)
     marks = (found.status, found.opens_at, found.center.late_minutes, *(status.mark() if status else ()))
-    return fragment(html, marks, status.as_of if status else now)
+    return fragment(html, marks, status.as_of if status else now, shared=True)
 
 
 def _visit(session: Session, visit_id: int) -> Visit:

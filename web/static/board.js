@@ -1,10 +1,10 @@
-// The board: one conditional request every three seconds is both the fallback for the socket and the proof that the line
-// lives. New calls are shown one after the other, each for its own time, with flash and chime.
+// The board: one conditional request about every three seconds is both the fallback for the socket and the proof that the
+// line lives. New calls are shown one after the other, each for its own time, with flash and chime.
 (function () {
   "use strict";
-  var EVERY = 3000, LOST = 8000, SHOW = 4000, MOST = 5;
-  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), mute = document.querySelector("[data-mute]");
-  var etag = "", latest = null, seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0;
+  var EVERY = 3000, PAUSE = 250, LOST = 8000, SHOW = 4000, MOST = 5;
+  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), slow = document.querySelector("[data-slow]"), mute = document.querySelector("[data-mute]");
+  var etag = "", latest = null, seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0, startedAt = Date.now();
 
   function keys() { return Array.from(latest.querySelectorAll("[data-call]"), function (row) { return row.dataset.call; }); }
   function unseen() { return keys().filter(function (key) { return !seen.has(key); }); }
@@ -37,6 +37,11 @@
     if (seen.size > 500) seen = new Set(keys().filter(function (key) { return seen.has(key); }));
     if (holding) draw(); else step();
   }
+  // Calls come late when the servers hear of each other late (they say so), or when no socket can be had here.
+  function pace(answer) {
+    var socket = window.live && window.live.socket, alone = Date.now() - startedAt > 10000 && !(socket && socket.connected);
+    slow.hidden = !(alone || answer.headers.get("X-Live") === "slow");
+  }
   function alive(time) {
     okAt = Date.now();
     if (time) document.querySelectorAll("[data-as-of]").forEach(function (at) { at.textContent = time; });
@@ -48,6 +53,7 @@
     asking = true; clearTimeout(timer);
     var stop = new AbortController(), limit = setTimeout(function () { stop.abort(); }, 4000), wasLost = !lost.hidden;
     fetch(main.dataset.src, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store", signal: stop.signal }).then(function (answer) {
+      if (answer.ok || answer.status === 304) pace(answer);
       if (answer.status === 304) { alive(answer.headers.get("X-As-Of")); return; }
       if (!answer.ok) throw new Error(answer.status);
       return answer.text().then(function (html) {
@@ -58,7 +64,9 @@
       });
     }).catch(function () { /* the line is judged below, by the time of the last answer */ }).finally(function () {
       clearTimeout(limit); asking = false;
-      if (again) { again = false; ask(); } else timer = setTimeout(ask, EVERY);
+      // Spread out, so that boards that were cut off together do not come back in the same moment.
+      timer = setTimeout(ask, again ? PAUSE : EVERY * (0.8 + Math.random() * 0.4));
+      again = false;
     });
   }
   setInterval(function () {
@@ -66,6 +74,7 @@
     var since = document.querySelector("[data-as-of]").textContent;
     lost.querySelectorAll("[data-lost-since]").forEach(function (at) { at.textContent = since; });
     lost.hidden = false;
+    slow.hidden = true;
   }, 500);
 
   // --- sound: two soft tones. Browsers may want a key or a touch first; televisions are started with sound allowed.
