@@ -32,7 +32,7 @@ from queueing.order import APPOINTMENT, HIGHEST, ORDINARY
 from queueing.pace import TURNOVER_S, pace_of
 from queueing.store import GUEST_SQL, Queue, QueueService, Service, Ticket, TicketEvent
 from queueing.store_life import Journey, JourneyStep
-from queueing.ticket import LIVE, move
+from queueing.ticket import LIVE, Change, move
 from queueing.turn import Done, OwnRequest, Turn, fresh_ticket
 from queueing.wait import expected
 from queueing.way import MOST_STEPS, Leg, Option, Step, shortest
@@ -286,11 +286,29 @@ def attach(session: Session, step: JourneyStep, ticket: Ticket) -> None:
     session.flush()
 
 
-def add_step(session: Session, ticket: Ticket, service_code: str, queue_ids: Sequence[int]) -> JourneyStep:
-    """One more service for somebody who is here: done at one of `queue_ids` after what they do now. Adding what is
-    still to come changes nothing. Raises Invalid `unknown_service`, `journey_steps`."""
-    session.flush()
-    ticket = fresh_ticket(session, ticket)
+def add_step(
+    session: Session,
+    ticket: Ticket,
+    service_code: str,
+    queue_ids: Sequence[int],
+    *,
+    request_id: str,
+    actor: str,
+    now: datetime,
+) -> Done:
+    """One more service for somebody who is here: done at one of `queue_ids` after what they do now. What is still to
+    come is not added twice. Raises Invalid `unknown_service`, `journey_steps`; Conflict `move_not_possible`."""
+    with Turn(session, ticket.queue_id, request_id=request_id, actor=actor, now=now) as turn:
+        earlier, _ = turn.earlier(("add_step",), ticket_id=ticket.id)
+        ticket = fresh_ticket(session, ticket)
+        if earlier is not None:
+            return Done(ticket, earlier, repeated=True)
+        _add(session, ticket, service_code, queue_ids)
+        change = Change("add_step", ticket.state, ticket.state, {})
+        return Done(ticket, turn.record(ticket, change, desk_id=ticket.desk_id, data={"service": service_code}))
+
+
+def _add(session: Session, ticket: Ticket, service_code: str, queue_ids: Sequence[int]) -> None:
     service = session.scalar(
         select(Service)
         .join(QueueService, QueueService.service_id == Service.id)
@@ -310,7 +328,7 @@ def add_step(session: Session, ticket: Ticket, service_code: str, queue_ids: Seq
     steps = steps_of(session, journey.id)
     known = next((one for one in steps if one.ticket_id is None and one.service_id == service.id), None)
     if known is not None:
-        return known
+        return
     if sum(one.ticket_id is None for one in steps) >= MOST_STEPS:
         raise Invalid("journey_steps", f"at most {MOST_STEPS} services are left to do", most=MOST_STEPS)
     made = JourneyStep(
@@ -321,7 +339,6 @@ def add_step(session: Session, ticket: Ticket, service_code: str, queue_ids: Seq
     )
     session.add(made)
     session.flush()
-    return made
 
 
 def require_untouched(session: Session, ticket: Ticket) -> Ticket | None:

@@ -123,6 +123,11 @@ def rules_of(session: Session, queue_id: int) -> list[SlotRule]:
     )
 
 
+def with_rules(session: Session, queue_ids: Sequence[int]) -> set[int]:
+    """Which of these queues give appointments by rules of their own."""
+    return set(session.scalars(select(SlotRule.queue_id).where(SlotRule.queue_id.in_(queue_ids)).distinct()))
+
+
 def set_rules(
     session: Session,
     queue: Queue,

@@ -104,8 +104,8 @@ AT_DESK = ("called", "serving")
 ENDED = ("served", "left", "cancelled", "transferred")
 CREATING = tuple(action for state, action in MOVES if state is None)
 """Actions that begin a ticket's history."""
-REMARKS = ("rate",)
-"""Events that say something of a ticket and move nothing: a rating after the service."""
+REMARKS = ("rate", "add_step")
+"""Events that say something of a ticket and move nothing: a rating, one more service in the visit."""
 SAYS = {
     "booked": "booked for later",
     "waiting": "waiting",

@@ -33,6 +33,11 @@ class Complex:
         values = {"request_id": self.a.rid(), "actor": "kiosk", "now": self.a.now}
         return journeys.begin(self.session, self.ids, services, **(values | given)).ticket  # type: ignore[arg-type]
 
+    def add(self, ticket: Ticket, service: str) -> None:
+        journeys.add_step(
+            self.session, ticket, service, self.ids, request_id=self.a.rid(), actor="clerk", now=self.a.now
+        )
+
     def later(self, minutes: float) -> None:
         for place in (self.a, self.b, self.c):
             place.later(minutes)
@@ -272,15 +277,15 @@ def test_one_more_service_is_added_at_the_desk(house: Complex) -> None:
     ticket = house.a.issue("card")
     house.a.called(0)
     for _ in range(2):
-        journeys.add_step(house.session, ticket, "stamp", house.ids)
+        house.add(ticket, "stamp")
     hint = journeys.hint(house.session, ticket, now=house.a.now)
     assert hint is not None and hint.queue.id == house.c.queue.id and hint.service.code == "stamp"
     went_on = house.a.do("finish", ticket, desk=house.a.desks[0]).went_on
     assert went_on is not None and went_on.label == "A001"
     with pytest.raises(Invalid):
-        journeys.add_step(house.session, went_on, "visa", house.ids)
+        house.add(went_on, "visa")
     with pytest.raises(Conflict):
-        journeys.add_step(house.session, ticket, "pass", house.ids)
+        house.add(ticket, "pass")
 
 
 def test_two_services_of_one_queue_keep_age_and_place(house: Complex) -> None:

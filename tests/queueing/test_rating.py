@@ -71,7 +71,9 @@ def test_who_has_another_desk_to_go_to_is_not_asked_yet(quick: Place) -> None:
     """In the middle of a journey there is nothing to rate."""
     ticket = quick.issue()
     quick.called(0)
-    journeys.add_step(quick.session, ticket, "birth", [quick.queue.id])
+    journeys.add_step(
+        quick.session, ticket, "birth", [quick.queue.id], request_id="more", actor="clerk", now=quick.now
+    )
     went_on = quick.do("finish", ticket, desk=quick.desks[0]).went_on
     assert went_on is not None and not rating.may_rate(quick.session, ticket, now=quick.now)
     quick.called(0)

@@ -166,14 +166,14 @@ def test_transfer_within_the_queue_keeps_ticket_number_and_age(place: Place) -> 
 
 
 def test_transfer_to_another_queue_gives_a_linked_ticket_there(place: Place) -> None:
-    """The old one ends as transferred and names the new one, which has a number of the other queue and the
-    note."""
+    """The old one ends as transferred and names the new one, which stands in the other queue with the label that the
+    person holds, and the note."""
     other = make_place(place.session, letter="B", known=place.services)
     ticket = serving(place)
     done = place.do("transfer", ticket, desk=place.desks[0], to_queue=other.queue, note="pay first")
     assert done.went_on is not None
     assert (done.ticket.state, done.ticket.next_ticket_id) == ("transferred", done.went_on.id)
-    assert (done.went_on.label, done.went_on.note, done.went_on.state) == ("B001", "pay first", "waiting")
+    assert (done.went_on.label, done.went_on.note, done.went_on.state) == ("A001", "pay first", "waiting")
     assert done.went_on.code != ticket.code
     assert [m.data["action"] for m in place.outbox()][-1] == "transfer"
     assert [m.data["action"] for m in other.outbox()][-1] == "issue"

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from fleet.calendar import default_calendar, is_working_day, local_day, local_instant
 from fleet.network.geo import km_matrix
 from fleet.store import Site
+from queueing.slots import with_rules
 from web import clock
 from web.citizen import blueprint
 from web.citizen.fragments import fragment
@@ -44,7 +45,7 @@ def center_status(site_id: int) -> Any:
     site = _site(read(), site_id)
     live = _live(site)
     html = render_template("citizen/_center_status.html", site=site, **live)
-    return fragment(html, tuple(status.mark() for _queue, status in live["queues"]), live["as_of"])
+    return fragment(html, tuple(status.mark() for _queue, status in live["queues"]), live["as_of"], shared=True)
 
 
 def _site(session: Session, site_id: int) -> Site:
@@ -59,6 +60,7 @@ def _live(site: Site) -> dict[str, Any]:
     queues = [(queue, situation(read(), queue, now)) for queue in site.queues]
     return {
         "queues": queues,
+        "bookable": with_rules(read(), [queue.id for queue, _status in queues]),
         "as_of": min((status.as_of for _queue, status in queues), default=now),
         "opens": next_opening(site, now) if not any(status.open for _queue, status in queues) else None,
     }

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing import counter, desks
+from queueing import counter, desks, journeys
 from queueing.counter import Done
 from queueing.errors import Conflict, Invalid, NotFound, QueueingError
 from queueing.store import Desk, Queue, Ticket
@@ -29,7 +29,7 @@ from web.db import read, write
 from web.errors import status_of, words_for
 from web.i18n import code as in_order
 
-PLAIN = ("start", "finish", "recall", "miss", "requeue", "resume")
+PLAIN = ("start", "recall", "miss", "requeue", "resume")
 PARTS = ("current", "line")
 
 
@@ -106,6 +106,7 @@ def call_next(desk_id: int) -> Any:
     wanted = _ticket(request.form["ticket"]) if request.form.get("ticket") else None
     common = _common()
     may_choose = current_user.role == "supervisor"
+    outcome = request.form.get("outcome", "")
 
     def run(session: Session) -> str:
         done = counter.call_next(
@@ -113,6 +114,7 @@ def call_next(desk_id: int) -> Any:
             _sitting(session, here.id),
             ticket=session.get_one(Ticket, wanted.id) if wanted else None,
             may_choose=may_choose,
+            outcome=outcome,
             **common,
         )
         return "" if done is not None else "nobody"
@@ -120,7 +122,7 @@ def call_next(desk_id: int) -> Any:
     return _answer(run, lambda result: _("Nobody is waiting now.") if result == "nobody" else "")
 
 
-@blueprint.post("/desk/<int:desk_id>/<any(start,finish,recall,miss,requeue,resume,park,transfer,undo):verb>")
+@blueprint.post("/desk/<int:desk_id>/<any(start,finish,recall,miss,requeue,resume,park,transfer,undo,arrive,add):verb>")
 @roles("clerk", "supervisor")
 def act_on_ticket(desk_id: int, verb: str) -> Any:
     """One verb on the ticket named in the form."""
@@ -138,6 +140,13 @@ def act_on_ticket(desk_id: int, verb: str) -> Any:
             return counter.undo(session, ticket, desk=at, event_id=shown, **common)
         if verb == "park":
             return counter.park(session, ticket, desk=at, note=note, **common)
+        if verb == "finish":
+            return counter.finish(session, ticket, desk=at, outcome=request.form.get("outcome", ""), **common)
+        if verb == "arrive":
+            return counter.arrive(session, ticket, **common)
+        if verb == "add":
+            house = [at.queue_id, *(queue.id for queue in sister_queues(session, at.queue_id))]
+            return journeys.add_step(session, ticket, target, house, **common)
         if verb == "transfer":
             queue, service = _target(session, at, target)
             return counter.transfer(

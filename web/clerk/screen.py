@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing import lineup
+from queueing import journeys, lineup
+from queueing.journeys import Hint
 from queueing.status import LineRow, line
 from queueing.store import Desk, DeskService, Queue, QueueService, Service, Ticket, TicketEvent
 from queueing.ticket import AT_DESK, possible
@@ -61,6 +62,10 @@ class DeskScreen:
     callable: int = 0
     """Waiting people whom call next may offer to this desk now."""
     undo: Undo | None = None
+    hint: Hint | None = None
+    """Where the present ticket goes next, when this service is one of several."""
+    more_services: list[Choice] = field(default_factory=list)
+    """What can be added to the present ticket's visit."""
     targets: list[Choice] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
 
@@ -121,6 +126,9 @@ def desk_screen(session: Session, desk: Desk, *, now: datetime, may_choose: bool
             for other in sister_queues(session, queue.id)
             if other.state == "open"
         ]
+    if mine is not None:
+        made.hint = journeys.hint(session, mine, now=now)
+        made.more_services = [choice for choice in made.targets if choice.services]
     made.undo = undo_offer(session, desk, now=now, occupied=made.current is not None)
     return made
 

@@ -10,15 +10,18 @@ from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup
+from sqlalchemy.orm import object_session
 
 from queueing.counter import Done
 from queueing.errors import QueueingError
 from queueing.order import APPOINTMENT, HIGH, HIGHEST, PRIORITY
+from queueing.store import Queue, Ticket
 from queueing.wait import WaitRange
 from web.citizen.priorities import questions
 from web.clerk.door import blueprint
+from web.db import read
 from web.i18n import code as in_order
-from web.i18n import minutes_text
+from web.i18n import minutes_text, named
 
 
 @blueprint.app_template_filter("priority_words")
@@ -39,6 +42,14 @@ def act_words(action: str) -> str:
     words: dict[str, str] = {
         "issue": _("ticket given out"),
         "book": _("appointment booked"),
+        "confirm": _("appointment confirmed"),
+        "move": _("appointment moved"),
+        "no_show": _("did not come to the appointment"),
+        "hand_over": _("taken over by another queue"),
+        "take_parked": _("taken over, set aside"),
+        "take_missed": _("taken over, not here"),
+        "add_step": _("one more service"),
+        "rate": _("rated"),
         "arrive": _("arrived for the appointment"),
         "call": _("called"),
         "recall": _("called again"),
@@ -114,17 +125,41 @@ def done(verb: str, result: Done) -> str | Markup:
     """What a verb did, where the page itself does not show it."""
     label = in_order(result.ticket.label)
     if result.went_on is not None:
-        said = Markup(_("%(label)s goes on as %(new)s."))
-        return said % {"label": label, "new": in_order(result.went_on.label)}
+        return _goes_on(result.went_on)
     text = {
         "miss": _("%(label)s is marked as not here."),
         "requeue": _("%(label)s is back in the line, in the same place."),
         "park": _("%(label)s is put aside."),
         "transfer": _("%(label)s goes on to another service."),
         "recall": _("%(label)s has been called again."),
+        "arrive": _("%(label)s is here and waits."),
+        "add": _("One more service for %(label)s: it follows the one at your desk."),
         "undo": _("The last step with %(label)s was taken back."),
     }.get(verb)
     return Markup(text) % {"label": label} if text else ""
+
+
+def _goes_on(ticket: Ticket) -> Markup:
+    """Where somebody goes next, to be said to them: the queue, and about how long they wait there."""
+    session = object_session(ticket) or read()
+    queue = session.get_one(Queue, ticket.queue_id)
+    wait_s = ((ticket.promised_low_s or 0) + (ticket.promised_high_s or 0)) / 2
+    said = Markup(_("%(label)s goes on, with the same number, to %(queue)s: a wait of about %(time)s."))
+    values = {"label": in_order(ticket.label), "queue": named(queue), "time": minutes_text(max(1, wait_s / 60))}
+    return said % values
+
+
+@blueprint.app_template_global()
+def outcome_buttons() -> list[tuple[str, str]]:
+    """(code, words) of what can come of a service, as the clerk taps it when finishing."""
+    return [
+        ("done", _("All done today")),
+        ("paper", _("Must come back: a paper is missing")),
+        ("system", _("Must come back: the system is down")),
+        ("office", _("Must come back: another office decides")),
+        ("person", _("Must come back: with somebody else")),
+        ("other", _("Must come back: another reason")),
+    ]
 
 
 def refused(error: QueueingError, words_for: Callable[[str, str], str]) -> str:
@@ -139,6 +174,8 @@ def refused(error: QueueingError, words_for: Callable[[str, str], str]) -> str:
         "out_of_order": _("Only a supervisor may call somebody from the middle of the line."),
         "phone_invalid": _("This telephone number cannot be right. Correct it or leave it empty."),
         "transfer_target": _("Choose where the ticket goes."),
+        "journey_steps": _("That is as many services as one visit can have."),
+        "queue_moved": _("Another queue has taken over from this one."),
         "request_id_reused": _("This was pressed twice. The page shows its present state."),
         "request_id_missing": _("The request was not complete. Load the page again."),
     }

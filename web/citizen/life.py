@@ -1,0 +1,131 @@
+"""What a ticket's page shows beside the line: the booking, the way through several desks, news, the rating."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import abort, redirect, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from queueing import journeys, rating
+from queueing.errors import QueueingError
+from queueing.journeys import JourneyView, current_of
+from queueing.notices import notices_of
+from queueing.store import Ticket
+from queueing.store_life import Booking, Notice
+from web import clock
+from web.citizen import blueprint
+from web.db import read, write
+from web.notices import words_of
+
+NEWS = ("moved", "handed_over", "taken_back", "freed", "closed", "cancelled")
+"""Messages that the page repeats, so that nobody needs a telephone number to hear them."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """The rest of a ticket's page."""
+
+    way: JourneyView | None
+    booking: Booking | None
+    news: str
+    ask: bool
+    """Whether a rating is asked for now."""
+    rated: int
+    reason: str
+
+    @property
+    def asks_to_confirm(self) -> bool:
+        """Whether the holder was asked to confirm and has not."""
+        return (
+            self.booking is not None
+            and self.booking.confirm_by is not None
+            and self.booking.confirmed_at is None
+        )
+
+    def mark(self) -> tuple[object, ...]:
+        """What the ETag stands for."""
+        way = self.way
+        return (
+            tuple((s.position, s.state, s.queue.id if s.queue else 0) for s in way.steps) if way else (),
+            way.ends_at.isoformat(timespec="minutes") if way and way.ends_at else "",
+            self.asks_to_confirm, self.news, self.ask, self.rated, self.reason,
+        )  # fmt: skip
+
+
+@blueprint.app_template_global()
+def life_of(ticket: Ticket) -> Life:
+    """What the page of `ticket` shows beside the line."""
+    db, now = read(), clock.now()
+    said = rating.rating_of(db, ticket) if ticket.state == "served" else None
+    told = next((n for n in notices_of(db, [ticket.id]) if n.kind in NEWS), None)
+    return Life(
+        way=_way(db, ticket, now),
+        booking=db.get(Booking, ticket.id) if ticket.state == "booked" else None,
+        news=_news(db, told),
+        ask=rating.may_rate(db, ticket, now=now),
+        rated=said.score if said else 0,
+        reason=said.reason if said else "",
+    )
+
+
+def _way(db: Session, ticket: Ticket, now: datetime) -> JourneyView | None:
+    """The journey, where it has more than one step."""
+    seen = journeys.view(db, ticket, now=now)
+    return seen if seen is not None and len(seen.steps) > 1 else None
+
+
+def _news(db: Session, notice: Notice | None) -> str:
+    return words_of(db, notice) if notice is not None else ""
+
+
+@blueprint.app_template_global()
+def rating_faces() -> list[tuple[int, str, str]]:
+    """(score, face, words), best last."""
+    return [
+        (1, "😞", _("Very bad")),
+        (2, "🙁", _("Bad")),
+        (3, "😐", _("So-so")),
+        (4, "🙂", _("Good")),
+        (5, "😀", _("Very good")),
+    ]
+
+
+@blueprint.app_template_global()
+def rating_reasons() -> list[tuple[str, str]]:
+    """(code, words) of what a rating can be about."""
+    return [
+        ("wait", _("The wait")),
+        ("staff", _("How I was treated")),
+        ("papers", _("Which papers were needed")),
+        ("place", _("The place")),
+        ("system", _("The system was down")),
+        ("other", _("Something else")),
+    ]
+
+
+@blueprint.post("/tickets/<code>/rate")
+def rate(code: str) -> Any:
+    """One tap for a score; a second one, if they like, for what it was about."""
+    ticket = read().scalar(select(Ticket).where(Ticket.code == code))
+    if ticket is None:
+        abort(404)
+    ticket_id, now = current_of(read(), ticket).id, clock.now()
+    score = request.form.get("score", "")
+    try:
+        write(
+            lambda db: rating.rate(
+                db, db.get_one(Ticket, ticket_id), int(score) if score.isascii() and score.isdigit() else 0,
+                request_id=request.form.get("request_id", ""), actor="phone", now=now,
+                reason=request.form.get("reason", ""),
+            )
+        )  # fmt: skip
+    except QueueingError as error:
+        if error.status_hint == "invalid":
+            abort(400)
+        # Rated before, or too late: the page says how it stands.
+    return redirect(url_for("citizen.ticket", code=code) + "#rating", 303)
