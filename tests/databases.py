@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,8 +65,41 @@ class Postgres:
     """A running server of our own."""
 
     port: int
+    command: Sequence[str | Path]
+    log: Path
+    account: pwd.struct_passwd | None = None
+    _process: subprocess.Popen[bytes] | None = None
     _names: Iterator[int] = field(default_factory=itertools.count)
     _template: str | None = None
+
+    def start(self) -> None:
+        """Start, also after a `kill`: it then mends itself from its log first."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **_as(self.account),  # type: ignore[call-overload]
+            )
+        deadline = time.monotonic() + START_S
+        while not self.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it and all its processes at once (-9), as when the machine dies but the disk does not."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=START_S)
+
+    def stop(self) -> None:
+        """End it in good order; open connections are closed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=START_S)
 
     def url(self, name: str) -> str:
         """SQLAlchemy's address of one database."""
@@ -118,7 +151,6 @@ def running_postgres(changed: Mapping[str, str] | None = None) -> Iterator[Postg
     try:
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         data = folder / "data"
         subprocess.run(
             [
@@ -136,7 +168,7 @@ def running_postgres(changed: Mapping[str, str] | None = None) -> Iterator[Postg
             check=True,
             capture_output=True,
             cwd="/",
-            **who,  # type: ignore[call-overload]
+            **_as(account),  # type: ignore[call-overload]
         )
         port = _free_port()
         settings = [
@@ -156,19 +188,12 @@ def running_postgres(changed: Mapping[str, str] | None = None) -> Iterator[Postg
             str(port),
             *settings,
         ]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **who)  # type: ignore[call-overload]
-        server = Postgres(port)
+        server = Postgres(port, command, folder / "log", account)
         try:
-            deadline = time.monotonic() + START_S
-            while not server.answers():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text()}")
-                time.sleep(0.05)
+            server.start()
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # "fast": open connections are closed
-            process.wait(timeout=START_S)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -185,6 +210,11 @@ def sqlite_memory() -> Engine:
     engine = make_engine("sqlite://")
     Base.metadata.create_all(engine)
     return engine
+
+
+def _as(account: pwd.struct_passwd | None) -> dict[str, object]:
+    """What starts a process under an account."""
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 
 def _account() -> pwd.struct_passwd | None:

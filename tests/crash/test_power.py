@@ -103,6 +103,7 @@ def look(path: Path, answers: dict[str, str]) -> tuple[list[str], list[str]]:
         engine.dispose()
 
 
+@pytest.mark.timeout(900)
 def test_no_acknowledged_ticket_is_lost_and_without_the_flush_some_are(tmp_path: Path) -> None:
     """Twenty power cuts with the product's settings lose nothing; the same with synchronous=NORMAL, the control, lose
     answers, so this test can fail."""
