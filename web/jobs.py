@@ -143,8 +143,14 @@ DEMO_JOBS = (
 """The demonstration goes on from week to week also while nobody looks; an installation never publishes by itself."""
 
 
+VAN_JOBS = tuple(job for job in JOBS if job.name in ("days", "prune", "forgotten"))
+"""A van's laptop opens and closes its visits; forecasts, plans and measures are headquarters'."""
+
+
 def jobs_of(app: Flask) -> tuple[Job, ...]:
     """The table that holds for this installation."""
+    if app.extensions["settings"].van:
+        return VAN_JOBS
     return DEMO_JOBS if app.extensions["settings"].demo_speed else JOBS
 
 

@@ -33,14 +33,19 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside requests: the relay of committed changes and the scheduler."""
     from web import jobs
+    from web.van import loop
 
     app = worker.app.wsgi()
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)
+    worker.van = loop.start(app)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End the scheduler's child processes with the worker."""
+    van = getattr(worker, "van", None)
+    if van is not None:
+        van.stop()
     scheduler = getattr(worker, "scheduler", None)
     if scheduler is not None:
         scheduler.stop()

@@ -109,7 +109,7 @@ def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
     for e in session.scalars(every):
         moved = Happening(e.action, e.state_from, e.state_to, e.happened_at, e.desk_id)
         histories.setdefault(e.ticket_id, []).append(moved)
-    holds = dict(session.execute(select(Queue.id, Queue.cool_down_s)).tuples().all())
+    holds = {row.id: row.cool_down_s for row in session.execute(select(Queue.id, Queue.cool_down_s))}
     last = {event.ticket_id: event.id for event in events}
     bodies = []
     for event in events:

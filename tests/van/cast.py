@@ -3,7 +3,7 @@ switch."""
 
 from __future__ import annotations
 
-import itertools
+import secrets
 import shutil
 import threading
 from collections.abc import Callable
@@ -88,8 +88,6 @@ class Machine:
         self.cut = cut or (lambda _step: False)
         self.wrong = wrong
         """How wrong the machine's own clock is."""
-        self._ids = itertools.count()
-        self.name = folder.name
         folder.mkdir(parents=True, exist_ok=True)
         self.laptop: Laptop
         self.on()
@@ -165,8 +163,8 @@ class Machine:
         return self.laptop.clock.now()
 
     def rid(self) -> str:
-        """A new request id, never used on any machine."""
-        return f"{self.name}-{id(self)}-{next(self._ids)}-{next(_EVERY)}"
+        """A new request id as browsers have them: random, so that it does not shrink on the line."""
+        return secrets.token_urlsafe(12)
 
     def common(self) -> dict[str, Any]:
         """What every verb needs."""
@@ -200,9 +198,6 @@ class Machine:
     def sit(self, desk_id: int) -> None:
         """Open a desk."""
         self.write(lambda s: desks.open_desk(s, s.get_one(Desk, desk_id), actor="crew", now=self.now))
-
-
-_EVERY = itertools.count()
 
 
 def tickets(session: Session, queue_id: int) -> dict[str, Ticket]:

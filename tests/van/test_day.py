@@ -28,7 +28,7 @@ def test_a_day_without_a_line_arrives_whole(van: Machine, office: Office, proxy:
     here, there = van.read(lambda s: tickets(s, queue)), office.read(lambda s: tickets(s, queue))
     assert len(there) == 30
     for code, ticket in here.items():
-        for column in Ticket.__table__.columns.keys():
+        for column in [c.name for c in Ticket.__table__.columns]:
             if column not in ("id",):
                 assert getattr(there[code], column) == getattr(ticket, column), column
     assert office.read(lambda s: requests(s, queue)) == van.read(lambda s: requests(s, queue))

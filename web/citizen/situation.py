@@ -72,14 +72,15 @@ def situation(session: Session, queue: Queue, now: datetime) -> Situation:
     """The picture of `queue`, at most FRESH_FOR old and never older than its last change."""
     kept: dict[int, Situation] = current_app.extensions.setdefault("queue_situations", {})
     last = kept.get(queue.id)
+    state = _shown_state(session, queue, now)
     if last is not None and last.seq == queue.seq and timedelta(0) <= now - last.as_of < FRESH_FOR:
-        return last if last.state == queue.state else replace(last, state=queue.state)
+        return last if last.state == state else replace(last, state=state)
     status = public_status(session, queue, now)
     wait = status.wait
     low, high = minutes_of(wait)
     picture = Situation(
         queue_id=queue.id,
-        state=queue.state,
+        state=state,
         waiting=status.waiting,
         desks=status.open_desks,
         low=low,
@@ -91,6 +92,16 @@ def situation(session: Session, queue: Queue, now: datetime) -> Situation:
         kept.clear()
     kept[queue.id] = picture
     return picture
+
+
+def _shown_state(session: Session, queue: Queue, now: datetime) -> str:
+    """The queue's state; one that is out with a van that was not heard yet is taken to be open in its visit's hours."""
+    if queue.held_by is None or queue.state != "closed":
+        return queue.state
+    due = select(Visit.id).where(
+        Visit.queue_id == queue.id, Visit.status == "announced", Visit.opens_at <= now, Visit.closes_at > now
+    )
+    return queue.state if session.scalar(due) is None else "open"
 
 
 def minutes_of(wait: WaitRange | None) -> tuple[int | None, int | None]:

@@ -13,7 +13,7 @@ from queueing.errors import QueueingError
 from queueing.store import Queue
 from web import clock
 from web.app import new_request_id
-from web.citizen import blueprint
+from web.citizen import blueprint, wished
 from web.citizen.limits import Limiter
 from web.citizen.phones import read_phone
 from web.citizen.priorities import priority_of, questions
@@ -66,9 +66,12 @@ def take(queue_id: int) -> Any:
 
 
 def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None) -> tuple[str, bool]:
+    queue = db.get_one(Queue, queue_id)
+    if queue.held_by is not None:
+        return wished.join(db, queue, typed, priority_of(typed["priority"]), phone)
     done = counter.issue(
         db,
-        db.get_one(Queue, queue_id),
+        queue,
         typed["service"],
         request_id=typed["request_id"],
         actor="phone",

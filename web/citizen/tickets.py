@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 
 from queueing import counter
 from queueing.errors import QueueingError
+from queueing.journeys import current_of
 from queueing.status import ticket_status
 from queueing.store import Desk, Queue, Service, Ticket
 from queueing.ticket import LIVE
 from web import clock
-from web.citizen import blueprint
+from web.citizen import blueprint, wished
 from web.citizen.fragments import fragment
+from web.citizen.life import life_of
 from web.citizen.situation import Situation, minutes_of, place_of, range_words, situation
 from web.db import read, write
 from web.errors import words_for
@@ -83,23 +85,35 @@ def view_of(db: Session, ticket: Ticket, now: datetime) -> TicketView:
 @blueprint.get("/tickets/<code>")
 def ticket(code: str) -> Any:
     """The ticket: number huge, people ahead, a range of minutes."""
-    found = _ticket(read(), code)
+    found = _find(read(), code)
+    if found is None:
+        return wished.page(code)
     view = view_of(read(), found, clock.now())
-    return render_template("citizen/ticket.html", view=view, place=place_of(read(), found.queue_id))
+    return render_template(
+        "citizen/ticket.html",
+        view=view,
+        leaving=wished.leaving(found),
+        place=place_of(read(), found.queue_id),
+    )
 
 
 @blueprint.get("/tickets/<code>/status")
 def ticket_part(code: str) -> Any:
     """The live piece of the ticket's page, 304 while nothing has changed."""
-    found = _ticket(read(), code)
+    found = _find(read(), code)
+    if found is None:
+        return wished.part(code)
     view = view_of(read(), found, clock.now())
-    return fragment(render_template("citizen/_ticket.html", view=view), view.mark(), view.as_of)
+    html = render_template("citizen/_ticket.html", view=view) + render_template("citizen/_life.html", view=view)
+    return fragment(html, (*view.mark(), *life_of(found).mark()), view.as_of)
 
 
 @blueprint.route("/tickets/<code>/leave", methods=["GET", "POST"])
 def leave(code: str) -> Any:
     """Give the place up: a question first, so that a slip of the thumb costs nobody their turn."""
-    found = _ticket(read(), code)
+    found = _find(read(), code)
+    if found is None:
+        return wished.leave(code)
     if request.method == "GET":
         view = view_of(read(), found, clock.now())
         if not view.can_leave:
@@ -115,11 +129,21 @@ def leave(code: str) -> Any:
 
 
 def _leave(db: Session, code: str, request_id: str) -> None:
-    counter.leave(db, _ticket(db, code), request_id=request_id, actor="phone", now=clock.now())
+    ticket = _ticket(db, code)
+    if db.get_one(Queue, ticket.queue_id).held_by is not None:
+        wished.leave_ticket(db, code, ticket.queue_id, ticket.day, request_id)
+    else:
+        counter.leave(db, ticket, request_id=request_id, actor="phone", now=clock.now())
+
+
+def _find(db: Session, code: str) -> Ticket | None:
+    found = db.scalar(select(Ticket).where(Ticket.code == code))
+    # The link of a ticket leads to wherever its holder stands now.
+    return current_of(db, found) if found is not None else None
 
 
 def _ticket(db: Session, code: str) -> Ticket:
-    found = db.scalar(select(Ticket).where(Ticket.code == code))
+    found = _find(db, code)
     if found is None:
         abort(404)
     return found

@@ -1,0 +1,31 @@
+"""Random days with losses, power cuts, restores and clones: nothing lost, nothing doubled, a person is asked.
+
+Thirty seeds here; `make test-all` runs three hundred, and the benchmarks print their sums.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.van.trials import run_trial
+from tests.web import world as world_cast
+
+
+@pytest.mark.parametrize("batch", range(6))
+def test_nothing_is_lost_and_nothing_doubled(
+    batch: int, template: tuple[Path, world_cast.World], tmp_path: Path
+) -> None:
+    """Five days each."""
+    for seed in range(batch * 5, batch * 5 + 5):
+        run_trial(seed, template, tmp_path / str(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(30))
+@pytest.mark.timeout(900)
+def test_three_hundred_days(batch: int, template: tuple[Path, world_cast.World], tmp_path: Path) -> None:
+    """Ten days each, other seeds."""
+    for seed in range(1_000 + batch * 10, 1_010 + batch * 10):
+        run_trial(seed, template, tmp_path / str(seed))
