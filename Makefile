@@ -9,7 +9,7 @@ export PORT DATA_DIR
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-all lint format bench reset setup setup-dev system
+.PHONY: help run serve van test test-all lint format bench reset setup setup-dev system
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -18,9 +18,12 @@ run: setup ## prepare the demonstration (first time up to 5 minutes), then serve
 	@DEMO=1 $(BIN)/flask --app wsgi demo prepare
 	@DEMO=1 exec $(BIN)/gunicorn -c python:web.serve wsgi:app
 
-serve: setup ## serve an installation of your own (no demonstration); see docs/operations.md
+serve: setup ## serve an installation of your own (no demonstration); WORKERS=n with PostgreSQL and Redis; see docs/operations.md
 	@$(BIN)/flask --app wsgi db upgrade
 	@exec $(BIN)/gunicorn -c python:web.serve wsgi:app
+
+van: setup ## the laptop of a van: CENTER=code HQ=https://... TOKEN=...; works without any network; see docs/operations.md
+	@VAN_CENTER="$(CENTER)" VAN_HQ="$(HQ)" VAN_TOKEN="$(TOKEN)" exec $(BIN)/flask --app wsgi van run
 
 test: setup-dev system ## all tests, under 15 minutes on two cores
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
