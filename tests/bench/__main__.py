@@ -15,9 +15,21 @@ import traceback
 
 from tests.bench.series import QUICK_ROWS, ROWS
 
-ORDER = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "van", "moments", "week")
+ORDER = (
+    "plan",
+    "referee",
+    "repair",
+    "toptw",
+    "growth",
+    "seeds",
+    "tickets",
+    "fanout",
+    "van",
+    "moments",
+    "week",
+)
 """What the engine's promises rest on first."""
-SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "van")
+SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "fanout", "van")
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"
 

@@ -19,9 +19,15 @@ from tests.bench.measure import OURS, ROOT, Row, machine, measure, name_of, warm
 REPAIR = "repair"
 ENGINE = ("routing/*.py", "routing/engine/**/*.py")
 STATEMENT = ("tests/bench/baselines/__main__.py", "tests/bench/baselines/statement.py")
+FANOUT_RIG = ("tests/web/fanout_app.py", "tests/bench/fanout_client.py", "tests/bench/bench_fanout.py")
+FANOUT = ("web/wire.py", "web/fanout.py", *FANOUT_RIG)
 RESTS_ON = {
     OURS: (ENGINE, ("ortools", "numba", "numpy")),
     REPAIR: ((*ENGINE, "routing/repair/*.py"), ("ortools", "numba", "numpy")),
+    "fanout": (FANOUT, ("python-engineio", "python-socketio", "simple-websocket", "gevent")),
+    "fanout-threads": (FANOUT, ("python-engineio", "python-socketio", "simple-websocket")),
+    "fanout-stock": (FANOUT_RIG, ("python-engineio", "python-socketio", "simple-websocket", "gevent")),
+    "fanout-node": ((*FANOUT_RIG, "tests/bench/fanout_node.js", "package-lock.json"), ()),
     "pyvrp": ((*STATEMENT, "tests/bench/baselines/pyvrp_arm.py"), ("pyvrp",)),
     "ortools": ((*STATEMENT, "tests/bench/baselines/ortools_arm.py"), ("ortools",)),
 }

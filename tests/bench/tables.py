@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.bench.bench_fanout import fanout_table
 from tests.bench.bench_growth import growth_table, plot
 from tests.bench.bench_referee import referee_table
 from tests.bench.bench_repair import repair_table
@@ -95,6 +96,8 @@ def tables(rows: Iterable[Row]) -> dict[str, str]:
     if parts["seeds"]:
         made["seeds"] = engine_table(parts["seeds"], {})
         made["seeds beside others"] = checkpoint_table(parts["seeds"])
+    if parts["fanout"]:
+        made["fanout"] = fanout_table(parts["fanout"])
     return {name: text for name, text in made.items() if text}
 
 

@@ -229,6 +229,19 @@ def every_part() -> list[measure.Row]:
         row("seeds", **plain_row),
         row("growth", sites=300, centers=107, model="plain", **plain_row),
         row("referee", solve=claims, check=claims, referee=claims, agree=True),
+        row(
+            "fanout",
+            method="fanout",
+            case="pace",
+            per_second=20_000.0,
+            p50_ms=0.5,
+            p99_ms=1.0,
+            cpu_us=12.0,
+            kib_a_client=50.0,
+            lost=0,
+            gaps=0,
+            dropped=0,
+        ),
         row("repair", case="flood", objective=99, changes=1, full_objective=100, full_changes=20),
     ]
 
