@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,10 +14,10 @@ from fleet.errors import NotFound
 from fleet.planning.blobs import unpack
 from fleet.planning.frame import Frame, load_frame
 from fleet.planning.repair_calls import Held, held_tickets
-from fleet.planning.repair_shapes import NightAt, Proposal, VisitAt, VisitChange
+from fleet.planning.repair_shapes import Disrupted, NightAt, Proposal, VisitAt, VisitChange
 from fleet.planning.repair_state import standing_visits
 from fleet.planning.shapes import TENTHS
-from fleet.store import Plan, Repair
+from fleet.store import Plan, Repair, Visit
 from routing.solution import Plan as Routes
 
 
@@ -41,6 +42,26 @@ def proposal_of(session: Session, made: Repair, name: str) -> Proposal:
         if one.name == name:
             return one
     raise NotFound("no_such_proposal", "There is no such proposal.", repair=made.id, proposal=name)
+
+
+def stranded_visits(session: Session, made: Repair, *, now: datetime) -> list[Visit]:
+    """Return the visits that still stand announced, or open, and that cannot be held unless something is decided: those
+    that no crew can make any more, and those of the center that is out or at the place that is closed."""
+    plan, disrupted = session.get_one(Plan, made.plan_id), Disrupted.from_json(made.disruption)
+    proposals = proposals_of(session, made)
+    told = {(v.center_id, v.site_id, v.day) for one in proposals[:1] for v in one.stranded}
+
+    def cannot(visit: Visit) -> bool:
+        hit = (visit.center_id, visit.site_id, visit.day) in told
+        if disrupted.kind == "center_out" and visit.center_id == disrupted.center_id:
+            return visit.center.status != "ready" and (hit or visit.day <= disrupted.until)
+        closed = disrupted.kind == "site_closed" and visit.site_id == disrupted.site_id
+        return hit or (closed and visit.day <= disrupted.until)
+
+    ahead = (
+        v for v in standing_visits(session, plan) if v.status in ("announced", "open") and v.closes_at > now
+    )
+    return sorted((v for v in ahead if cannot(v)), key=lambda v: (v.opens_at, v.id))
 
 
 def with_tickets(proposal: Proposal, held: Held) -> Proposal:
@@ -95,6 +116,7 @@ def _proposal(one: Mapping[str, Any], frame: Frame, held: Held) -> Proposal:
         ),
         nights=tuple(_night(night, frame) for night in one.get("nights", ())),
         cut=bool(one.get("cut")),
+        stranded=tuple(v for data in one.get("stranded", ()) if (v := _visit(data, frame)) is not None),
     )
     return with_tickets(made, held)
 

@@ -122,7 +122,7 @@ class NightAt:
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One way to go on. `gain` and `loss` in person-hours: more than when crews just leave out what they cannot make,
-    and less than without the disruption, driving taken off."""
+    and less than without the disruption (below 0: more than the plan as it was), driving taken off."""
 
     name: str
     """nothing | fewest | balanced | best (routing/repair)."""
@@ -139,6 +139,14 @@ class Proposal:
     """Nights that are not spent as planned."""
     cut: bool = False
     """The search for something better ended for want of time."""
+    stranded: tuple[VisitAt, ...] = ()
+    """Announced visits that nobody makes when nobody decides anything."""
+
+    @property
+    def lost(self) -> float:
+        """Person-hours that the disruption costs when nobody decides anything; below 0 when it makes the plan worth
+        more, as a crowd does."""
+        return self.gain + self.loss
 
     @property
     def sites(self) -> int:

@@ -46,8 +46,8 @@ class Change:
         return {
             "kind": self.kind,
             "site": self.site,
-            "before": _visit_json(self.before),
-            "after": _visit_json(self.after),
+            "before": visit_json(self.before),
+            "after": visit_json(self.after),
             "value_before": self.value_before,
             "value_after": self.value_after,
         }
@@ -214,7 +214,8 @@ def _worth(rest: Rest, visit: Visit | None) -> int:
     return worth(rest.original, owner, visit.day, visit.site, visit.stay) or 0
 
 
-def _visit_json(visit: Visit | None) -> dict[str, Any] | None:
+def visit_json(visit: Visit | None) -> dict[str, Any] | None:
+    """Return a visit as a JSON object."""
     if visit is None:
         return None
     return {

@@ -29,7 +29,7 @@ from routing.repair.disruptions import (
     known_or_refused,
 )
 from routing.repair.roads import slowed
-from routing.repair.whereabouts import Begin, Timetable, Whereabouts
+from routing.repair.whereabouts import EVERYDAY, Begin, Timetable, Whereabouts
 from routing.solution import Key, Plan, Visit
 from routing.travel import Travel
 
@@ -149,6 +149,7 @@ class _Cut:
         self.added = [one for one in disruptions if isinstance(one, CenterAdded)]
         self.whereabouts = Timetable(problem, live, day, minute)
         ground = replace(problem, places=self.whereabouts.places, checked=True)
+        self.usual = Travel(ground)
         roads = [one for one in disruptions if isinstance(one, RoadSlowed)]
         if like is not None:
             self.ground, self.ways = replace(ground, travel=like.problem.travel, checked=True), like.travel
@@ -158,7 +159,7 @@ class _Cut:
             self.ways = Travel(self.ground)
             self.ways.tables = arrays  # known already
         else:
-            self.ground, self.ways = ground, Travel(ground)
+            self.ground, self.ways = ground, self.usual
         self.like, self.cut = like, Cut({})
 
     def rest(self) -> Rest:
@@ -254,11 +255,27 @@ class _Cut:
         now = Begin(*begin)
         if d == self.day:
             now = self.whereabouts.now(center, begin, self.routes.get((center.id, d)), done)
+            now = self._forgiven(center, d, now, open_)
         self.cut.begins[center.id, d] = now
         night = self._night(center, d, now, done, open_, away)
         if night is None or night not in done:
             self._unit(center, d, now, night)
         return night
+
+    def _forgiven(self, center: Center, d: int, now: Begin, open_: list[Visit]) -> Begin:
+        """Let a van that is a little late on the way to its next stop begin as early as it takes to be there in time,
+        roads as usual: everyday lateness is no reason to announce other times. Never by more than it sets up, so that
+        nothing begins in the past."""
+        if center.id not in self.live or not open_ or self._shut(open_[0]):
+            return now
+        site = self.base.site_by_id.get(open_[0].site)
+        if site is None:
+            return now
+        by = open_[0].start - center.setup
+        late = self.usual.arrive(now.place, site.place, now.minute, d) - by
+        if not 0 < late <= min(EVERYDAY - 1, center.setup):
+            return now
+        return replace(now, minute=self.usual.leave(now.place, site.place, by, d))
 
     def _out(
         self,

@@ -22,6 +22,7 @@ from routing.repair.changes import (
     changes_of,
     nights_of,
     told_of,
+    visit_json,
     visits_of,
     whole_plan,
 )
@@ -68,8 +69,9 @@ class Alternative:
     """One way to go on. Values in the problem's unit.
 
     `objective` is what the rest of the time is worth, `gain` how much more that is than when nobody decides anything
-    (crews drop what they cannot make), `loss` how much less than without the disruption. `plan` is the whole plan, past
-    included; `routes` are those of the rest, on `rest`'s units. `kept` counts announced visits that stay as they are.
+    (crews shorten or drop what they cannot make), `loss` how much less than without the disruption; their sum is what
+    the disruption costs when nobody decides anything. `plan` is the whole plan, past included; `routes` are those of
+    the rest, on `rest`'s units. `kept` counts announced visits that stay as they are.
     """
 
     name: str
@@ -87,6 +89,8 @@ class Alternative:
     """How each night from now on is spent: `rest_of` takes it as `nights`."""
     cut: bool = False
     """The search for something better ended before it was done, for want of time."""
+    stranded: tuple[Visit, ...] = ()
+    """Announced visits that nobody makes when nobody decides anything: the same for all alternatives."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the alternative as a JSON object, the plan as fleet-plan."""
@@ -100,6 +104,7 @@ class Alternative:
             "changes": [change.to_json() for change in self.changes],
             "nights": [night.to_json() for night in self.nights],
             "cut": self.cut,
+            "stranded": [visit_json(visit) for visit in self.stranded],
             "told": {"crews": [list(crew) for crew in self.told.crews], "sites": list(self.told.sites)},
             "plan": self.plan.to_json(),
         }
@@ -150,7 +155,8 @@ def repair(
         )
 
     rest = cutting({}, None)
-    calm = rest_of(problem, plan, (), day=day, minute=minute, last=until) if disruptions or live else rest
+    # Vans where they are in both, so that both leave the same visits to come.
+    calm = rest_of(problem, plan, (), day=day, minute=minute, live=live, last=until) if disruptions else rest
     return _Search(
         rest,
         calm,
@@ -191,7 +197,7 @@ class _Search:
         self.began, self.seconds, self.iterations = began, seconds, iterations
         self.seed, self.threads, self.progress, self.stop = seed, threads, progress, stop
         self.keep = keep
-        self.undisturbed = worth_of(calm, carried_on(calm))
+        self.undisturbed = worth_of(calm, carried_on(calm)) + brought_home(calm, rest)
         self.nothing = carried_on(rest)
         self.idle = State(rest, self.nothing)
         self._verdicts: dict[int, tuple[State, Verdict]] = {}
@@ -420,6 +426,7 @@ class _Search:
             told_of(changes, nights),
             nights,
             {key: rest.nights.get(key) for key in rest.begins},
+            stranded=tuple(self.lost()),
         )
 
     def so_far(self, found: Sequence[Alternative]) -> None:
@@ -440,8 +447,8 @@ class _Search:
 
 
 def carried_on(rest: Rest) -> Routes:
-    """Return what happens when nobody decides anything: every crew keeps to what was announced, later where it must,
-    and leaves out what it cannot make."""
+    """Return what happens when nobody decides anything: every crew keeps to what was announced, later or shorter where
+    it must, and leaves out what it cannot make."""
     wanted: dict[str, list[tuple[str, int, int | None]]] = {}
     nights = {(visit.key, visit.site) for visit in rest.fixed}
     for visit in sorted(rest.announced, key=lambda v: v.start):
@@ -478,6 +485,15 @@ def worth_of(rest: Rest, routes: Routes) -> int:
     """Return what the rest of the time is worth with these routes, nights included."""
     plan = Plan(rest.problem.name, tuple(routes.values()), 0)
     return check(rest.problem, plan, travel=rest.travel, claims=False).objective + rest.standing
+
+
+def brought_home(calm: Rest, rest: Rest) -> int:
+    """Return what the drives home cost that vans which broke down no longer make themselves: no gain of anybody's."""
+    total = 0
+    for key, begin in calm.begins.items():
+        if key[1] == calm.day and key not in rest.begins and key not in rest.nights:
+            total += calm.travel.leg(begin.place, calm.original.center_by_id[key[0]].depot)[1]
+    return total
 
 
 def _sites(rest: Rest, routes: Routes) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from routing.problem import Center, Problem
 from routing.solution import Route, Stop
@@ -75,8 +75,8 @@ def worth(problem: Problem, center: Center, day: int, name: str, stay: int) -> i
 def best_part(
     problem: Problem, travel: Travel, center: Center, day: int, visits: Sequence[Wanted]
 ) -> Route | None:
-    """Return the route of those announced visits that can still be made, in their order: all, else the part that is
-    worth most after driving. None when none can."""
+    """Return the route of those announced visits that can still be made, in their order: all, else what is worth most
+    after driving, one of them shorter or some left out. None when none can."""
     possible = [v for v in visits if worth(problem, center, day, v[0], v[1]) is not None]
     whole = timed(problem, travel, center, day, possible)
     if whole is not None:
@@ -84,14 +84,27 @@ def best_part(
     if len(possible) > 8:
         return _shed(problem, travel, center, day, possible)
     best: tuple[int, Route] | None = None
-    for size in range(len(possible) - 1, 0, -1):
-        for part in itertools.combinations(possible, size):
-            route = timed(problem, travel, center, day, part)
-            if route is not None:
-                gain = gain_of(problem, travel, center, route)
-                if best is None or gain > best[0]:
-                    best = gain, route
+    fewer = (
+        part for size in range(len(possible) - 1, 0, -1) for part in itertools.combinations(possible, size)
+    )
+    for part in (*_shortened(problem, center, day, possible), *fewer):
+        route = timed(problem, travel, center, day, part)
+        if route is not None:
+            gain = gain_of(problem, travel, center, route)
+            if best is None or gain > best[0]:
+                best = gain, route
     return best[1] if best else None
+
+
+def _shortened(
+    problem: Problem, center: Center, day: int, visits: Sequence[Wanted]
+) -> Iterator[tuple[Wanted, ...]]:
+    """Go through the visits with one of them shorter: the crew opens late and closes in time."""
+    for i, (name, stay, start) in enumerate(visits):
+        site = problem.site_by_id[name]
+        for offer in site.offers_for(center.kind):
+            if offer.stay < stay and site.worth(offer.value, day) > 0:
+                yield (*visits[:i], (name, offer.stay, start), *visits[i + 1 :])
 
 
 def _shed(

@@ -11,6 +11,9 @@ from routing.problem import Center, Matrix, Place, Problem
 from routing.solution import Route, Stop, Visit
 from routing.travel import Travel, great_circle_km
 
+EVERYDAY = 15
+"""Minutes behind time of which nobody is told: a van less late than this keeps the times that were announced."""
+
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:

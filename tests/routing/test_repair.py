@@ -303,3 +303,89 @@ def test_the_time_that_a_closed_place_leaves_is_used() -> None:
     assert {s[2] for s in stops_of(found[0].plan)} == {"SB"}
     assert {s[2] for s in stops_of(found[-1].plan)} & {"SC", "SE"}
     assert found[-1].gain > 0
+
+
+def two_stops(first: int = 120, second: int = 120) -> tuple[Problem, Plan]:
+    """M1 alone, at A and then at B on the first day, so many minutes each."""
+    data = small()
+    data["centers"] = [data["centers"][0] | {"days": [0]}]
+    problem = Problem.from_json(data)
+    return problem, Plan(
+        "small", (earliest(problem, Travel(problem), "M1", 0, [("SA", first), ("SB", second)]),), 0
+    )
+
+
+@pytest.mark.parametrize(("late", "changed"), [(0, False), (8, False), (14, False), (15, True), (40, True)])
+def test_everyday_lateness_changes_no_announced_time(late: int, changed: bool) -> None:
+    """A van that leaves its first stop a few minutes late keeps what was announced; a quarter of an hour is said."""
+    problem, plan = two_stops()
+    stop = plan.routes[0].stops[0]
+    now = stop.start + stop.stay + late
+    there = {"M1": Whereabouts(Place("A"), now, frozenset({"SA"}))}
+    found = repair(
+        problem, plan, [SiteClosed("SE", 0, 0)], day=0, minute=now, live=there, iterations=3, threads=1
+    )
+    moved = [(c.kind, c.after.start - c.before.start) for c in found[0].changes if c.before and c.after]
+    assert moved == ([("other_time", late)] if changed else [])
+    assert all(one.stranded == () for one in found)
+
+
+def test_a_closed_road_is_no_everyday_lateness() -> None:
+    """The way around makes the next stop late, however little: that is said, because the drive is what is new."""
+    problem, plan = two_stops()
+    stop = plan.routes[0].stops[0]
+    now = stop.start + stop.stay + 5
+    there = {"M1": Whereabouts(Place("A"), now, frozenset({"SA"}))}
+    slow = RoadSlowed(0, 0, 150, (("A", "B"),))
+    extra = Travel(problem).leg("A", "B")[0]
+    found = repair(problem, plan, [slow], day=0, minute=now, live=there, iterations=3, threads=1)
+    (change,) = found[0].changes
+    assert change.kind == "other_time" and change.before and change.after
+    assert 0 < change.after.start - change.before.start <= extra
+
+
+def test_what_concerns_nobody_costs_nothing_wherever_vans_are() -> None:
+    """Hours lost are those of the disruption alone: a van that has not begun what its timetable says is no gain."""
+    problem, plan = two_stops()
+    stop = plan.routes[0].stops[1]
+    now = stop.start - 10  # by the timetable it sets up; it was heard of still driving
+    there = {"M1": Whereabouts(Place("A"), now, frozenset({"SA"}))}
+    (one,) = repair(
+        problem, plan, [SiteClosed("SE", 0, 0)], day=0, minute=now, live=there, iterations=3, threads=1
+    )
+    assert (one.gain, one.loss) == (0, 0)
+
+
+def test_the_drive_home_of_a_van_that_broke_down_is_no_gain() -> None:
+    """It stands at its last stop with nothing left to do: nothing is lost, and nothing won."""
+    problem, plan = two_stops()
+    stop = plan.routes[0].stops[1]
+    now = stop.start + stop.stay + 5
+    there = {"M1": Whereabouts(Place("B"), now, frozenset({"SA", "SB"}))}
+    (one,) = repair(
+        problem, plan, [CenterOut("M1", 0, now, 0)], day=0, minute=now, live=there, iterations=3, threads=1
+    )
+    assert (one.gain, one.loss, one.changes) == (0, 0, ())
+
+
+def test_a_late_crew_closes_in_time_rather_than_not_to_come() -> None:
+    """Too late for the announced stay, in time for a shorter one: nobody has to decide that."""
+    problem, plan = two_stops(second=240)
+    stop = plan.routes[0].stops[1]
+    latest = next(
+        m for m in range(960, 0, -1)
+        if m + Travel(problem).leg("A", "B")[0] + 20 + 240 + Travel(problem).leg("B", "D")[0] <= 960
+    )  # fmt: skip
+    there = {"M1": Whereabouts(Place("A"), latest + 30, frozenset({"SA"}))}
+    rest = rest_of(problem, plan, [], day=0, minute=latest + 30, live=there)
+    (route,) = carried_on(rest).values()
+    assert [s.site for s in route.stops] == ["SB"] and route.stops[0].stay < stop.stay
+
+
+def test_what_nobody_can_make_is_named_in_every_alternative() -> None:
+    """A broken van's visits are stranded, whatever an alternative does about them."""
+    problem, plan = lonely()
+    found = repair(problem, plan, [CenterOut("M1", 0, 400, 1)], day=0, minute=400, iterations=5, threads=1)
+    for one in found:
+        assert {v.site for v in one.stranded} == {s[2] for s in stops_of(plan)}
+        assert [v["site"] for v in one.to_json()["stranded"]] == [v.site for v in one.stranded]
