@@ -36,8 +36,8 @@ UNSENT_SQL = "sent_at IS NULL AND phone IS NOT NULL"
 """Condition of the partial index, word for word."""
 _TABLE = cast(Table, Notice.__table__)
 _INSERT = {
-    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["ticket_id", "key"]),
-    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=["ticket_id", "key"]),
+    name: insert(_TABLE).on_conflict_do_nothing(index_elements=["ticket_id", "key"]).returning(_TABLE.c.id)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 
 
@@ -59,7 +59,7 @@ def tell(session: Session, ticket: Ticket, kind: str, *, now: datetime, key: str
         "failed": False,
     }
     connection = session.connection()
-    return connection.execute(_INSERT[connection.dialect.name], values).rowcount == 1
+    return connection.scalar(_INSERT[connection.dialect.name], values) is not None
 
 
 def claim(session: Session, *, now: datetime, most: int = 100) -> list[Notice]:

@@ -25,8 +25,12 @@ from fleet.days import run_day_transitions
 from fleet.planning.repair import return_centers
 from fleet.store import Setting
 from fleet.tracking import mark_silent
+from queueing.appointments import ask_and_remind, free_unconfirmed, mark_no_shows
+from queueing.closing import finish_closing, resume_paused
 from queueing.desks import close_forgotten
-from web import clock, live, solving
+from queueing.journeys import follow_all
+from queueing.near import tell_near
+from web import clock, live, notices, solving
 from web.db import read, write
 from web.leader import Leadership, leadership
 
@@ -84,6 +88,15 @@ def prune(now: datetime) -> object:
     return write(lambda session: live.prune(session, now=now))
 
 
+def life(now: datetime) -> object:
+    """What happens to tickets by itself: pauses and closings that are due, appointments, journeys, messages."""
+    for work in (resume_paused, finish_closing, free_unconfirmed, mark_no_shows, follow_all):
+        write(lambda session, work=work: work(session, now=now))  # type: ignore[misc]
+    write(lambda session: ask_and_remind(session, now=now))
+    write(lambda session: tell_near(session, now=now))
+    return notices.send_due(now)
+
+
 def measure(now: datetime) -> object:
     """Bring the measures of the day up to date."""
     from web.nightly import measure_today
@@ -114,6 +127,7 @@ def demo_publish(now: datetime) -> object:
 
 JOBS: tuple[Job, ...] = (
     Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
+    Job("life", "appointments, journeys, pauses and messages", cron(minute="*"), life),
     Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
     Job("returned", "take repaired vans into service again", cron(hour=4, minute=30), returned),
     Job("measure", "measure the day's queues", cron(minute="*/15", hour="7-18"), measure, child=True),
@@ -143,7 +157,7 @@ DEMO_JOBS = (
 """The demonstration goes on from week to week also while nobody looks; an installation never publishes by itself."""
 
 
-VAN_JOBS = tuple(job for job in JOBS if job.name in ("days", "prune", "forgotten"))
+VAN_JOBS = tuple(job for job in JOBS if job.name in ("days", "life", "prune", "forgotten"))
 """A van's laptop opens and closes its visits; forecasts, plans and measures are headquarters'."""
 
 
@@ -251,7 +265,7 @@ class Scheduler:
                     job.run(now)
             except Exception:
                 LOG.exception("job %s failed", job.name)
-        if any(job.name in started for job in self.jobs if job.name not in ("days", "silent")):
+        if any(job.name in started for job in self.jobs if job.name not in ("days", "life", "silent")):
             remember(self._runs)
         return started
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.clerk import agency, desk, supervisor
+from web.clerk import agency, desk, life, supervisor
 from web.clerk.door import blueprint
 
-__all__ = ["agency", "blueprint", "desk", "supervisor"]
+__all__ = ["agency", "blueprint", "desk", "life", "supervisor"]
