@@ -32,16 +32,18 @@ def call_next(
     finish_open: bool = True,
     may_choose: bool = True,
     outcome: str = "",
+    device: str | None = None,
 ) -> Done | None:
     """Call the next person to a desk, or the chosen `ticket`; None when nobody can be called.
 
     The desk's open ticket is finished first (also when nobody follows), and stands in `Done.finished`. With
     `finish_open=False` an open ticket refuses the call instead (`desk_busy`), so that a screen can ask. A
     chosen ticket that is not the next one is recorded as out of order; without `may_choose` it is refused.
-    `outcome`: what came of the ticket finished here (`counter.finish`).
+    `outcome`: what came of the ticket finished here (`counter.finish`). Who is in another tablet's hand
+    (queueing/hands.py) is passed over; `device`: the browser that calls.
 
     Raises Closed `queue_closed`, `desk_closed`, `desk_paused`; Conflict `already_called`, `other_queue`,
-    `not_today`, `desk_busy`; MoveNotPossible; NotAllowed `out_of_order`. Nothing has changed then.
+    `not_today`, `desk_busy`, `in_hand`; MoveNotPossible; NotAllowed `out_of_order`. Nothing has changed then.
     """
     command = CallNext(
         desk.queue_id,
@@ -53,6 +55,7 @@ def call_next(
         finish_open,
         may_choose,
         outcome,
+        device,
     )
     done = on_session(session, command)
     ended = done.finished if done is not None else _ended_by(session, request_id)
@@ -83,6 +86,7 @@ class CallNext:
     finish_open: bool = True
     may_choose: bool = True
     outcome: str = ""
+    device: str | None = None
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
@@ -95,6 +99,7 @@ class CallNext:
         needs.requests |= {self.request_id, self.request_id + SECOND}
         needs.desks.add(self.queue_id)
         needs.calls[self.desk_id] = (self.queue_id, self.now)
+        needs.hands[self.queue_id] = self.now
         if self.ticket_id is not None:
             needs.tickets.add(self.ticket_id)
         needs.new_events += 2
@@ -116,12 +121,13 @@ class CallNext:
         current = ledger.ticket(here.open_id) if here.open_id is not None else None
         if current is not None and not self.finish_open:
             raise Conflict("desk_busy", f"{current.label} is still at this desk", label=current.label)
-        line = ledger.candidates(self.queue_id, self.desk_id)
+        line = ledger.candidates(self.queue_id, self.desk_id, self.device)
         natural = chosen = choose(line, now=self.now, services=here.services)
         told = {}
         if self.ticket_id is not None:
             chosen = ledger.ticket(self.ticket_id)
             self._check(chosen, queue)
+            ledger.refuse_held(chosen, self.desk_id, self.device)
             if natural is None or chosen.id != natural.id:
                 if not self.may_choose:
                     raise NotAllowed("out_of_order", f"{chosen.label} is not next", label=chosen.label)
@@ -152,6 +158,7 @@ class CallNext:
             finish_open=self.finish_open,
             may_choose=self.may_choose,
             outcome=self.outcome,
+            device=self.device,
         )
 
     def _check(self, ticket: TicketRow, queue: Any) -> None:

@@ -119,10 +119,18 @@ def park(
 
 
 def resume(
-    session: Session, ticket: Ticket, *, request_id: str, actor: str, now: datetime, desk: Desk
+    session: Session,
+    ticket: Ticket,
+    *,
+    request_id: str,
+    actor: str,
+    now: datetime,
+    desk: Desk,
+    device: str | None = None,
 ) -> Done:
-    """A parked person goes on being served at `desk`; a missed one is called to it and shown again."""
-    return _act(session, ticket, "resume", request_id, actor, now, desk)
+    """A parked person goes on being served at `desk`; a missed one is called to it and shown again. Who is in another
+    tablet's hand is refused (`in_hand`)."""
+    return _act(session, ticket, "resume", request_id, actor, now, desk, device=device)
 
 
 def requeue(
@@ -254,6 +262,7 @@ def _act(
     service_code: str | None = None,
     note: str = "",
     outcome: str = "",
+    device: str | None = None,
 ) -> Done:
     """Any verb that moves one ticket within its queue."""
     if desk is not None and desk.queue_id != ticket.queue_id:
@@ -269,6 +278,7 @@ def _act(
         service_code=service_code,
         note=note,
         outcome=outcome,
+        device=device,
     )
     done = on_session(session, command)
     assert done is not None
@@ -290,6 +300,7 @@ class Act:
     service_code: str | None = None
     note: str = ""
     outcome: str = ""
+    device: str | None = None
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
@@ -308,6 +319,8 @@ class Act:
             needs.desks.add(self.queue_id)
         if self.service_code is not None:
             needs.services.add((self.queue_id, self.service_code))
+        if self.action == "resume":
+            needs.hands[self.queue_id] = self.now
         needs.new_events += 1
         return True
 
@@ -327,6 +340,7 @@ class Act:
         if self.action == "resume" and desk is not None and ticket.state in ("parked", "missed"):
             require_working(queue, desk)
             require_free(ledger, desk)
+            ledger.refuse_held(ticket, desk.id, self.device)
         if ledger.batch and self.action == "finish" and ticket.journey_id is not None:
             raise NeedsSession
         data: dict[str, Any] = {}
@@ -376,7 +390,8 @@ class Act:
         common: dict[str, Any] = {"request_id": self.request_id, "actor": self.actor, "now": self.now}
         if self.action == "finish":
             return finish(session, found, desk=desk, outcome=self.outcome, **common)
-        return _act(session, found, self.action, desk=desk, service_code=self.service_code, note=self.note, **common)
+        more: dict[str, Any] = {"service_code": self.service_code, "note": self.note, "device": self.device}
+        return _act(session, found, self.action, desk=desk, **more, **common)
 
     def _ticket(self, ledger: Ledger) -> TicketRow:
         if self.ticket_id is not None:

@@ -78,6 +78,8 @@ class Needs:
     """Queues whose desks are wanted."""
     calls: dict[int, tuple[int, datetime]] = field(default_factory=dict)
     """Desks that will call -> (their queue, now)."""
+    hands: dict[int, datetime] = field(default_factory=dict)
+    """Queues whose people may be in a tablet's hand -> now."""
     tickets: set[int] = field(default_factory=set)
     codes: set[str] = field(default_factory=set)
     phones: set[Phone] = field(default_factory=set)
@@ -102,6 +104,18 @@ class Bank(Protocol):
 
     def store(self, ledger: Ledger) -> None:
         """Write what has changed."""
+
+
+class Held(NamedTuple):
+    """In whose hand a person is: only that browser at that desk may call them (queueing/hands.py)."""
+
+    desk_id: int
+    device: str
+    heard_at: datetime
+
+    def other(self, desk_id: int, device: str | None) -> bool:
+        """Whether somebody else must leave this person alone. `device` None: whoever works at the desk."""
+        return self.desk_id != desk_id or (device is not None and device != self.device)
 
 
 class Standing(NamedTuple):
@@ -133,6 +147,8 @@ class Ledger:
         """Place -> (waiting people who stand behind it, booked people who are due)."""
         self.offered: dict[int, list[TicketRow]] = {}
         """Desk -> the first waiting people of each class that it may call."""
+        self.held: dict[int, Held] = {}
+        """Ticket -> in whose hand it is, for the queues asked about."""
         self.paces: dict[int, Pace] = {}
         """What the catalogue says of queues that have learned no pace yet."""
         self.phones: dict[Phone, tuple[TicketRow, EventRow]] = {}
@@ -227,14 +243,28 @@ class Ledger:
                 free += desk.open_id is None
         return Standing(queue.line_waiting - behind + due, queue.line_waiting, desks, free)
 
-    def candidates(self, queue_id: int, desk_id: int) -> list[TicketRow]:
-        """Waiting people among whom is who is next at a desk."""
+    def candidates(self, queue_id: int, desk_id: int, device: str | None = None) -> list[TicketRow]:
+        """Waiting people among whom is who is next at a desk; who is in another's hand is not."""
         found = {t.id: t for t in self.offered[desk_id]}
         since = self.since[queue_id]
         for number, (_before, ticket) in self._touched.get(queue_id, {}).items():
             if ticket.aged_from >= since:
                 found[number] = ticket
-        return list(found.values())
+        if not self.held:
+            return list(found.values())
+        return [t for t in found.values() if t.id not in self.held or not self.held[t.id].other(desk_id, device)]
+
+    def refuse_held(self, ticket: Any, desk_id: int, device: str | None) -> None:
+        """Raise Conflict `in_hand` for a person whom another desk may be calling this moment."""
+        held = self.held.get(ticket.id)
+        if held is not None and held.other(desk_id, device):
+            raise Conflict(
+                "in_hand",
+                f"{ticket.label} is in the hand of another desk, which may be working without a line",
+                label=ticket.label,
+                desk=held.desk_id,
+                heard_at=held.heard_at.isoformat(),
+            )
 
     def earlier(
         self,

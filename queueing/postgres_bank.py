@@ -8,12 +8,13 @@ Rows are written by one statement a table, out of arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, cast
 
 from sqlalchemy import JSON, Table
 from sqlalchemy.dialects import postgresql
 
-from queueing.ledger import Ledger, Needs, due_span, keys_of
+from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
 from queueing.rows import (
@@ -85,10 +86,16 @@ _OFFERED = (
         f" AND c.priority = {c} AND c.aged_from >= n.since AND (c.hold_until IS NULL OR c.hold_until <= n.now)"
         " AND (NOT EXISTS (SELECT 1 FROM desk_service l WHERE l.desk_id = n.desk_id) OR c.service_id IN"
         " (SELECT l.service_id FROM desk_service l WHERE l.desk_id = n.desk_id))"
-        " ORDER BY c.aged_from, c.number LIMIT n.most)"
+        " ORDER BY c.aged_from, c.number"
+        " LIMIT n.most + (SELECT count(*) FROM hand h WHERE h.queue_id = n.queue_id))"
         for c in PRIORITIES
     )
     + ") AS t"
+)
+_HELD = (
+    "SELECT h.ticket_id, d.desk_id, d.device, d.heard_at"
+    " FROM unnest(%s::int[], %s::timestamptz[]) AS n(queue_id, now)"
+    " JOIN hand h ON h.queue_id = n.queue_id JOIN desk_device d ON d.id = h.holder_id AND d.until > n.now"
 )
 _TICKETS = f"SELECT {TICKETS.columns} FROM ticket WHERE id = ANY(%s::bigint[])"
 _CODES = f"SELECT {TICKETS.columns} FROM ticket WHERE code = ANY(%s::text[])"
@@ -182,6 +189,7 @@ class PostgresBank:
             counted = ask(_COUNTERS, *_columns(counters)) if counters else None
             behind = ask(_BEHIND, *self._places(ledger, places)) if places else None
             desks = ask(_DESKS, list(needs.desks)) if needs.desks else None
+            held = ask(_HELD, *_columns(needs.hands.items())) if needs.hands else None
             opened = ask(_OPEN, list(calls)) if calls else None
             offered = ask(_OFFERED, *self._calls(ledger, needs)) if calls else None
             tickets = ask(_TICKETS, list(needs.tickets)) if needs.tickets else None
@@ -208,6 +216,8 @@ class PostgresBank:
         self._read_desks(ledger, needs, _rows(desks))
         for row in (*_rows(opened), *_rows(tickets), *_rows(codes)):
             ledger.keep(TICKETS.read(row))
+        for ticket_id, desk, device, heard_at in _rows(held):
+            ledger.held[ticket_id] = Held(desk, device, heard_at.astimezone(UTC))
         for desk_id in calls:
             ledger.offered[desk_id] = []
         for row in _rows(offered):

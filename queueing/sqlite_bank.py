@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from queueing.ledger import Ledger, Needs, due_span, keys_of
+from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
 from queueing.rows import (
@@ -20,6 +20,7 @@ from queueing.rows import (
     OutboxRow,
     QueueRow,
     TicketRow,
+    from_micros,
 )
 from queueing.store import AT_DESK_SQL, LIVE_SQL, Outbox, Queue, QueueDay, Ticket, TicketEvent, to_micros
 
@@ -68,6 +69,10 @@ def _offered(limit: str) -> str:
 
 _OFFERED = _offered("")
 _OFFERED_LIMITED = _offered(" AND service_id IN (SELECT service_id FROM desk_service WHERE desk_id = ?5)")
+_HELD = (
+    "SELECT h.ticket_id, d.desk_id, d.device, d.heard_at FROM hand h JOIN desk_device d ON d.id = h.holder_id"
+    " WHERE h.queue_id = ? AND d.until > ?"
+)
 _PHONE = (
     f"SELECT {TICKETS.under('t')}, {EVENTS.under('e')} FROM ticket t JOIN ticket_event e ON e.ticket_id = t.id"
     f" WHERE t.{LIVE_SQL} AND t.queue_id = ? AND t.aged_from >= ? AND t.aged_from < ? AND t.phone = ?"
@@ -129,6 +134,9 @@ class SqliteBank:
             ledger.behind[place] = one(_BEHIND, (place.queue_id, since, *span, *keys))
         for queue_id in needs.desks:
             self._desks(ledger, queue_id)
+        for queue_id, now in needs.hands.items():
+            for ticket_id, desk, device, heard_at in self._cursor.execute(_HELD, (queue_id, to_micros(now))):
+                ledger.held[ticket_id] = Held(desk, device, from_micros(heard_at))
         for desk_id, (queue_id, now) in needs.calls.items():
             self._call(ledger, needs, desk_id, queue_id, to_micros(now))
         for code in needs.codes:
@@ -181,7 +189,7 @@ class SqliteBank:
             return
         if desk.open_id is not None:
             needs.tickets.add(desk.open_id)
-        most = needs.verbs.get(queue_id, 1)
+        most = needs.verbs.get(queue_id, 1) + len(ledger.held)
         values: tuple[Any, ...] = (queue_id, to_micros(ledger.since[queue_id]), now, most)
         if desk.services is None:
             rows = self._cursor.execute(_OFFERED, values).fetchall()

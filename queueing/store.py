@@ -418,3 +418,4 @@ class Outbox(Base):
 import queueing.store_journal  # noqa: E402, F401
 import queueing.store_life  # noqa: E402, F401
 import queueing.store_office  # noqa: E402, F401
+import queueing.store_tablet  # noqa: E402, F401
