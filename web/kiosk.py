@@ -183,3 +183,7 @@ def _tiles(page: dict[str, Any], tiles: list[dict[str, Any]], number: int, *, ti
         more=more,
         title=title,
     )
+
+
+# The rest of the kiosk attaches itself to the blueprint made above.
+from web import kiosk_life  # noqa: E402, F401
