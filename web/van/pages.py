@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -127,5 +128,11 @@ def line_words() -> str | None:
     status = laptop.status(read())
     when = words.ago(status.contact_at, clock.now())
     if status.unsent:
-        return str(_("Last contact: %(ago)s, %(count)s events unsent", ago=when, count=status.unsent))
+        said = ngettext(
+            "Last contact: %(ago)s, %(num)s event unsent",
+            "Last contact: %(ago)s, %(num)s events unsent",
+            status.unsent,
+            ago=when,
+        )
+        return str(said)
     return str(_("Last contact: %(ago)s, everything sent", ago=when))

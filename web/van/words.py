@@ -62,8 +62,9 @@ def question(asked: Question) -> str:
     if kind == "copy":
         return str(
             _(
-                "Two laptops go on from one log: a backup was restored, or a disk was copied. Both logs are kept, and the copy has its own numbers by now."
-            )  # noqa: E501
+                "Two laptops go on from one log: a backup was restored, or a disk "
+                "was copied. Both logs are kept, and the copy has its own numbers by now."
+            )
         )
     if kind == "two_vans":
         return str(
@@ -74,14 +75,15 @@ def question(asked: Question) -> str:
     if kind == "same_number":
         return str(
             _(
-                "Two people hold the same printed number, because two laptops had drawn it before they were heard. Both are kept; call them by name if both still wait."
-            )  # noqa: E501
+                "Two people hold the same printed number, because two laptops had drawn it "
+                "before they were heard. Both are kept; call them by name if both still wait."
+            )
         )
     if kind == "two_histories":
         return str(
             ngettext(
-                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later event is kept aside.",  # noqa: E501
-                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later events are kept aside.",  # noqa: E501
+                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later event is kept aside.",
+                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later events are kept aside.",
                 facts.get("entries", 0),
             )
         )
@@ -89,23 +91,24 @@ def question(asked: Question) -> str:
     if not facts["offset_us"]:
         return str(
             _(
-                "This laptop's clock was wrong for a while, and nobody knows by how much. Its times are shown as it said them."
+                "This laptop's clock was wrong for a while, and nobody "
+                "knows by how much. Its times are shown as it said them."
             )
-        )  # noqa: E501
+        )
     late = facts["offset_us"] > 0
-    span = f"{clock_time(facts['from'])} – {clock_time(facts['to'])}"
+    span = f"\u2066{clock_time(facts['from'])} – {clock_time(facts['to'])}\u2069"
     words = (
         _(
             "This laptop's clock was %(time)s slow (it said %(span)s). Its times have been corrected.",
             time=minutes_text(minutes),
             span=span,
-        )  # noqa: E501
+        )
         if late
         else _(
             "This laptop's clock was %(time)s fast (it said %(span)s). Its times have been corrected.",
             time=minutes_text(minutes),
             span=span,
-        )  # noqa: E501
+        )
     )
     return str(words)
 
