@@ -21,6 +21,7 @@ PROBLEMS = {
     404: "There is no such thing.",
     409: "Not possible as things are now; `state` is the ticket's present state.",
     422: "A parameter or field is wrong; `errors` lists each.",
+    429: "Too much from one address; try again in a few minutes.",
     503: "The database does not answer; nothing was changed.",
 }
 

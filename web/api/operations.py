@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.api import paging, places, positions, tickets
+from queueing.ticket import OUTCOMES
+from web.api import operations_life, paging, places, positions, tickets
 from web.api.operation import Answer, Operation, Param
 from web.api.planning_operations import PLANNING
 from web.api.schema import Schema
@@ -47,6 +48,12 @@ REQUEST_ID: Schema = {
 }
 NOTE: Schema = {"type": "string", "maxLength": 400}
 ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+OUTCOME: Schema = {
+    "type": "string",
+    "enum": list(OUTCOMES),
+    "description": "What came of it: done today, or why the person must come back (a paper is missing, the system is "
+    "down, another office decides, somebody else must come along, another reason).",
+}
 DESK: Schema = {**ID, "description": "The desk of the token; may be left out."}
 EXAMPLE_ID = "5f0c1f0e-7a1d"
 CODE = Param("ticket", TEXT, "The ticket's unguessable code.", "path", True, example="q8n1fV3xTt0aYbZk")
@@ -283,11 +290,11 @@ OPERATIONS: tuple[Operation, ...] = (
             200: _ticket("Called.", {**_CALLED, "finished": "A106"}),
             204: Answer("Nobody waits; an open ticket was finished."),
         },
-        params=(_id("The desk of the token."),), body=obj({"request_id": REQUEST_ID}),
+        params=(_id("The desk of the token."),), body=obj({"request_id": REQUEST_ID}, {"outcome": OUTCOME}),
         body_example={"request_id": EXAMPLE_ID}, tokens=("desk",), errors=(404, 409),
     ),
     _verb("start", "The person is at the desk: the service begins"),
-    _verb("finish", "The person has been served"),
+    _verb("finish", "The person has been served", {"outcome": OUTCOME}, {"outcome": "done"}),
     _verb("miss", "Called and did not come"),
     _verb("recall", "Announce the call again"),
     _verb("park", "Set aside; the time does not count as service", {"note": NOTE}, {"note": "waits for a stamp"}),
@@ -316,4 +323,7 @@ OPERATIONS: tuple[Operation, ...] = (
         positions.report, _POSITION_ANSWERS, params=_POSITION_PARAMS, tokens=("device",), raw_body=True, errors=(409,),
     ),
     *PLANNING,
+    *operations_life.operations(
+        REQUEST_ID, CODE, EXAMPLE_ID, _TICKET, _id("The queue."), _id("The fixed center or complex.")
+    ),
 )  # fmt: skip

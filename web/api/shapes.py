@@ -189,6 +189,36 @@ COMPONENTS: dict[str, Schema] = {
         "`ticket` is the unguessable code of the citizen's link; `label` is what boards show. `ahead` and `wait` are "
         "given while it waits. `note`, `waited_s`, `finished` (the label closed by this call) go to desks only.",
     ),
+    "Slots": obj(
+        {
+            "days": {"type": "array", "items": DAY},
+            "day": or_null(DAY),
+            "slots": {
+                "type": "array",
+                "items": obj({"at": INSTANT, "minutes": COUNT, "capacity": COUNT, "free": COUNT}),
+            },
+        },
+        words="Appointments of a queue. `days` are those of the coming two weeks on which some are given.",
+    ),
+    "Journey": obj(
+        {
+            "label": TEXT,
+            "current": TEXT,
+            "ends_at": or_null(INSTANT),
+            "steps": {
+                "type": "array",
+                "items": obj(
+                    {
+                        "service": TEXT,
+                        "state": {"type": "string", "enum": ["done", "now", "next", "left"]},
+                        "queue": or_null(INT),
+                        "begins_at": or_null(INSTANT),
+                    }
+                ),
+            },
+        },
+        words="A visit with several services. `current` is the code of the ticket that stands for it now.",
+    ),
     "Positions": obj({"received": COUNT, "stored": COUNT}, words="`received` less `stored` were known already."),
     "Fault": obj({"field": TEXT, "detail": TEXT}),
     "Problem": obj(

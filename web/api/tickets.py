@@ -115,7 +115,10 @@ def call_next(id: int, body: dict[str, Any]) -> ResponseReturnValue:
     """`POST /desks/{id}/next`: the desk's open ticket is finished, the next person called; 204 when nobody waits."""
     number, queue_id = _own_desk(id)
     now = clock.now()
-    done = carry_out(counter.CallNext(queue_id, number, body["request_id"], _actor(g.token), now))
+    command = counter.CallNext(
+        queue_id, number, body["request_id"], _actor(g.token), now, outcome=body.get("outcome", "")
+    )
+    done = carry_out(command)
     if done is None:
         return Response(status=204)
     return jsonify(_desk_json(done, now))
@@ -131,6 +134,7 @@ def act(verb: str) -> Callable[[str, dict[str, Any]], ResponseReturnValue]:
             command = counter.Act(
                 queue_id, verb, body["request_id"], _actor(g.token), now,
                 code=ticket, desk_id=number, note=body.get("note", "") if verb == "park" else "",
+                outcome=body.get("outcome", "") if verb == "finish" else "",
             )  # fmt: skip
             try:
                 return jsonify(_desk_json(carry_out(command), now))
