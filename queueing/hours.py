@@ -5,7 +5,8 @@ What is counted where (an hour is a local hour of the ticket's business day; wha
 counts in hour 23):
 
 - in the hour somebody came: `arrivals`, `wait_s` (until the first call, or until they went), `wait_over`;
-- in the hour it happened: `called`, `missed`, `left_waiting` (went, cancelled or closed before any call),
+- in the hour it happened: `called`, `missed`, `left_waiting` (went, cancelled or closed before any call; who was
+  taken over by another queue has not left),
   `served` with `service_s` and `service_sq` (the person's whole time in service here, parked time excluded),
   `held_s` at its end;
 - by overlap: `waiting_s` (person-seconds in the line) and `desk_s` (desk-seconds staffed).
@@ -18,13 +19,13 @@ is not counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from queueing.congestion import LONG_WAIT_S
 from queueing.daytime import hour_slot, next_hour
-from queueing.ticket import AT_DESK
+from queueing.ticket import AT_DESK, REMARKS
 
 
 class EventRow(NamedTuple):
@@ -72,6 +73,9 @@ class HourMeasure:
 
 Key = tuple[int, date, int]
 """(queue id, business day, local hour)."""
+Tally = Callable[[str, Hashable, Key, float], None]
+"""Told of everything that is counted, as it is counted: (what, the ticket, where, seconds). What: arrivals, called,
+left_waiting, missed (seconds 0), wait, served (with its service)."""
 
 
 def measures_from_rows(
@@ -80,12 +84,13 @@ def measures_from_rows(
     *,
     zone: str,
     until: datetime | None = None,
+    tally: Tally | None = None,
 ) -> dict[Key, HourMeasure]:
     """The hours that these events and shifts make. Give whole days: all events of each ticket, all shifts of
     the day.
 
     `until`: the instant to which people still waiting (and running shifts) count; without it they count
-    nothing more.
+    nothing more. `tally` hears of every single count, for other sums of the same (by service, percentiles).
     """
     hours: dict[Key, HourMeasure] = defaultdict(HourMeasure)
     last_staffed: dict[tuple[int, date], datetime] = {}
@@ -102,7 +107,7 @@ def measures_from_rows(
     for (queue_id, _ticket), rows in tickets.items():
         kept = without_undone(rows)
         if kept:
-            _measure(hours, queue_id, kept, last_staffed, zone, until)
+            _measure(hours, queue_id, kept, last_staffed, zone, until, tally or _nobody)
     return dict(hours)
 
 
@@ -116,9 +121,11 @@ def as_columns(measures: dict[Key, HourMeasure]) -> list[dict[str, Any]]:
 
 
 def without_undone(rows: list[EventRow]) -> list[EventRow]:
-    """The steps that stand: an undo takes the step before it away."""
+    """The steps that stand: an undo takes the step before it away, a remark is none."""
     kept: list[EventRow] = []
     for row in rows:
+        if row.action in REMARKS:
+            continue
         if row.action != "undo":
             kept.append(row)
         elif kept:
@@ -133,17 +140,21 @@ def _measure(
     last_staffed: dict[tuple[int, date], datetime],
     zone: str,
     until: datetime | None,
+    tally: Tally,
 ) -> None:
     """Walk through one ticket's steps."""
+    ticket = rows[0].ticket
     came = rows[0].at
     day = hour_slot(came, zone)[0]
     if rows[0].state_to == "booked":
-        arrived = next((row for row in rows if row.action in ("arrive", "call")), None)
+        arrived = next((row for row in rows if row.action in ("arrive", "call", "resume", "requeue")), None)
         if arrived is None:
             return  # a booking whose person has not come is no arrival
         came, day = arrived.at, hour_slot(arrived.at, zone)[0]
-    here = hours[(queue_id, day, _hour(came, day, zone))]
+    home = (queue_id, day, _hour(came, day, zone))
+    here = hours[home]
     here.arrivals += 1
+    tally("arrivals", ticket, home, 0.0)
     waiting_since: datetime | None = None
     held_since: datetime | None = None
     serving_since: datetime | None = None
@@ -160,15 +171,20 @@ def _measure(
             if not waited:
                 waited = True
                 _add_wait(here, (gone - came).total_seconds())
-                if state != "called":
-                    hours[(queue_id, day, _hour(gone, day, zone))].left_waiting += 1
+                tally("wait", ticket, home, (gone - came).total_seconds())
+                if state != "called" and row.action != "hand_over":
+                    there = (queue_id, day, _hour(gone, day, zone))
+                    hours[there].left_waiting += 1
+                    tally("left_waiting", ticket, there, 0.0)
             waiting_since = None
         if state == "waiting" and waiting_since is None:
             waiting_since = at
         slot: HourMeasure | None = None
         if state == "called" and row.action != "recall" and row.action != "change":
-            slot = hours[(queue_id, day, _hour(at, day, zone))]
+            there = (queue_id, day, _hour(at, day, zone))
+            slot = hours[there]
             slot.called += 1
+            tally("called", ticket, there, 0.0)
             waited = True
         if serving_since is not None and state != "serving":
             if not forgotten:
@@ -186,16 +202,25 @@ def _measure(
         elif state in AT_DESK and held_since is None:
             held_since = at
         if row.action == "miss":
-            hours[(queue_id, day, _hour(at, day, zone))].missed += 1
+            there = (queue_id, day, _hour(at, day, zone))
+            hours[there].missed += 1
+            tally("missed", ticket, there, 0.0)
         elif row.action == "finish" or (row.action == "transfer" and service > 0):
-            slot = slot or hours[(queue_id, day, _hour(at, day, zone))]
+            there = (queue_id, day, _hour(at, day, zone))
+            slot = slot or hours[there]
             slot.served += 1
+            tally("served", ticket, there, service)
             slot.service_s += service
             slot.service_sq += service * service
     if waiting_since is not None and until is not None and until > waiting_since:
         _spread(hours, queue_id, day, waiting_since, until, zone, "waiting_s")
         if not waited:
             _add_wait(here, (until - came).total_seconds())
+            tally("wait", ticket, home, (until - came).total_seconds())
+
+
+def _nobody(what: str, ticket: Hashable, where: Key, seconds: float) -> None:
+    """A tally that nobody asked for."""
 
 
 def _add_wait(measure: HourMeasure, seconds: float) -> None:

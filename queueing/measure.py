@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from queueing import pace
 from queueing.congestion import LONG_WAIT_S, expected_level, level_of, offered_load
 from queueing.daytime import day_bounds, local_day
-from queueing.hours import EventRow, HourMeasure, Key, ShiftRow, as_columns, measures_from_rows
+from queueing.hours import EventRow, HourMeasure, Key, ShiftRow, Tally, as_columns, measures_from_rows
 from queueing.store import DeskShift, Queue, QueueHour, Ticket, TicketEvent
 
 __all__ = [
@@ -111,10 +111,10 @@ def differences(session: Session, queue_ids: Sequence[int], day: date, *, now: d
 
 
 def measures_of_day(
-    session: Session, queue_ids: Sequence[int], day: date, now: datetime
+    session: Session, queue_ids: Sequence[int], day: date, now: datetime, tally: Tally | None = None
 ) -> dict[Key, HourMeasure]:
     """The hours of `day` of these queues by (queue, day, hour), computed from their events up to `now`; nothing
-    is stored."""
+    is stored. `tally`: see queueing/hours.py; the tickets it hears of are ids."""
     zones: dict[str, list[int]] = {}
     for queue_id, zone in session.execute(select(Queue.id, Queue.zone).where(Queue.id.in_(queue_ids))):
         zones.setdefault(zone, []).append(queue_id)
@@ -130,7 +130,7 @@ def measures_of_day(
                 )
             )
         ]
-        measured = measures_from_rows(events, shifts, zone=zone, until=min(now, end))
+        measured = measures_from_rows(events, shifts, zone=zone, until=min(now, end), tally=tally)
         found |= {key: value for key, value in measured.items() if key[1] == day}
     return found
 
