@@ -1,27 +1,24 @@
-"""Loads and stores of the ledger on SQLite, over the driver's own cursor: a prepared statement costs some microseconds.
+"""Loads and stores of the ledger on SQLite: one statement reads everything, one a table writes.
 
-The transaction has begun (BEGIN IMMEDIATE), so nothing can change between reading and writing.
+The transaction has begun (BEGIN IMMEDIATE), so nothing can change between reading and writing. What is asked for goes in as
+JSON arrays and comes back as JSON arrays, because Python's driver gives up the interpreter's lock at every step of every
+statement: with thirty threads at work, getting it back costs more than the statement. So a batch takes few steps, and they
+run beside the other threads, not between them.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
-from queueing.rows import (
-    CHANGING,
-    Codec,
-    CounterRow,
-    DeskRow,
-    EventRow,
-    OutboxRow,
-    QueueRow,
-    TicketRow,
-    from_micros,
-)
+from queueing.rows import CHANGING, Codec, CounterRow, DeskRow, EventRow, OutboxRow, QueueRow, TicketRow, from_micros
 from queueing.store import AT_DESK_SQL, LIVE_SQL, Outbox, Queue, QueueDay, Ticket, TicketEvent, to_micros
 
 QUEUES = Codec(QueueRow, Queue, "sqlite")
@@ -30,79 +27,129 @@ EVENTS = Codec(EventRow, TicketEvent, "sqlite")
 COUNTERS = Codec(CounterRow, QueueDay, "sqlite")
 OUTBOX = Codec(OutboxRow, Outbox, "sqlite")
 
-_QUEUE = f"SELECT {QUEUES.columns} FROM queue WHERE id = ?"
-_WAITING = (
-    f"SELECT count(*) FROM ticket WHERE {LIVE_SQL} AND queue_id = ? AND state = 'waiting' AND aged_from >= ?"
-)
-_REQUEST = f"SELECT {EVENTS.columns} FROM ticket_event WHERE request_id = ?"
-_SERVICE = "SELECT s.id FROM service s JOIN queue_service q ON q.service_id = s.id WHERE s.code = ? AND q.queue_id = ?"
-_COUNTER = f"SELECT {COUNTERS.columns} FROM queue_day WHERE queue_id = ? AND day = ?"
-_DESKS = (
-    "SELECT d.id, d.queue_id, d.name, d.state, d.operator,"
-    " (SELECT group_concat(l.service_id) FROM desk_service l WHERE l.desk_id = d.id),"
-    f" (SELECT o.id FROM ticket o WHERE o.{AT_DESK_SQL} AND o.desk_id = d.id)"
-    " FROM desk d WHERE d.queue_id = ?"
-)
-_TICKET = f"SELECT {TICKETS.columns} FROM ticket WHERE id = ?"
-_CODE = f"SELECT {TICKETS.columns} FROM ticket WHERE code = ?"
-_BEHIND = (
-    "SELECT "
-    + " + ".join(
-        f"(SELECT count(*) FROM ticket WHERE {LIVE_SQL} AND queue_id = ?1 AND state = 'waiting' AND priority = {n}"
-        f" AND aged_from >= ?2 AND aged_from > ?{5 + n})"
-        for n in PRIORITIES
-    )
-    + f", (SELECT count(*) FROM ticket WHERE {LIVE_SQL} AND queue_id = ?1 AND state = 'booked'"
-    f" AND priority IN ({', '.join(map(str, PRIORITIES))}) AND aged_from BETWEEN ?3 AND ?4)"
-)
+
+def _all(columns: str, rest: str) -> str:
+    """All rows of a query as one JSON array of arrays."""
+    return f"(SELECT json_group_array(json_array({columns})) FROM {rest})"
 
 
-def _offered(limit: str) -> str:
-    firsts = " UNION ALL ".join(
-        f"SELECT id FROM (SELECT id FROM ticket WHERE {LIVE_SQL} AND queue_id = ?1 AND state = 'waiting'"
-        f" AND priority = {n} AND aged_from >= ?2 AND (hold_until IS NULL OR hold_until <= ?3){limit}"
-        " ORDER BY aged_from, number LIMIT ?4)"
-        for n in PRIORITIES
-    )
-    return f"SELECT {TICKETS.columns} FROM ticket WHERE id IN ({firsts})"
+def _n(place: int) -> str:
+    """An element of the array that was asked with."""
+    return f"json_extract(n.value, '$[{place}]')"
 
 
-_OFFERED = _offered("")
-_OFFERED_LIMITED = _offered(" AND service_id IN (SELECT service_id FROM desk_service WHERE desk_id = ?5)")
-_HELD = (
-    "SELECT h.ticket_id, d.desk_id, d.device, d.heard_at FROM hand h JOIN desk_device d ON d.id = h.holder_id"
-    " WHERE h.queue_id = ? AND d.until > ?"
+_WAITS = f"t.{LIVE_SQL} AND t.state = 'waiting'"
+_LIMITED = "SELECT l.service_id FROM desk_service l WHERE l.desk_id = " + _n(0)
+_FIRSTS = " UNION ALL ".join(
+    f"SELECT id FROM (SELECT t.id FROM ticket t WHERE {_WAITS} AND t.queue_id = {_n(1)} AND t.priority = {c}"
+    f" AND t.aged_from >= {_n(2)} AND (t.hold_until IS NULL OR t.hold_until <= {_n(3)})"
+    f" AND (NOT EXISTS ({_LIMITED}) OR t.service_id IN ({_LIMITED})) ORDER BY t.aged_from, t.number"
+    " LIMIT ?1 + (SELECT count(*) FROM hand h WHERE h.queue_id IN"
+    " (SELECT json_extract(m.value, '$[0]') FROM json_each(?11) m)))"
+    for c in PRIORITIES
 )
+_BEHIND = " + ".join(
+    f"(SELECT count(*) FROM ticket t WHERE {_WAITS} AND t.queue_id = {_n(0)} AND t.priority = {c}"
+    f" AND t.aged_from > {_n(3 + c)})"
+    for c in PRIORITIES
+)
+_DUE = (
+    f"(SELECT count(*) FROM ticket t WHERE t.{LIVE_SQL} AND t.queue_id = {_n(0)} AND t.state = 'booked'"
+    f" AND t.priority IN ({', '.join(map(str, PRIORITIES))}) AND t.aged_from BETWEEN {_n(1)} AND {_n(2)})"
+)
+_COUNT = (
+    f"CASE WHEN q.line_seq = q.seq AND q.line_since = {_n(1)} THEN q.line_waiting ELSE (SELECT count(*) FROM ticket t"
+    f" WHERE {_WAITS} AND t.queue_id = q.id AND t.aged_from >= {_n(1)}) END"
+)
+_PARTS = {
+    "queues": _all(f"{QUEUES.under('q')}, {_COUNT}", f"json_each(?2) n JOIN queue q ON q.id = {_n(0)}"),
+    "requests": _all(EVENTS.under("e"), "json_each(?3) n JOIN ticket_event e ON e.request_id = n.value"),
+    "services": _all(
+        f"{_n(0)}, {_n(1)}, s.id",
+        f"json_each(?4) n JOIN service s ON s.code = {_n(1)}"
+        f" JOIN queue_service q ON q.queue_id = {_n(0)} AND q.service_id = s.id",
+    ),
+    "counters": _all(
+        COUNTERS.under("d"), f"json_each(?5) n JOIN queue_day d ON d.queue_id = {_n(0)} AND d.day = {_n(1)}"
+    ),
+    "behind": _all(f"n.key, {_BEHIND}, {_DUE}", "json_each(?6) n"),
+    "desks": _all(
+        "d.id, d.queue_id, d.name, d.state, d.operator,"
+        " (SELECT group_concat(l.service_id) FROM desk_service l WHERE l.desk_id = d.id),"
+        f" (SELECT o.id FROM ticket o WHERE o.{AT_DESK_SQL} AND o.desk_id = d.id)",
+        "json_each(?7) n JOIN desk d ON d.queue_id = n.value",
+    ),
+    "opened": _all(
+        TICKETS.under("o"), f"json_each(?8) n JOIN ticket o ON o.{AT_DESK_SQL} AND o.desk_id = {_n(0)}"
+    ),
+    "offered": _all(
+        f"{_n(0)}, (SELECT json_group_array(json_array({TICKETS.under('c')})) FROM ticket c WHERE c.id IN ({_FIRSTS}))",
+        "json_each(?8) n",
+    ),
+    "tickets": _all(TICKETS.under("t"), "json_each(?9) n JOIN ticket t ON t.id = n.value"),
+    "codes": _all(TICKETS.under("t"), "json_each(?10) n JOIN ticket t ON t.code = n.value"),
+    "held": _all(
+        "h.ticket_id, d.desk_id, d.device, d.heard_at",
+        f"json_each(?11) n JOIN hand h ON h.queue_id = {_n(0)}"
+        f" JOIN desk_device d ON d.id = h.holder_id AND d.until > {_n(1)}",
+    ),
+    "top": "(SELECT max(id) FROM ticket)",
+    "last": "(SELECT max(id) FROM ticket_event)",
+}
+_TICKETS = f"SELECT {TICKETS.columns} FROM ticket WHERE id = ?"
 _PHONE = (
     f"SELECT {TICKETS.under('t')}, {EVENTS.under('e')} FROM ticket t JOIN ticket_event e ON e.ticket_id = t.id"
     f" WHERE t.{LIVE_SQL} AND t.queue_id = ? AND t.aged_from >= ? AND t.aged_from < ? AND t.phone = ?"
     " AND e.state_from IS NULL LIMIT 1"
 )
-_LAST = (
-    f"SELECT {EVENTS.columns} FROM ticket_event WHERE ticket_id = ? AND state_to = ? ORDER BY id DESC LIMIT 1"
-)
+_LAST = f"SELECT {EVENTS.columns} FROM ticket_event WHERE ticket_id = ? AND state_to = ? ORDER BY id DESC LIMIT 1"
 _MINUTES = (
     "SELECT s.popularity, s.minutes_low, s.minutes_mode, s.minutes_high FROM queue_service q"
     " JOIN service s ON s.id = q.service_id WHERE q.queue_id = ?"
 )
-_SET_QUEUE = "UPDATE queue SET seq = ?, line_waiting = ?, line_seq = ?, line_since = ?, pace_s = ?, pace_cv2 = ? WHERE id = ?"
-_SET_COUNTER = (
-    "INSERT INTO queue_day (queue_id, day, next_number, issued) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (queue_id, day) DO UPDATE SET next_number = excluded.next_number, issued = excluded.issued"
+_SHIFT = timedelta(microseconds=1)
+MOST_ROWS = 32
+"""Rows in one statement; the sizes are powers of two, so that few statements are ever prepared."""
+
+
+class _Written:
+    """Statements that write rows of a table, several at once."""
+
+    def __init__(self, codec: Codec, names: Sequence[str], *, update: bool = False, more: str = "") -> None:
+        self.codec, self.names, self.more, self.updates = codec, tuple(names), more, update
+        self.values = codec.values(self.names)
+        self.statement = lru_cache(maxsize=16)(self._statement)
+
+    def _statement(self, count: int) -> str:
+        row = f"({', '.join('?' * len(self.names))})"
+        rows, names = ", ".join([row] * count), ", ".join(self.names)
+        if not self.updates:
+            return f"INSERT INTO {self.codec.table} ({names}) VALUES {rows}{self.more}"
+        assigned = ", ".join(f"{name} = n.{name}" for name in self.names if name != "id")
+        table = self.codec.table
+        return f"WITH n({names}) AS (VALUES {rows}) UPDATE {table} SET {assigned} FROM n WHERE {table}.id = n.id"
+
+    def write(self, cursor: sqlite3.Cursor, rows: Sequence[Any]) -> None:
+        """Write all rows, in their order."""
+        at = 0
+        while at < len(rows):
+            size = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+            values = [value for row in rows[at : at + size] for value in self.values(row)]
+            cursor.execute(self.statement(size), values)
+            at += size
+
+
+_queues = _Written(QUEUES, ("id", "seq", "line_waiting", "line_seq", "line_since"), update=True)
+_paces = _Written(QUEUES, ("id", "pace_s", "pace_cv2"), update=True)
+_counters = _Written(
+    COUNTERS,
+    COUNTERS.names,
+    more=" ON CONFLICT (queue_id, day) DO UPDATE SET next_number = excluded.next_number, issued = excluded.issued",
 )
-_SET_TICKET = f"UPDATE ticket SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ?"
-
-
-def _insert(codec: Codec, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {codec.table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-
-
-_OUTBOX_NAMES = tuple(name for name in OUTBOX.names if name != "id")
-_NEW_TICKET = _insert(TICKETS, TICKETS.names)
-_NEW_EVENT = _insert(EVENTS, EVENTS.names)
-_NEW_OUTBOX = _insert(OUTBOX, _OUTBOX_NAMES)
-_outbox_values = OUTBOX.values(_OUTBOX_NAMES)
-_changing_values = TICKETS.values((*CHANGING, "id"))
+_made = _Written(TICKETS, TICKETS.names)
+_moved = _Written(TICKETS, ("id", *CHANGING), update=True)
+_events = _Written(EVENTS, EVENTS.names)
+_outbox = _Written(OUTBOX, tuple(name for name in OUTBOX.names if name != "id"))
 
 
 class SqliteBank:
@@ -113,119 +160,117 @@ class SqliteBank:
         self._commits = commits
 
     def load(self, ledger: Ledger, needs: Needs) -> None:
-        """Read what is needed."""
-        ledger.since.update({q: since for q, since in needs.queues.items() if q not in ledger.queues})
-        self._queues(ledger, needs)
-        one = self._one
-        for request_id in needs.requests:
-            if row := one(_REQUEST, (request_id,)):
-                ledger.requests[request_id] = EVENTS.read(row)
-                needs.tickets.add(ledger.requests[request_id].ticket_id)
-        for queue_id, code in needs.services:
-            if row := one(_SERVICE, (code, queue_id)):
-                ledger.services[queue_id, code] = row[0]
-        for queue_id, day in needs.counters:
-            if (queue_id, day) not in ledger.counters and (row := one(_COUNTER, (queue_id, day.isoformat()))):
-                ledger.counters[queue_id, day] = COUNTERS.read(row)
-        for place in needs.places:
-            keys = map(to_micros, keys_of(place))
-            span = map(to_micros, due_span(place.now))
-            since = to_micros(ledger.since[place.queue_id])
-            ledger.behind[place] = one(_BEHIND, (place.queue_id, since, *span, *keys))
-        for queue_id in needs.desks:
-            self._desks(ledger, queue_id)
-        for queue_id, now in needs.hands.items():
-            for ticket_id, desk, device, heard_at in self._cursor.execute(_HELD, (queue_id, to_micros(now))):
-                ledger.held[ticket_id] = Held(desk, device, from_micros(heard_at))
-        for desk_id, (queue_id, now) in needs.calls.items():
-            self._call(ledger, needs, desk_id, queue_id, to_micros(now))
-        for code in needs.codes:
-            if code not in ledger.codes and (row := one(_CODE, (code,))):
-                ledger.keep(TICKETS.read(row))
-        for ticket_id in needs.tickets:
-            if ticket_id not in ledger.tickets and (row := one(_TICKET, (ticket_id,))):
-                ledger.keep(TICKETS.read(row))
-        for asked in needs.phones:
-            values = (asked.queue_id, to_micros(asked.begin), to_micros(asked.end), asked.phone)
-            if row := one(_PHONE, values):
-                ticket = ledger.keep(TICKETS.read(row))
-                ledger.phones[asked] = ticket, EVENTS.read(row[len(TICKETS.names) :])
+        """Read what is needed: one statement, but for what is rare."""
+        wanted = {q: since for q, since in needs.queues.items() if q not in ledger.queues}
+        ledger.since.update(wanted)
+        places = list(needs.places)
+        asked: dict[str, list[Any]] = {
+            "queues": [(q, to_micros(since)) for q, since in wanted.items()],
+            "requests": list(needs.requests),
+            "services": list(needs.services),
+            "counters": [(q, day.isoformat()) for q, day in needs.counters if (q, day) not in ledger.counters],
+            "behind": [self._place(ledger, place) for place in places],
+            "desks": list(needs.desks),
+            "offered": [
+                (desk_id, queue_id, to_micros(ledger.since[queue_id]), to_micros(now))
+                for desk_id, (queue_id, now) in needs.calls.items()
+            ],
+            "tickets": [number for number in needs.tickets if number not in ledger.tickets],
+            "codes": [code for code in needs.codes if code not in ledger.codes],
+            "held": [(queue_id, to_micros(now)) for queue_id, now in needs.hands.items()],
+        }
+        parts = tuple(name for name, values in asked.items() if values)
+        if "offered" in parts:
+            parts += ("opened",)
         if needs.new_tickets:
-            top = one("SELECT max(id) FROM ticket", ())[0] or 0
-            ledger.ticket_ids = iter(range(top + 1, top + 1 + needs.new_tickets))
+            parts += ("top",)
         if needs.new_events:
-            top = one("SELECT max(id) FROM ticket_event", ())[0] or 0
-            ledger.event_ids = iter(range(top + 1, top + 1 + needs.new_events))
+            parts += ("last",)
+        if parts:
+            most = max(needs.verbs.values(), default=1)
+            row = self._cursor.execute(
+                _statement(parts), (most, *map(json.dumps, asked.values()))
+            ).fetchone()
+            self._read(ledger, needs, places, dict(zip(parts, row, strict=True)))
+        for phone in needs.phones:
+            values = (phone.queue_id, to_micros(phone.begin), to_micros(phone.end), phone.phone)
+            if found := self._cursor.execute(_PHONE, values).fetchone():
+                ticket = ledger.keep(TICKETS.read(found))
+                ledger.phones[phone] = ticket, EVENTS.read(found[len(TICKETS.names) :])
 
-    def _one(self, statement: str, values: tuple[Any, ...]) -> Any:
-        return self._cursor.execute(statement, values).fetchone()
+    def _place(self, ledger: Ledger, place: Any) -> list[int]:
+        before = ledger.since[place.queue_id] - _SHIFT
+        keys = [max(key, before) for key in keys_of(place)]
+        return [place.queue_id, *map(to_micros, (*due_span(place.now), *keys))]
 
-    def _queues(self, ledger: Ledger, needs: Needs) -> None:
-        for queue_id, since in needs.queues.items():
-            if queue_id in ledger.queues:
-                continue
-            found = self._one(_QUEUE, (queue_id,))
-            if found is None:
-                continue
-            queue = ledger.queues[queue_id] = QUEUES.read(found)
-            if queue.line_seq != queue.seq or queue.line_since != since:
-                queue.line_waiting = self._one(_WAITING, (queue_id, to_micros(since)))[0]
+    def _read(self, ledger: Ledger, needs: Needs, places: Sequence[Any], row: dict[str, Any]) -> None:
+        def rows(name: str) -> list[Any]:
+            return json.loads(row[name]) if name in row else []
+
+        for values in rows("queues"):
+            queue = ledger.queues[values[0]] = QUEUES.read(values)
+            queue.line_waiting = values[-1]
             if queue.pace_s is None or queue.pace_cv2 is None:
-                ledger.paces[queue_id] = mixture(self._cursor.execute(_MINUTES, (queue_id,)).fetchall())
-
-    def _desks(self, ledger: Ledger, queue_id: int) -> None:
-        here = ledger.desks[queue_id] = {}
-        for number, owner, name, state, operator, limits, open_id in self._cursor.execute(
-            _DESKS, (queue_id,)
-        ):
+                minutes = self._cursor.execute(_MINUTES, (queue.id,)).fetchall()
+                ledger.paces[queue.id] = mixture(minutes)
+        for queue_id, code, number in rows("services"):
+            ledger.services[queue_id, code] = number
+        for values in rows("counters"):
+            counter = COUNTERS.read(values)
+            ledger.counters[counter.queue_id, counter.day] = counter
+        for place, behind, due in rows("behind"):
+            ledger.behind[places[place]] = behind, due
+        for queue_id in needs.desks:
+            ledger.desks[queue_id] = {}
+        for number, queue_id, name, state, operator, limits, open_id in rows("desks"):
             services = None if limits is None else frozenset(map(int, str(limits).split(",")))
-            here[number] = DeskRow(
-                id=number, queue_id=owner, name=name, state=state, operator=operator, services=services, open_id=open_id
+            ledger.desks[queue_id][number] = DeskRow(
+                id=number, queue_id=queue_id, name=name, state=state, operator=operator, services=services,
+                open_id=open_id,
             )  # fmt: skip
-
-    def _call(self, ledger: Ledger, needs: Needs, desk_id: int, queue_id: int, now: int) -> None:
-        desk = ledger.desks.get(queue_id, {}).get(desk_id)
-        if desk is None:
-            return
-        if desk.open_id is not None:
-            needs.tickets.add(desk.open_id)
-        most = needs.verbs.get(queue_id, 1) + len(ledger.held)
-        values: tuple[Any, ...] = (queue_id, to_micros(ledger.since[queue_id]), now, most)
-        if desk.services is None:
-            rows = self._cursor.execute(_OFFERED, values).fetchall()
-        else:
-            rows = self._cursor.execute(_OFFERED_LIMITED, (*values, desk_id)).fetchall()
-        ledger.offered[desk_id] = [ledger.keep(TICKETS.read(row)) for row in rows]
+        for values in (*rows("opened"), *rows("tickets"), *rows("codes")):
+            ledger.keep(TICKETS.read(values))
+        for ticket_id, desk_id, device, heard_at in rows("held"):
+            ledger.held[ticket_id] = Held(desk_id, device, from_micros(heard_at))
+        for desk_id, found in rows("offered"):
+            found = json.loads(found) if isinstance(found, str) else found
+            ledger.offered[desk_id] = [ledger.keep(TICKETS.read(values)) for values in found]
+        for values in rows("requests"):
+            event = ledger.requests[values[EVENTS.names.index("request_id")]] = EVENTS.read(values)
+            if event.ticket_id not in ledger.tickets:
+                ledger.keep(TICKETS.read(self._cursor.execute(_TICKETS, (event.ticket_id,)).fetchone()))
+        if "top" in row:
+            top = (row["top"] or 0) + 1
+            ledger.ticket_ids = iter(range(top, top + needs.new_tickets))
+        if "last" in row:
+            last = (row["last"] or 0) + 1
+            ledger.event_ids = iter(range(last, last + needs.new_events))
 
     def last(self, ticket_id: int, state_to: str) -> EventRow:
         """The latest stored event that brought a ticket into a state."""
-        found: EventRow = EVENTS.read(self._one(_LAST, (ticket_id, state_to)))
+        found: EventRow = EVENTS.read(self._cursor.execute(_LAST, (ticket_id, state_to)).fetchone())
         return found
 
     def store(self, ledger: Ledger) -> None:
         """Write what has changed: rows that free a desk before rows that take one."""
-        many = self._cursor.executemany
-        if ledger.told:
-            many(
-                _SET_QUEUE,
-                [
-                    (q.seq, q.line_waiting, q.seq, to_micros(ledger.since[q.id]), q.pace_s, q.pace_cv2, q.id)
-                    for q in (ledger.queues[number] for number in ledger.told)
-                ],
-            )
-        if ledger.drawn:
-            many(_SET_COUNTER, [_counter_values(ledger.counters[key]) for key in ledger.drawn])
-        if ledger.made:
-            many(_NEW_TICKET, [TICKETS.all(row) for row in ledger.made])
-        if ledger.moved:
-            rows = sorted(ledger.moved.values(), key=lambda t: t.state in ("called", "serving"))
-            many(_SET_TICKET, [_changing_values(row) for row in rows])
-        if ledger.events:
-            many(_NEW_EVENT, [EVENTS.all(row) for row in ledger.events])
-        if ledger.outbox:
-            many(_NEW_OUTBOX, [_outbox_values(row) for row in ledger.outbox])
+        cursor = self._cursor
+        told = [ledger.queues[number] for number in ledger.told]
+        for queue in told:
+            queue.line_seq, queue.line_since = queue.seq, ledger.since[queue.id]
+        _queues.write(cursor, told)
+        _paces.write(cursor, [queue for queue in told if queue.id in ledger.paces and queue.pace_s is not None])
+        _counters.write(cursor, [ledger.counters[key] for key in ledger.drawn])
+        _made.write(cursor, ledger.made)
+        for taking in (False, True):
+            rows = [t for t in ledger.moved.values() if (t.state in ("called", "serving")) is taking]
+            _moved.write(cursor, rows)
+        _events.write(cursor, ledger.events)
+        _outbox.write(cursor, ledger.outbox)
         if self._commits:
-            self._cursor.execute("COMMIT")
+            cursor.execute("COMMIT")
 
 
-_counter_values = COUNTERS.values(("queue_id", "day", "next_number", "issued"))
+@lru_cache(maxsize=64)
+def _statement(parts: tuple[str, ...]) -> str:
+    # The parameters are numbered, so all are given whichever are read; the last is named so that their count holds.
+    return "SELECT " + ", ".join(_PARTS[part] for part in parts) + " WHERE ?11 IS NOT NULL"

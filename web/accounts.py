@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, bindparam, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, bindparam, event, select
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from queueing.store import Base, Desk
 
@@ -184,18 +185,21 @@ class KnownToken:
 
 
 class TokenCache:
-    """Tokens seen lately, by digest. Every write of this process empties it, and what another process has changed (a token
-    taken back) is known after `life_s` seconds at the latest."""
+    """Tokens seen lately, by digest. A write of this process that touches tokens or desks empties it; what another process
+    has changed (a token taken back) is known after `life_s` seconds at the latest."""
 
     MOST = 20_000
 
-    def __init__(self, life_s: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, life_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._life, self._clock = life_s, clock
         self._known: dict[str, tuple[float, KnownToken]] = {}
+        self._touched = 0
 
-    def forget(self) -> None:
-        """Something was written: look again."""
-        self._known = {}
+    def after_write(self) -> None:
+        """Something was committed: look again where it was a token or a desk."""
+        if self._touched != (touched := _touches[0]):
+            self._touched = touched
+            self._known = {}
 
     def find(self, text: str, look_up: Callable[[], Session]) -> KnownToken | None:
         """The valid token with this text, or None. `look_up` gives the session to read with when it is not known."""
@@ -211,6 +215,26 @@ class TokenCache:
         token = KnownToken(*row)
         known[key] = now + self._life, token
         return token
+
+
+_touches = [0]
+"""How often this process has written tokens or desks, whatever became of it."""
+
+
+def _touch(*_about: Any) -> None:
+    _touches[0] += 1
+
+
+def _touch_many(state: ORMExecuteState) -> None:
+    if (state.is_update or state.is_delete) and state.bind_mapper is not None:
+        if state.bind_mapper.class_ in (AccessToken, Desk):
+            _touch()
+
+
+for _table in (AccessToken, Desk):
+    for _moment in ("after_update", "after_delete"):
+        event.listen(_table, _moment, _touch)
+event.listen(Session, "do_orm_execute", _touch_many)
 
 
 _TOKEN = (

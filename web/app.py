@@ -19,6 +19,7 @@ from fleet.store import Setting
 from web import auth, cli, clock, errors, i18n, live, van
 from web.db import Writer, db
 from web.fanout import Fanout
+from web.sessions import Sessions
 from web.settings import Settings, from_environment
 
 csrf = CSRFProtect()
@@ -27,6 +28,14 @@ CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
+
+
+ALWAYS = (
+    ("Content-Security-Policy", CONTENT_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+)
+"""Headers of every answer that does not set its own."""
 
 
 class IdConverter(IntegerConverter):
@@ -62,6 +71,8 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
         COMPRESS_ALGORITHM=["gzip"],
         COMPRESS_LEVEL=5,
     )
+    app.session_interface = Sessions()
+    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
     app.url_map.converters["int"] = IdConverter
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
@@ -90,6 +101,11 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     _templates(app)
     app.after_request(_headers)
     return app
+
+
+def _as_it_is(function: Any) -> Any:
+    """No view is asynchronous: Flask need not look at each of them on each request."""
+    return function
 
 
 def _clock(app: Flask, settings: Settings) -> Any:
@@ -150,10 +166,10 @@ def _templates(app: Flask) -> None:
 
 
 def _headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Content-Language", i18n.language())
+    there = {name.lower() for name, _value in response.headers}
+    for name, value in (*ALWAYS, ("Content-Language", i18n.language())):
+        if name.lower() not in there:
+            response.headers.add(name, value)
     if response.mimetype == "text/html":
         response.headers.setdefault("Cache-Control", "no-cache")
         if "X-Accel-Expires" not in response.headers:

@@ -1,13 +1,18 @@
 """Group commit: what many requests ask of queues at one moment is carried out in one transaction and committed once.
 
-Whoever comes first leads: it takes what has queued up (its own command first), carries it out on one ledger, commits, lets
-the others go with their answers, and hands the lead to the first of those who have come meanwhile. Nobody waits for a timer,
-one command alone costs one transaction, and the more come at once the less each costs. An answer is given after the commit,
-never before.
+One thread of each process writes. It takes what has queued up, carries it out on one ledger, commits, lets the requests go
+with their answers, and takes what has come meanwhile. Nobody waits for a timer: one command alone costs one transaction, and
+the more come at once the less each costs. An answer is given after the commit, never before.
+
+Under gevent the thread of SQLite is a native one, so that a flush to the disk does not stop the greenlets; on PostgreSQL it
+is a greenlet, because psycopg waits together with the others.
 """
 
 from __future__ import annotations
 
+import _queue
+import contextvars
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,15 +30,48 @@ MOST = 64
 """Commands in one transaction: what the first of them waits for the last is some milliseconds."""
 
 
+def patched() -> bool:
+    """Whether gevent has made greenlets of this process's threads."""
+    try:
+        from gevent import monkey
+    except ImportError:
+        return False
+    return bool(monkey.is_module_patched("threading"))
+
+
+def native_lock() -> Any:
+    """A lock between native threads, also where gevent has put its own in their place."""
+    if patched():
+        from gevent import monkey
+
+        return monkey.get_original("_thread", "allocate_lock")()
+    return threading.Lock()
+
+
+def beside_hub() -> Callable[..., Any] | None:
+    """In a process of gevent's: what runs a function in a native thread, while the greenlet that asked waits and the others
+    go on. None where threads are threads."""
+    if not patched():
+        return None
+    from gevent import threadpool
+
+    pool = threadpool.ThreadPool(1)
+
+    def run(work: Callable[..., Any], *given: Any) -> Any:
+        # With the caller's context: work may ask who is signed in.
+        return pool.apply(contextvars.copy_context().run, (work, *given))
+
+    return run
+
+
 class _Work:
     """One command that waits for its answer."""
 
-    __slots__ = ("answer", "answered", "command", "gate", "tries")
+    __slots__ = ("answer", "command", "gate", "tries")
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        self.answer: Any = None
-        self.answered = False
+        self.answer: Any = LATER
         self.gate = threading.Lock()
         self.gate.acquire()
         self.tries = 0
@@ -46,55 +84,76 @@ class Batcher:
         self._engine = engine
         self._turn = turn
         self._after_commit = after_commit
-        self._mutex = threading.Lock()
-        self._waiting: deque[_Work] = deque()
-        self._leading = False
+        self._starting = threading.Lock()
+        self._asked: Any = None
+        """What has queued up; None until the first command of this process starts the thread."""
+        self._deliver: Callable[[Sequence[_Work]], None] = self._let_go
         self._held: Any = None
-        """The connection of the batches, kept open: only the leader uses it."""
+        """The connection of the batches, kept open."""
 
     def __call__(self, command: Command) -> Any:
         """Done, or None when there was nobody to call, once it is committed. Raises what the command raised, or the
         database's error: then nothing of it remains (unless the connection broke in the commit itself; the same request
         id again tells)."""
+        if self._asked is None:
+            self._start()
         work = _Work(command)
-        with self._mutex:
-            self._waiting.append(work)
-            leads = not self._leading
-            self._leading = True
-        if not leads:
-            work.gate.acquire()
-        if not work.answered:
-            self._lead(work)
+        self._asked.put(work)
+        work.gate.acquire()
         if isinstance(work.answer, BaseException):
             raise work.answer
         return work.answer
 
-    def _lead(self, own: _Work) -> None:
-        """Carry out batches until one's own command has its answer; then somebody else leads."""
-        while not own.answered:
-            with self._mutex:
-                batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+    def _start(self) -> None:
+        with self._starting:
+            if self._asked is not None:
+                return
+            if self._turn is not None and patched():
+                from gevent import get_hub, monkey
+
+                finished: deque[_Work] = deque()
+                watcher = get_hub().loop.async_()
+
+                def arrived() -> None:
+                    works = [finished.popleft() for _ in range(len(finished))]
+                    self._let_go(works)
+
+                def deliver(works: Sequence[_Work]) -> None:
+                    finished.extend(works)
+                    watcher.send()
+
+                watcher.start(arrived)
+                self._deliver = deliver
+                asked: Any = _queue.SimpleQueue()  # the interpreter's own: gevent's would wait in a hub
+                monkey.get_original("_thread", "start_new_thread")(self._run, (asked,))
+            else:
+                asked = queue.SimpleQueue()
+                threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
+            self._asked = asked
+
+    def _run(self, asked: Any) -> None:
+        """The writer's life."""
+        left: list[_Work] = []
+        while True:
+            batch = left or [asked.get()]
+            while len(batch) < MOST:
+                try:
+                    batch.append(asked.get_nowait())
+                except queue.Empty:
+                    break
             try:
                 self._carry(batch)
-            except BaseException as error:  # a bug or the process ending: nobody may be left waiting for ever
+            except BaseException as error:  # a bug: nobody may be left waiting for ever
                 for work in batch:
-                    self._answer(work, error)
-                self._pass_on(own, batch)
-                raise
-            self._pass_on(own, batch)
+                    if work.answer is LATER:
+                        work.answer = error
+            left = [work for work in batch if work.answer is LATER]
+            self._deliver([work for work in batch if work.answer is not LATER])
 
-    def _pass_on(self, own: _Work, batch: Sequence[_Work]) -> None:
-        with self._mutex:
-            self._waiting.extendleft(work for work in reversed(batch) if not work.answered)
-            follower = None
-            if own.answered:
-                follower = self._waiting[0] if self._waiting else None
-                self._leading = follower is not None
-        for work in batch:
-            if work.answered and work is not own:
-                work.gate.release()
-        if follower is not None:
-            follower.gate.release()
+    def _let_go(self, works: Sequence[_Work]) -> None:
+        self._after_commit()
+        for work in works:
+            work.gate.release()
 
     def _carry(self, batch: Sequence[_Work]) -> None:
         """One transaction; where the database refuses it, one for each command, tried again where that can help."""
@@ -108,14 +167,12 @@ class Batcher:
             work = batch[0]
             work.tries += 1
             if not _again(error, work.tries):
-                self._answer(work, error)
+                work.answer = error
                 return
             self._carry(batch)
             return
         for work, answer in zip(batch, answers, strict=True):
-            if answer is not LATER:
-                self._answer(work, answer)
-        self._after_commit()
+            work.answer = answer
 
     def _transaction(self, commands: Sequence[Command]) -> list[Any]:
         if self._turn is None:
@@ -158,11 +215,6 @@ class Batcher:
         if held is not None:
             with suppress(Exception):
                 held.invalidate()
-
-    @staticmethod
-    def _answer(work: _Work, answer: Any) -> None:
-        work.answer = answer
-        work.answered = True
 
 
 def _again(error: Exception, tries: int) -> bool:

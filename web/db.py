@@ -7,7 +7,6 @@ then the relay is told so that screens hear of it (publish after commit).
 from __future__ import annotations
 
 import fcntl
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ from queueing.engine import make_engine, transaction
 from queueing.store import Base
 from queueing.turn import Command, NeedsSession
 from web.accounts import TokenCache
-from web.batching import Batcher
+from web.batching import Batcher, beside_hub, native_lock
 
 T = TypeVar("T")
 
@@ -53,6 +52,7 @@ class Writer:
         if engine.dialect.name == "sqlite":
             self.turn = Turnstile(engine.url.database)
         self._after_commit = after_commit
+        self._beside = beside_hub() if self.turn is not None else None
         self.tokens = TokenCache()
         self.carry_out = Batcher(engine, self.turn, after_commit)
         """Commands of queues, many in one transaction (web/batching.py)."""
@@ -61,12 +61,18 @@ class Writer:
         """Commit what `work(session)` did and give back its result; on any error nothing of it remains."""
         if self.turn is None:
             result = transaction(self._sessions, work)
+        elif self._beside is not None:
+            result = self._beside(self._in_turn, work)
         else:
-            with self.turn:
-                result = transaction(self._sessions, work)
-        self.tokens.forget()
+            result = self._in_turn(work)
+        self.tokens.after_write()
         self._after_commit()
         return result
+
+    def _in_turn(self, work: Callable[[Session], T]) -> T:
+        assert self.turn is not None
+        with self.turn:
+            return transaction(self._sessions, work)
 
 
 class Turnstile:
@@ -81,7 +87,7 @@ class Turnstile:
         self.rest_s = 0.0
         """Seconds to rest after each turn: a process that writes without end steps aside, so that whoever was woken
         is the next (a lock that is taken again at once is never handed over)."""
-        self._threads = threading.Lock()
+        self._threads = native_lock()
         self._file = None
         if database not in (None, "", ":memory:"):
             self._file = Path(f"{database}-turn").open("a")  # noqa: SIM115 - open as long as the process

@@ -32,7 +32,7 @@ STATUS_LIFE_S = 30
 """A queue's status is new after every change, and after this many seconds without one (waits go on)."""
 PLAIN = ("start", "finish", "miss", "recall", "requeue", "park", "resume")
 """Verbs that move one ticket at the desk: carried out together with those of other requests."""
-_prefixes: dict[tuple[str, str, str], str] = {}
+_prefixes: dict[tuple[str, str, str], tuple[str, str]] = {}
 
 
 def queue_status(id: int) -> ResponseReturnValue:
@@ -85,7 +85,7 @@ def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
         made["phone_accepted"] = phone is not None
     response = jsonify({**made, "repeated": done.repeated})
     response.status_code = 200 if done.repeated else 201
-    response.headers["Location"] = f"{request.root_url.rstrip('/')}/api/v1/tickets/{done.ticket.code}"
+    response.headers["Location"] = f"{_prefixes_of()[1]}/api/v1/tickets/{done.ticket.code}"
     return response
 
 
@@ -223,19 +223,20 @@ def _fresh_json(done: Done, desk: str | None) -> dict[str, Any] | None:
     waits = row.state == "waiting"
     if done.repeated or not isinstance(row, TicketRow) or (waits and done.wait is None) or row.next_ticket_id:
         return None
-    url = _prefix() + row.code
+    url = _prefixes_of()[0] + row.code
     return shapes.ticket_of(row, _service_code(row.service_id), desk, done.wait if waits else None, None, url)
 
 
-def _prefix() -> str:
-    """Where the citizen's page of a ticket is, without its code."""
+def _prefixes_of() -> tuple[str, str]:
+    """Where the citizen's page of a ticket is, without its code; where this application is."""
     environ = request.environ
     key = (environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), environ.get("SCRIPT_NAME", ""))
     known = _prefixes.get(key)
     if known is None:
         if len(_prefixes) > 100:  # whoever asks writes the host
             _prefixes.clear()
-        known = _prefixes[key] = url_for("citizen.ticket", code="-", _external=True)[:-1]
+        page = url_for("citizen.ticket", code="-", _external=True)[:-1]
+        known = _prefixes[key] = page, request.root_url.rstrip("/")
     return known
 
 
