@@ -1,7 +1,7 @@
 """Hands: the people whom a tablet may call while it hears nothing from us.
 
-While a desk's page is open, its browser holds a hand: the next people of the line, no two browsers the same. A person in
-a hand is called by that browser alone, so two desks that lose the line at once cannot call one person. That holds
+While a desk's page is open, its browser holds a hand: the next people of the line, no two browsers the same. A person
+in a hand is called by that browser alone, so two desks that lose the line at once cannot call one person. That holds
 without any clock because of one order of things:
 
 - a row of `Hand` is there *before* the browser hears of the person, and
@@ -153,7 +153,13 @@ def take_back(session: Session, queue: Queue, holder_id: int, *, actor: str, now
         if found.until > now:
             found.until = now
             audit.note(
-                session, f"queue:{queue.id}", "hand_taken_back", actor=actor, now=now, subject=desk.name, data={}
+                session,
+                f"queue:{queue.id}",
+                "hand_taken_back",
+                actor=actor,
+                now=now,
+                subject=desk.name,
+                data={},
             )
             session.flush()
             _tell(turn, {"action": "hand_taken_back", "desk": desk.name})
@@ -194,7 +200,9 @@ def _holder(session: Session, desk: Desk, device: str, account: str, now: dateti
         session.add(found)
         session.flush()
     # The same browser now sits elsewhere: it holds nobody of its old desk any more.
-    for old in session.scalars(select(DeskDevice).where(DeskDevice.device == device, DeskDevice.id != found.id)).all():
+    for old in session.scalars(
+        select(DeskDevice).where(DeskDevice.device == device, DeskDevice.id != found.id)
+    ).all():
         if session.get_one(Desk, old.desk_id).queue_id == desk.queue_id:
             _drop(session, old)
     return found

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from queueing.errors import QueueingError
 from queueing.store import EPOCH, Queue, Ticket, TicketEvent
+from queueing.store_tablet import PaperStrip
 from queueing.ticket import CREATING, ENDED, MOVES, REMARKS, Change, LightTicket, move, restore
 
 FIELDS = (
@@ -105,12 +106,17 @@ def _check_queue(session: Session, queue_id: int) -> list[Difference]:
     ):
         events.setdefault(event.ticket_id, []).append(event)
     found: list[Difference] = []
+    on_paper = {
+        (strip.day, number)
+        for strip in session.scalars(select(PaperStrip).where(PaperStrip.queue_id == queue_id))
+        for number in range(strip.first, strip.last + 1)
+    }
     tickets = session.scalars(
         select(Ticket).where(Ticket.queue_id == queue_id).order_by(Ticket.day, Ticket.number)
     ).all()
     before: tuple[Any, int] | None = None
     for ticket in tickets:
-        if before is not None and before[0] == ticket.day and ticket.number != before[1] + 1:
+        if before is not None and before[0] == ticket.day and not _follows(before, ticket.number, on_paper):
             found.append(Difference(ticket.id, ticket.label, "number", ticket.number, before[1] + 1))
         before = (ticket.day, ticket.number)
         try:
@@ -127,6 +133,12 @@ def _check_queue(session: Session, queue_id: int) -> list[Difference]:
                 Difference(ticket.id, ticket.label, "ended_at", _plain(ticket.ended_at), ticket.state)
             )
     return found
+
+
+def _follows(before: tuple[Any, int], number: int, on_paper: set[tuple[Any, int]]) -> bool:
+    """Whether a number is the one after the last, but for those given out on paper (or never given out there)."""
+    day, last = before
+    return number > last and all((day, n) in on_paper for n in range(last + 1, number))
 
 
 def _plain(value: Any) -> Any:

@@ -195,7 +195,8 @@ def test_a_person_of_a_hand_may_still_go(place: Place) -> None:
     seat(place)
     ticket = place.issue()
     contact(place, 0, A)
-    assert counter.cancel(
-        place.session, ticket, request_id="phone", actor="phone", now=place.now
-    ).ticket.state == "cancelled"
+    assert (
+        counter.cancel(place.session, ticket, request_id="phone", actor="phone", now=place.now).ticket.state
+        == "cancelled"
+    )
     assert contact(place, 0, A, [ticket.code]) == []
