@@ -95,6 +95,12 @@ def words_for(code: str, fallback: str) -> str:
         "stale_revision": _(
             "Somebody changed this plan while you were looking at it. The page now shows the newest state."
         ),
+        "slot_full": _("This time has just been taken. Choose another one."),
+        "slot_unknown": _("There is no appointment at this time. Choose another one."),
+        "slot_past": _("This time is over. Choose another one."),
+        "queue_moved": _("Another queue has taken over from this one."),
+        "not_today": _("This appointment is for another day."),
+        "journey_order": _("These services wait for each other. Ask a member of staff."),
         "ticket_not_found": _("We do not know this ticket."),
         "queue_not_found": _("We do not know this queue."),
     }
