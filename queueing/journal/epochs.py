@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from queueing.daytime import local_day
 from queueing.journal.marks import get_mark, set_mark
 from queueing.journal.seal import append, head
-from queueing.store import QueueDay, to_micros
+from queueing.store import Queue, QueueDay, to_micros
 from queueing.store_journal import JournalEntry, NumberBand
 
 JUMP = 100
@@ -130,8 +130,15 @@ def jump(session: Session, witness: Witness, *, epoch: str, now: datetime) -> No
         place = int(queue), date.fromisoformat(when)
         if place[1] >= today:
             known[place] = max(number, known.get(place, 1))
+    floors: dict[str, Any] = {}
     for (queue_id, day), number in known.items():
-        draw_from(session, queue_id, day, (number // JUMP + 2) * JUMP + 1, witness.device, epoch, now)
+        first = (number // JUMP + 2) * JUMP + 1
+        if session.get(Queue, queue_id) is None:  # a fresh database: when headquarters tells of the queue
+            floors[f"{queue_id}:{day.isoformat()}"] = first
+        else:
+            draw_from(session, queue_id, day, first, witness.device, epoch, now)
+    if floors:
+        set_mark(session, "floors", floors)
 
 
 def draw_from(

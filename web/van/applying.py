@@ -26,7 +26,7 @@ from queueing.store import (
     Ticket,
     TicketEvent,
 )
-from queueing.store_journal import JournalTicket, NumberBand, Wish
+from queueing.store_journal import JournalTicket, Wish
 from web.accounts import Account
 from web.van.picture import KEPT
 from web.van.rows import put
@@ -95,14 +95,10 @@ def _visit(session: Session, row: dict[str, Any], now: datetime) -> None:
     elif not cancelled and visit.status == "cancelled":
         visit.status = "announced"
     if session.get(QueueDay, (visit.queue_id, visit.day)) is None:
-        session.add(QueueDay(queue_id=visit.queue_id, day=visit.day, next_number=NO_LEASE_FROM, issued=0))
+        # What a lost database may have drawn is left out.
+        floor = get_mark(session, "floors").get(f"{visit.queue_id}:{visit.day.isoformat()}", 0)
         device, epoch = me(session)
-        session.merge(
-            NumberBand(
-                queue_id=visit.queue_id, day=visit.day, first=NO_LEASE_FROM, device=device, epoch=epoch,
-                made_at=now,
-            )
-        )  # fmt: skip
+        draw_from(session, visit.queue_id, visit.day, max(NO_LEASE_FROM, floor), device, epoch, now)
     session.flush()
 
 

@@ -82,8 +82,10 @@ def question(asked: Question) -> str:
     if kind == "two_histories":
         return str(
             ngettext(
-                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later event is kept aside.",
-                "One ticket went two ways on two laptops. Shown is what was heard first; %(num)s later events are kept aside.",
+                "One ticket went two ways on two laptops. Shown is what was heard first; "
+                "%(num)s later event is kept aside.",
+                "One ticket went two ways on two laptops. Shown is what was heard first; "
+                "%(num)s later events are kept aside.",
                 facts.get("entries", 0),
             )
         )
