@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
         COMPRESS_LEVEL=5,
     )
     app.session_interface = Sessions()
-    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
+    app.ensure_sync = _as_it_is  # type: ignore[assignment, method-assign]
     app.url_map.converters["int"] = IdConverter
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings

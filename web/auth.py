@@ -209,4 +209,6 @@ def init_app(app: Flask) -> None:
     """Register sign-in."""
     app.extensions["login_throttle"] = Throttle()
     login_manager.init_app(app)
+    # Nobody is remembered beyond the session here, so no answer need be looked at for that (nor vary by cookie).
+    app.after_request_funcs[None].remove(login_manager._update_remember_cookie)
     app.register_blueprint(blueprint)

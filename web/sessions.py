@@ -9,7 +9,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 
 class Sessions(SecureCookieSessionInterface):
-    """The signer is made once; a request without the cookie (every program with a token) needs none."""
+    """The signer is made once; a request without cookies (every program with a token) needs none."""
 
     def __init__(self) -> None:
         self._signer: tuple[object, URLSafeTimedSerializer | None] | None = None
@@ -23,6 +23,6 @@ class Sessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of the cookie, or an empty one."""
-        if self.get_cookie_name(app) not in request.cookies and app.secret_key:
+        if "HTTP_COOKIE" not in request.environ and app.secret_key:
             return self.session_class()
         return super().open_session(app, request)
