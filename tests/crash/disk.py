@@ -27,7 +27,7 @@ Entry = tuple[Any, ...]
 the caller notes)."""
 
 _P, _INT, _I64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
-_Open = ctypes.CFUNCTYPE(_INT, _P, ctypes.c_char_p, _P, _INT, _P)
+_Open = ctypes.CFUNCTYPE(_INT, _P, _P, _P, _INT, _P)  # the name stays SQLite's own pointer, which it keeps
 _Delete = ctypes.CFUNCTYPE(_INT, _P, ctypes.c_char_p, _INT)
 _Close = ctypes.CFUNCTYPE(_INT, _P)
 _Write = ctypes.CFUNCTYPE(_INT, _P, _P, _INT, _I64)
@@ -74,9 +74,10 @@ def record(folder: Path, log: list[Entry]) -> None:
     tables: dict[int, _Methods] = {}
     true_open, true_delete = _Open(vfs.open), _Delete(vfs.delete)
 
-    def opening(me: int, name: bytes | None, file: int, flags: int, out: int) -> int:
-        code = true_open(me, name, file, flags, out)
-        if code == OK and name is not None and name.startswith(root) and not name.endswith(b"-shm"):
+    def opening(me: int, pointer: int | None, file: int, flags: int, out: int) -> int:
+        code = true_open(me, pointer, file, flags, out)
+        name = ctypes.string_at(pointer) if pointer else b""
+        if code == OK and name.startswith(root) and not name.endswith(b"-shm"):
             at = ctypes.cast(file, ctypes.POINTER(_File)).contents
             address = ctypes.addressof(at.methods.contents)
             if address not in tables:
