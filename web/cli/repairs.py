@@ -96,7 +96,8 @@ def proposal_facts(one: Proposal) -> dict[str, Any]:
 def _line(one: Proposal) -> str:
     changes = ", ".join(f"{count} {kind}" for kind, count in sorted(one.counts.items())) or "nothing changes"
     return (
-        f"  {one.name:9} {one.gain:+9,.1f} hours won back, {one.loss:,.1f} below the plan as it was; {one.kept} visits "
+        f"  {one.name:9} {one.gain:+9,.1f} hours won back, {abs(one.loss):,.1f} "
+        f"{'below' if one.loss >= 0 else 'above'} the plan as it was; {one.kept} visits "
         f"as announced, {changes}; to tell: {len(one.crews)} crews, {one.sites} places, {one.tickets} ticket holders"
     )
 

@@ -17,7 +17,7 @@ from queueing.store import Ticket
 from web import clock
 from web.db import read
 from web.i18n import clock_time, local, named
-from web.planner.congestion import shown_level
+from web.planner.congestion import levels, shown_level
 from web.planner.door import blueprint, today, wanted_int
 
 WAITING = ("waiting", "called", "parked", "missed")
@@ -161,6 +161,7 @@ def _state() -> dict[str, Any]:
         "now": now,
         "as_of": now,
         "state_words": state_words,
+        "levels": levels(),
         "late": sum(1 for one in found if one.center.late_minutes >= 15 and one.next_visit(now)),
         "silent": sum(1 for one in found if one.center.silent),
         "open_now": sum(1 for one in found if one.state == "open"),

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from fleet.planning.repair import HOLDS
-from fleet.planning.repair_proposals import proposals_of
+from fleet.planning.repair_proposals import proposals_of, stranded_visits
 from fleet.planning.repair_shapes import Disrupted, Proposal, VisitAt, VisitChange
-from fleet.store import Center, Plan, Repair, RepairCall, Site
+from fleet.store import Center, Plan, Repair, RepairCall, Site, Visit
 from web.i18n import named
 from web.planner import repair_words, words
 
@@ -45,6 +45,17 @@ class Card:
     moved: int
     lost: int
     added: int
+    hours_lost: int
+    """Hours that what happened costs when nobody decides anything; 0 or less when it costs none."""
+    hours_won: int
+    """Hours of them, or beyond them, that this brings."""
+    why: str
+    """Why it saves more than the plan as it was, or than going on as announced; empty when it does not."""
+
+    @property
+    def hours_left(self) -> int:
+        """Hours that stay lost; the three figures add up as they are shown."""
+        return self.hours_lost - self.hours_won
 
 
 def view_of(session: Session, made: Repair, now: datetime) -> dict[str, Any]:
@@ -63,6 +74,9 @@ def view_of(session: Session, made: Repair, now: datetime) -> dict[str, Any]:
             (call, repair_words.call_title(call, names), repair_words.call_text(call, names))
             for call in calls
         ],
+        "stranded": [
+            (named(visit.site), repair_words.announced(visit)) for visit in _stranded(session, made, now)
+        ],
         "left": sum(call.told_at is None for call in calls),
         "old": made.moment is not None and made.status == "proposed" and now - made.moment > HOLDS,
         "lost": made.status == "solving" and now - made.created_at > LOST,
@@ -74,6 +88,7 @@ def view_of(session: Session, made: Repair, now: datetime) -> dict[str, Any]:
 
 def _card(one: Proposal, names: repair_words.Names) -> Card:
     title, said = repair_words.proposal(one)
+    hours_lost, hours_won = round(one.lost), round(one.gain)
     lines = [
         Line(
             change,
@@ -86,7 +101,14 @@ def _card(one: Proposal, names: repair_words.Names) -> Card:
     ]
     lost, added = one.counts.get("dropped", 0), one.counts.get("added", 0)
     nights = [repair_words.night(night, names) for night in one.nights]
-    return Card(one, title, said, lines, nights, len(one.changes) - lost - added, lost, added)
+    why = repair_words.why_more(one, hours_lost, hours_won)
+    moved = len(one.changes) - lost - added
+    return Card(one, title, said, lines, nights, moved, lost, added, hours_lost, hours_won, why)
+
+
+def _stranded(session: Session, made: Repair, now: datetime) -> list[Visit]:
+    """Announced visits that nobody can hold, as long as nothing has been decided about them."""
+    return [] if made.status in ("solving", "accepted") else stranded_visits(session, made, now=now)
 
 
 def _names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +13,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
+from fleet.calendar import local_minute
 from fleet.errors import FleetError
-from fleet.planning.repair_shapes import Disrupted, NightAt, Proposal, VisitAt
-from fleet.store import Center, RepairCall, Site
-from web.i18n import long_date, named, weekday
+from fleet.planning.repair_shapes import Disrupted, NightAt, Proposal, VisitAt, VisitChange
+from fleet.planning.repair_state import stay_of
+from fleet.store import Center, RepairCall, Site, Visit
+from web.i18n import long_date, named, number, weekday
 from web.planner import words
-
-ISOLATE, END = "\u2068", "\u2069"
-"""Keep codes and times in one piece inside Arabic text that is sent on as plain text."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def happened(session: Session, one: Disrupted) -> str:
     day = long_date(one.until)
     if one.kind == "center_out":
         center = session.get(Center, one.center_id)
-        who = f"{center.code} {named(center)}" if center is not None else str(one.center_id)
+        who = f"{words.whole(center.code)} {named(center)}" if center is not None else str(one.center_id)
         return str(_("%(center)s is out of action until the end of %(day)s", center=who, day=day))
     if one.stretch:
         return _stretch(session, one, day)
@@ -103,7 +103,7 @@ def happened(session: Session, one: Disrupted) -> str:
 
 def _stretch(session: Session, one: Disrupted, day: str) -> str:
     if one.line is not None:
-        ends = [f"\u2066{lat:g}, {lon:g}\u2069" for lat, lon in one.line]
+        ends = [words.whole(f"{lat:g}, {lon:g}") for lat, lon in one.line]
     else:
         sites = [session.get(Site, number) for number in (one.site_id, one.other_id)]
         ends = [named(site) if site is not None else "" for site in sites]
@@ -151,11 +151,16 @@ def night(one: NightAt, names: Names) -> str:
 
 def proposal(one: Proposal) -> tuple[str, str]:
     """A proposal's name, and what it does."""
+    late = sum(_only_late(change) for change in one.changes)
+    cancels = one.counts.get("dropped", 0) > 0
     texts = {
-        "nothing": (_("Only cancel"), _("What nobody can make any more is cancelled. Nothing else changes.")),
+        "nothing": (
+            _("Only cancel") if cancels else _("Only announce the delay") if late else _("Only other nights"),
+            _sentences(_("What nobody can make any more is cancelled.") if cancels else "", _late(late)),
+        ),
         "fewest": (
             _("Fewest changes"),
-            _("What is lost goes where a center has free time. No other announced visit changes."),
+            _sentences(_("What is lost goes where a center has free time."), _late(late)),
         ),
         "balanced": (
             _("Balanced"),
@@ -167,6 +172,62 @@ def proposal(one: Proposal) -> tuple[str, str]:
     if not one.changes and not one.nights:
         return str(_("As announced")), str(_("Nothing has to change: every announced visit can be made."))
     return str(title), str(said)
+
+
+def _late(count: int) -> str:
+    """What else changes where crews just carry on."""
+    if count == 0:
+        return str(_("No other announced visit changes."))
+    return str(
+        ngettext(
+            "%(num)s visit starts later or ends sooner, because its center cannot be there in time.",
+            "%(num)s visits start later or end sooner, because their centers cannot be there in time.",
+            count,
+        )
+    )
+
+
+def _only_late(change: VisitChange) -> bool:
+    """Whether the same center comes on the same day, later or for a shorter while."""
+    old, new = change.before, change.after
+    same = old is not None and new is not None and (old.center_id, old.day) == (new.center_id, new.day)
+    return same and change.kind in ("other_time", "shorter")
+
+
+def why_more(one: Proposal, lost: int, won: int) -> str:
+    """Why a proposal saves more than without what happened (`lost` hours), or than going on as announced where nothing
+    is lost; empty when it does not."""
+    if won <= max(0, lost):
+        return ""
+    better = Counter(
+        "moved" if c.kind.startswith("other") else c.kind
+        for c in one.changes
+        if c.hours_after > c.hours_before and c.kind != "dropped"
+    )
+    reasons = []
+    if better["added"]:
+        reasons.append(
+            ngettext(
+                "%(num)s new visit uses time that centers have free",
+                "%(num)s new visits use time that centers have free",
+                better["added"],
+            )
+        )
+    if better["longer"]:
+        reasons.append(ngettext("%(num)s visit lasts longer", "%(num)s visits last longer", better["longer"]))
+    if better["moved"]:
+        reasons.append(
+            ngettext(
+                "%(num)s visit is worth more with another center, on another day or at another time",
+                "%(num)s visits are worth more with another center, on another day or at another time",
+                better["moved"],
+            )
+        )
+    why = str(_(", ")).join(str(reason) for reason in reasons) or str(_("less is driven"))
+    if lost > 0:
+        shown = number(won - lost)
+        return str(_("%(hours)s hours more than the plan as it was: %(why)s.", hours=shown, why=why))
+    return str(_("More than going on as announced: %(why)s.", why=why))
 
 
 def change(name: str) -> str:
@@ -189,6 +250,11 @@ def visit(one: VisitAt | None, names: Names) -> str:
         return ""
     center = names.centers.get(one.center_id)
     return f"{weekday(one.day)} {_span(one)} {_code(center)}"
+
+
+def announced(one: Visit) -> str:
+    """When an announced visit would be, and whose it is: `Sunday 10:00–12:00 MC-01-02`."""
+    return f"{weekday(one.day)} {_times(local_minute(one.opens_at), stay_of(one))} {_code(one.center)}"
 
 
 def call_title(call: RepairCall, names: Names) -> str:
@@ -329,9 +395,17 @@ def _place(one: VisitAt, names: Names) -> str:
     return named(site) if site is not None else ""
 
 
+def _sentences(*said: str) -> str:
+    return " ".join(filter(None, said))
+
+
 def _span(one: VisitAt) -> str:
-    return f"\u2066{words.span(one.start, one.stay)}\u2069"
+    return _times(one.start, one.stay)
+
+
+def _times(start: int, stay: int) -> str:
+    return words.whole(words.span(start, stay))
 
 
 def _code(center: Center | None) -> str:
-    return f"\u2066{center.code}\u2069" if center is not None else ""
+    return words.whole(center.code) if center is not None else ""

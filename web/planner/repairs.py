@@ -19,6 +19,7 @@ from fleet.names import fold
 from fleet.planning import repair
 from fleet.planning.repair_apply import accept_repair, prepare_accept
 from fleet.planning.repair_calls import tick
+from fleet.planning.repair_proposals import stranded_visits
 from fleet.planning.repair_shapes import KINDS, Accepted, Disrupted
 from fleet.store import Center, Repair, Site
 from web import clock, repairing, roads
@@ -134,9 +135,12 @@ def accept(repair_id: int) -> Any:
 
 @blueprint.post("/repairs/<int:repair_id>/dismiss")
 def dismiss(repair_id: int) -> Any:
-    """Leave everything as announced."""
+    """Leave everything as announced; what nobody can hold is named before and after."""
     the_repair(repair_id)
     write(lambda session: repair.dismiss_repair(session, session.get_one(Repair, repair_id)))
+    session = read()
+    if stranded_visits(session, session.get_one(Repair, repair_id), now=clock.now()):
+        return redirect(url_for("planner.repair", repair_id=repair_id))
     flash(_("Nothing was changed."), "info")
     return redirect(url_for("planner.repairs"))
 

@@ -86,7 +86,7 @@ def cheapest(numbers: Mapping[str, Any], places: Mapping[str, str], week: date) 
     if gain is None or not numbers.get("center"):
         return ""
     day = weekday(week + timedelta(days=int(numbers["day"])))
-    shown = {"center": f"\u2066{numbers['center']}\u2069", "day": day, "hours": signed(gain / TENTHS, 1)}
+    shown = {"center": whole(numbers["center"]), "day": day, "hours": signed(gain / TENTHS, 1)}
     out = _(" and ").join(places.get(code, code) for code in numbers.get("instead_of", ()))
     if out and gain > 0:
         return str(_("Best: %(center)s, %(day)s, instead of %(out)s: %(hours)s hours.", out=out, **shown))
@@ -258,6 +258,13 @@ def signed(value: float, decimals: int = 0) -> str:
     if rounded == 0:
         return "0"
     return "\u2066" + ("+" if rounded > 0 else "−") + number(abs(rounded), decimals) + "\u2069"
+
+
+def whole(text: object) -> str:
+    """A code or times inside plain text, in a page or a message: kept in order inside Arabic, and in one line (joiners
+    on both sides of its hyphens and dashes)."""
+    held = "".join(f"\u2060{c}\u2060" if c in "-–" else c for c in str(text))
+    return f"\u2066{held}\u2069"
 
 
 def span(start: int, stay: int) -> str:

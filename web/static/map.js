@@ -1,7 +1,7 @@
 // The live map, on request only: Leaflet from this server, drawn on a canvas, borders from a file of ours, no tiles.
 (function () {
   "use strict";
-  var button = document.getElementById("map-show"), box = document.getElementById("map"), note = document.getElementById("map-note");
+  var button = document.getElementById("map-show"), box = document.getElementById("map"), note = document.getElementById("map-note"), legend = document.getElementById("map-legend");
   if (!button || !box) return;
   var words = JSON.parse(box.dataset.words), map = null, vans = {}, timer = null;
   var COLOURS = ["#2f8f5b", "#9aa81f", "#d99a00", "#d9621a", "#b3261e"];
@@ -31,10 +31,9 @@
 
   // A van is a square, so that it is not told from a place by colour alone.
   function van(L, c) {
-    var colour = c.silent ? "#6b7280" : c.late >= 15 ? "#b3261e" : c.state === "open" ? "#17603a" : "#0b4f6c";
+    var kind = c.silent ? "van-silent" : c.late >= 15 ? "van-late" : c.state === "open" ? "van-open" : "";
     var letter = c.silent ? "?" : c.late >= 15 ? "!" : "";
-    var face = '<span style="display:block;inline-size:16px;block-size:16px;border:2px solid #fff;border-radius:3px;background:' +
-      colour + ';color:#fff;font:700 11px/12px sans-serif;text-align:center">' + letter + "</span>";
+    var face = '<span class="van-mark ' + kind + '">' + letter + "</span>"; // the legend below the map has the same
     return L.divIcon({ className: "", html: face, iconSize: [16, 16] });
   }
   function show(c) {
@@ -84,7 +83,7 @@
 
   button.addEventListener("click", function () {
     var opening = box.hidden;
-    box.hidden = !opening; note.hidden = !opening;
+    box.hidden = !opening; note.hidden = !opening; legend.hidden = !opening;
     button.setAttribute("aria-expanded", String(opening));
     button.textContent = opening ? words.hide : words.show;
     if (!opening) { clearInterval(timer); return; }
