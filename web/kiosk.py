@@ -23,9 +23,11 @@ from web.citizen.tickets import view_of
 from web.db import read, write
 from web.errors import words_for
 from web.kiosk_icons import group_icon, group_words
-from web.printing import store as _printing_tables  # noqa: F401
+from web.printing import jobs, words
 
 blueprint = Blueprint("kiosk", __name__)
+blueprint.add_app_template_filter(words.fault_words, "print_fault_words")
+blueprint.add_app_template_filter(words.state_words, "print_state_words")
 
 TILES = 6
 """Choices on one screen: as many as people take in at a glance."""
@@ -83,21 +85,57 @@ def priority(token: str) -> Any:
 @blueprint.post("/kiosk/<token>/tickets")
 def issue(token: str) -> Any:
     """Take the ticket. The same form sent twice is one ticket."""
-    queue_id = _queue(token).id
+    kiosk = _kiosk(token)
+    queue_id, kiosk_id = _queue(token).id, kiosk.id
     form = request.form
 
-    def work(db: Session) -> str:
+    def work(db: Session) -> tuple[str, int | None]:
         done = counter.issue(
             db, db.get_one(Queue, queue_id), form.get("service", ""), request_id=form.get("request_id", ""),
             actor="kiosk", now=clock.now(), priority=priority_of(form.get("priority", "none")), channel="kiosk",
         )  # fmt: skip
-        return done.ticket.code
+        printer = jobs.printer_at(db, kiosk_id)
+        if printer is None or not printer.by_itself:
+            return done.ticket.code, None
+        # In the ticket's transaction: whatever happens next, the slip is not forgotten.
+        slip = jobs.ask(
+            db, done.ticket, printer, request_id=form.get("request_id", ""), actor="kiosk", now=clock.now()
+        )
+        return done.ticket.code, slip.id
 
     try:
-        code = write(work)
+        code, slip_id = write(work)
     except QueueingError as error:
-        words = words_for(error.code, str(error))
-        return render_template("kiosk/fault.html", token=token, queue=_queue(token), fault=words), 409
+        said = words_for(error.code, str(error))
+        return render_template("kiosk/fault.html", token=token, queue=_queue(token), fault=said), 409
+    if slip_id is not None:
+        jobs.run(slip_id)
+    return redirect(url_for("kiosk.ticket", token=token, code=code), 303)
+
+
+@blueprint.post("/kiosk/<token>/tickets/<code>/print")
+def print_again(token: str, code: str) -> Any:
+    """Print the ticket, or print it again. The same form sent twice is one slip."""
+    queue, kiosk_id = _queue(token), _kiosk(token).id
+    found = _ticket(queue, code)
+
+    def work(db: Session) -> int:
+        printer = jobs.printer_at(db, kiosk_id)
+        slip = jobs.ask(
+            db,
+            db.get_one(Ticket, found.id),
+            printer,
+            request_id=request.form.get("request_id", ""),
+            actor="kiosk",
+            now=clock.now(),
+            most=jobs.MOST_AT_KIOSK,
+        )
+        return slip.id
+
+    try:
+        jobs.run(write(work))
+    except QueueingError as error:
+        return _ticket_page(token, queue, found, fault=words_for(error.code, str(error))), 409
     return redirect(url_for("kiosk.ticket", token=token, code=code), 303)
 
 
@@ -105,13 +143,23 @@ def issue(token: str) -> Any:
 def ticket(token: str, code: str) -> Any:
     """The ticket on the screen and for the printer, with the way to the phone ticket."""
     queue = _queue(token)
+    return _ticket_page(token, queue, _ticket(queue, code))
+
+
+def _ticket(queue: Queue, code: str) -> Ticket:
     found = read().scalar(select(Ticket).where(Ticket.code == code, Ticket.queue_id == queue.id))
     if found is None:
         abort(404)
-    address = url_for("citizen.ticket", code=code, _external=True)
+    return found
+
+
+def _ticket_page(token: str, queue: Queue, found: Ticket, *, fault: str = "") -> str:
+    address = url_for("citizen.ticket", code=found.code, _external=True)
+    printer = jobs.printer_at(read(), _kiosk(token).id)
     return render_template(
-        "kiosk/ticket.html", token=token, queue=queue, view=view_of(read(), found, clock.now()),
-        qr=qr_picture(address), place=place_of(read(), queue.id),
+        "kiosk/ticket.html", token=token, queue=queue, view=view_of(read(), found, clock.now()), fault=fault,
+        qr=qr_picture(address), place=place_of(read(), queue.id), printer=printer,
+        slip=jobs.shown(read(), found.id, clock.now()),
     )  # fmt: skip
 
 
@@ -141,11 +189,15 @@ def qr_picture(address: str) -> Markup:
     return Markup(out.getvalue().decode())
 
 
-def _queue(token: str) -> Queue:
+def _kiosk(token: str) -> AccessToken:
     found: AccessToken | None = find_token(read(), token, ("kiosk",))
     if found is None or found.queue_id is None:
         abort(404)
-    return read().get_one(Queue, found.queue_id)
+    return found
+
+
+def _queue(token: str) -> Queue:
+    return read().get_one(Queue, _kiosk(token).queue_id)
 
 
 def _opens(db: Session, queue: Queue) -> Any:
