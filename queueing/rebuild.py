@@ -13,9 +13,12 @@ from sqlalchemy.orm import Session
 
 from queueing.errors import QueueingError
 from queueing.store import EPOCH, Queue, Ticket, TicketEvent
+from queueing.store_journal import NumberBand
 from queueing.store_tablet import PaperStrip
 from queueing.ticket import CREATING, ENDED, MOVES, REMARKS, Change, LightTicket, move, restore
 
+HUNDRED, ASIDE = 100, 100_000
+"""Logs of vans begin their numbers after a full hundred; from ASIDE on numbers are kept that two people held."""
 FIELDS = (
     "state",
     "desk_id",
@@ -111,12 +114,18 @@ def _check_queue(session: Session, queue_id: int) -> list[Difference]:
         for strip in session.scalars(select(PaperStrip).where(PaperStrip.queue_id == queue_id))
         for number in range(strip.first, strip.last + 1)
     }
+    banded = set(session.scalars(select(NumberBand.day).where(NumberBand.queue_id == queue_id)))
     tickets = session.scalars(
         select(Ticket).where(Ticket.queue_id == queue_id).order_by(Ticket.day, Ticket.number)
     ).all()
     before: tuple[Any, int] | None = None
     for ticket in tickets:
-        if before is not None and before[0] == ticket.day and not _follows(before, ticket.number, on_paper):
+        if (
+            before is not None
+            and before[0] == ticket.day
+            and not (ticket.day in banded and _begins_band(ticket.number))
+            and not _follows(before, ticket.number, on_paper)
+        ):
             found.append(Difference(ticket.id, ticket.label, "number", ticket.number, before[1] + 1))
         before = (ticket.day, ticket.number)
         try:
@@ -139,6 +148,11 @@ def _follows(before: tuple[Any, int], number: int, on_paper: set[tuple[Any, int]
     """Whether a number is the one after the last, but for those given out on paper (or never given out there)."""
     day, last = before
     return number > last and all((day, n) in on_paper for n in range(last + 1, number))
+
+
+def _begins_band(number: int) -> bool:
+    """Whether a log of its own may begin here, or the number stands aside because somebody else holds it."""
+    return number % HUNDRED == 1 or number > ASIDE
 
 
 def _plain(value: Any) -> Any:

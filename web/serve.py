@@ -42,14 +42,16 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start what runs beside requests: the relay of committed changes and the scheduler."""
+    """Start what runs beside requests: the relay of committed changes, the scheduler, a van's sync."""
     from web import jobs
+    from web.van import loop
 
     app = worker.app.wsgi()
     if worker_class == "gevent":
         app.wsgi_app = fair(app.wsgi_app)
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)
+    worker.van = loop.start(app)
 
 
 def fair(application: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -69,6 +71,9 @@ def fair(application: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End the scheduler's child processes with the worker, and what listens to Redis."""
+    van = getattr(worker, "van", None)
+    if van is not None:
+        van.stop()
     scheduler = getattr(worker, "scheduler", None)
     if scheduler is not None:
         scheduler.stop()

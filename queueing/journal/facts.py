@@ -14,7 +14,7 @@ from typing import Any
 
 from queueing.errors import QueueingError
 from queueing.store import EPOCH, Ticket, UtcDateTime, to_micros
-from queueing.ticket import CREATING, Change, LightTicket, move, restore
+from queueing.ticket import CREATING, REMARKS, Change, LightTicket, move, restore
 from queueing.turn import jsonable
 
 RULED = (
@@ -95,7 +95,7 @@ def replay(
     befores: list[dict[str, Any]] = []
     for event in happenings:
         change = Change(event.action, event.state_from, event.state_to, {})
-        if event.action in CREATING:
+        if event.action in CREATING or event.action in REMARKS:
             pass
         elif event.action == "undo":
             if done:

@@ -22,6 +22,7 @@ from queueing.journal.leases import CLASH, tell
 from queueing.journal.seal import happenings
 from queueing.store import AT_DESK_SQL, Desk, DeskShift, Queue, QueueDay, Ticket, TicketEvent
 from queueing.store_journal import JournalEntry, JournalTicket, Wish
+from queueing.store_tablet import PaperStrip
 from queueing.ticket import AT_DESK
 
 SAME_SHIFT = timedelta(minutes=1)
@@ -277,6 +278,9 @@ def _row(
         desk = session.get(Desk, int(key.split(":")[0]))
         if desk is not None and may(desk.queue_id):
             _shift(session, desk, int(key.split(":")[1]), values, entry.offset_us, done)
+    elif name == "strip":
+        if "first" in values and may(values["queue_id"]):
+            _strip(session, key, values, entry.offset_us)
     elif name == "wish":
         wish = session.get(Wish, key)
         if wish is not None:
@@ -311,6 +315,27 @@ def _shift(
         session.add(DeskShift(desk_id=desk.id, queue_id=desk.queue_id, opened_at=opened, closed_at=closed))
     session.flush()
     done.days.add((desk.queue_id, local_day(opened, "Africa/Cairo")))
+
+
+def _strip(session: Session, request_id: str, values: dict[str, Any], offset_us: int) -> None:
+    """A block of numbers on paper. Two laptops may have printed the same numbers: the first one's stands here."""
+    day = date.fromisoformat(values["day"])
+    known = select(PaperStrip.id).where(
+        (PaperStrip.request_id == request_id)
+        | (
+            (PaperStrip.queue_id == values["queue_id"])
+            & (PaperStrip.day == day)
+            & (PaperStrip.first == values["first"])
+        )
+    )
+    if session.scalar(known.limit(1)) is None:
+        session.add(
+            PaperStrip(
+                queue_id=values["queue_id"], day=day, first=values["first"], last=values["last"],
+                request_id=request_id, actor=values["actor"], made_at=instant(values["made_at"] + offset_us),
+            )
+        )  # fmt: skip
+        session.flush()
 
 
 def _keep_befores(session: Session, ticket: Ticket, befores: list[dict[str, Any]]) -> None:

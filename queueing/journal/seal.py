@@ -27,6 +27,7 @@ from queueing.journal.facts import COLUMNS, Happening, columns_of, facts_of, ins
 from queueing.journal.marks import get_mark, set_mark
 from queueing.store import LIVE_SQL, Desk, DeskShift, Queue, Ticket, TicketEvent, to_micros
 from queueing.store_journal import JournalEntry, JournalTicket, Wish
+from queueing.store_tablet import PaperStrip
 
 AT_ONCE = 2_000
 """Events sealed in one transaction."""
@@ -178,7 +179,8 @@ def _row_bodies(session: Session, now: datetime, more: Rows) -> list[dict[str, A
 
 
 def _own_rows(session: Session, now: datetime) -> dict[str, dict[str, dict[str, Any]]]:
-    """Queues and desks that work or hold people, the shifts of these days, and the answers to wishes."""
+    """Queues and desks that work or hold people, the shifts of these days, numbers given out on paper, and the answers
+    to wishes."""
     since = callable_days(now, "Africa/Cairo")[-1]
     shifts = session.execute(
         select(DeskShift.desk_id, DeskShift.queue_id, DeskShift.opened_at, DeskShift.closed_at)
@@ -190,6 +192,7 @@ def _own_rows(session: Session, now: datetime) -> dict[str, dict[str, dict[str, 
     alive |= {shift.queue_id for shift in shifts}
     queues = session.scalars(select(Queue).where(Queue.id.in_(alive)))
     desks = session.scalars(select(Desk).where(Desk.queue_id.in_(alive)))
+    strips = session.scalars(select(PaperStrip).where(PaperStrip.day >= since))
     wishes = session.scalars(select(Wish).where(Wish.state != "open", Wish.day >= since))
     return {
         "queue": {str(q.id): {"state": q.state} for q in queues},
@@ -199,6 +202,13 @@ def _own_rows(session: Session, now: datetime) -> dict[str, dict[str, dict[str, 
                 "queue_id": s.queue_id, "opened_at": plain(s.opened_at), "closed_at": plain(s.closed_at)
             }
             for s in reversed(shifts)
+        },
+        "strip": {
+            s.request_id: {
+                "queue_id": s.queue_id, "day": plain(s.day), "first": s.first, "last": s.last, "actor": s.actor,
+                "made_at": plain(s.made_at),
+            }
+            for s in strips
         },
         "wish": {w.request_id: {"state": w.state, "reason": w.reason} for w in wishes},
     }  # fmt: skip

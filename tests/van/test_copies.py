@@ -77,6 +77,7 @@ def test_a_lost_database_comes_back_from_headquarters(van: Machine, office: Offi
     here, there = van.read(lambda s: tickets(s, queue)), office.read(lambda s: tickets(s, queue))
     assert {c: t.state for c, t in here.items()} == {c: t.state for c, t in there.items()}
     assert len(here) == 5
+    van.days()
     assert van.issue(queue).number > 100
 
 

@@ -155,8 +155,11 @@ def test_a_van_writes_only_about_its_own_queues(van: Machine, office: Office) ->
     ticket = van.issue(queue)
     foreign = office.world.queue_a
     van.laptop.seal()
-    facts = {"queue_id": foreign, "day": "2026-11-22", "number": 900, "label": "A900", "service_id": 1,
-             "issued_at": to_micros(van.now), "aged_from": to_micros(van.now), "channel": "kiosk", "priority": 0}  # fmt: skip
+    at = to_micros(van.now)
+    facts = {
+        "queue_id": foreign, "day": "2026-11-22", "number": 900, "label": "A900", "service_id": 1, "issued_at": at,
+        "aged_from": at, "channel": "kiosk", "priority": 0,
+    }  # fmt: skip
     body = {"k": "ticket", "c": "foreign-code", "a": "issue", "t": "waiting", "w": "x", "r": "foreign",
             "h": to_micros(van.now), "n": facts, "s": {}}  # fmt: skip
     van.write(lambda s: append(s, [body]))
