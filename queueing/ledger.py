@@ -26,7 +26,7 @@ from queueing.order import HEAD_START, PRIORITIES
 from queueing.pace import Pace
 from queueing.rows import CounterRow, DeskRow, EventRow, OutboxRow, QueueRow, TicketRow
 from queueing.store import to_micros
-from queueing.ticket import AT_DESK, APPOINTMENT_GRACE, Change
+from queueing.ticket import APPOINTMENT_GRACE, AT_DESK, Change
 
 SECOND = "#2"
 """Ending of the request id of a verb's second event (the finish within call next, the issue within a transfer)."""
@@ -160,6 +160,8 @@ class Ledger:
         self.drawn: set[tuple[int, date]] = set()
         self.made: list[TicketRow] = []
         self.moved: dict[int, TicketRow] = {}
+        self.risen: set[int] = set()
+        """Tickets that left a desk within this ledger: one that is at a desk again must be seen to leave the first."""
         self.events: list[EventRow] = []
         self.outbox: list[OutboxRow] = []
         self._new: set[int] = set()
@@ -177,7 +179,7 @@ class Ledger:
             self.bank.store(self)
         self.told, self.drawn, self.made, self.moved = set(), set(), [], {}
         self.events, self.outbox = [], []
-        self._new, self._touched = set(), {}
+        self._new, self._touched, self.risen = set(), {}, set()
 
     # What verbs read.
 
@@ -252,7 +254,9 @@ class Ledger:
                 found[number] = ticket
         if not self.held:
             return list(found.values())
-        return [t for t in found.values() if t.id not in self.held or not self.held[t.id].other(desk_id, device)]
+        return [
+            t for t in found.values() if t.id not in self.held or not self.held[t.id].other(desk_id, device)
+        ]
 
     def refuse_held(self, ticket: Any, desk_id: int, device: str | None) -> None:
         """Raise Conflict `in_hand` for a person whom another desk may be calling this moment."""
@@ -302,6 +306,13 @@ class Ledger:
         """The latest event that brought a ticket into a state."""
         mine = [e for e in self.events if e.ticket_id == ticket_id and e.state_to == state_to]
         return mine[-1] if mine else self.bank.last(ticket_id, state_to)
+
+    def moving(self) -> tuple[list[int], list[TicketRow], list[TicketRow]]:
+        """Changed tickets in the order in which they can be written: those (ids) that went from desk to desk must leave
+        first, then those that are at no desk now, then those that are: the database allows one a desk at any moment."""
+        taking = [t for t in self.moved.values() if t.state in AT_DESK]
+        freeing = [t for t in self.moved.values() if t.state not in AT_DESK]
+        return [t.id for t in taking if t.id in self.risen], freeing, taking
 
     # What verbs change.
 
@@ -382,6 +393,8 @@ class Ledger:
             return
         if ticket.id not in self._new:
             self.moved[ticket.id] = ticket
+        if change.state_from in AT_DESK and ticket.state not in AT_DESK:
+            self.risen.add(ticket.id)
         touched = self._touched.setdefault(queue.id, {})
         touched.setdefault(ticket.id, (before, ticket))
         for desk in self.desks.get(queue.id, {}).values():

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from sqlalchemy import JSON, Date, Table
 
@@ -41,6 +41,13 @@ class Row:
     def __init__(self, **columns: Any) -> None:
         for name, value in columns.items():
             setattr(self, name, value)
+
+    def copy(self: Self) -> Self:
+        """The row as it is now."""
+        made = self.__class__.__new__(self.__class__)
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        return made
 
     def __repr__(self) -> str:
         # Few columns on purpose: a telephone number has no place in a log.

@@ -18,7 +18,17 @@ from typing import Any
 from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
-from queueing.rows import CHANGING, Codec, CounterRow, DeskRow, EventRow, OutboxRow, QueueRow, TicketRow, from_micros
+from queueing.rows import (
+    CHANGING,
+    Codec,
+    CounterRow,
+    DeskRow,
+    EventRow,
+    OutboxRow,
+    QueueRow,
+    TicketRow,
+    from_micros,
+)
 from queueing.store import AT_DESK_SQL, LIVE_SQL, Outbox, Queue, QueueDay, Ticket, TicketEvent, to_micros
 
 QUEUES = Codec(QueueRow, Queue, "sqlite")
@@ -102,7 +112,10 @@ _PHONE = (
     f" WHERE t.{LIVE_SQL} AND t.queue_id = ? AND t.aged_from >= ? AND t.aged_from < ? AND t.phone = ?"
     " AND e.state_from IS NULL LIMIT 1"
 )
-_LAST = f"SELECT {EVENTS.columns} FROM ticket_event WHERE ticket_id = ? AND state_to = ? ORDER BY id DESC LIMIT 1"
+_LEFT = "UPDATE ticket SET desk_id = NULL WHERE id = ?"
+_LAST = (
+    f"SELECT {EVENTS.columns} FROM ticket_event WHERE ticket_id = ? AND state_to = ? ORDER BY id DESC LIMIT 1"
+)
 _MINUTES = (
     "SELECT s.popularity, s.minutes_low, s.minutes_mode, s.minutes_high FROM queue_service q"
     " JOIN service s ON s.id = q.service_id WHERE q.queue_id = ?"
@@ -127,7 +140,9 @@ class _Written:
             return f"INSERT INTO {self.codec.table} ({names}) VALUES {rows}{self.more}"
         assigned = ", ".join(f"{name} = n.{name}" for name in self.names if name != "id")
         table = self.codec.table
-        return f"WITH n({names}) AS (VALUES {rows}) UPDATE {table} SET {assigned} FROM n WHERE {table}.id = n.id"
+        return (
+            f"WITH n({names}) AS (VALUES {rows}) UPDATE {table} SET {assigned} FROM n WHERE {table}.id = n.id"
+        )
 
     def write(self, cursor: sqlite3.Cursor, rows: Sequence[Any]) -> None:
         """Write all rows, in their order."""
@@ -168,7 +183,9 @@ class SqliteBank:
             "queues": [(q, to_micros(since)) for q, since in wanted.items()],
             "requests": list(needs.requests),
             "services": list(needs.services),
-            "counters": [(q, day.isoformat()) for q, day in needs.counters if (q, day) not in ledger.counters],
+            "counters": [
+                (q, day.isoformat()) for q, day in needs.counters if (q, day) not in ledger.counters
+            ],
             "behind": [self._place(ledger, place) for place in places],
             "desks": list(needs.desks),
             "offered": [
@@ -188,9 +205,7 @@ class SqliteBank:
             parts += ("last",)
         if parts:
             most = max(needs.verbs.values(), default=1)
-            row = self._cursor.execute(
-                _statement(parts), (most, *map(json.dumps, asked.values()))
-            ).fetchone()
+            row = self._cursor.execute(_statement(parts), (most, *map(json.dumps, asked.values()))).fetchone()
             self._read(ledger, needs, places, dict(zip(parts, row, strict=True)))
         for phone in needs.phones:
             values = (phone.queue_id, to_micros(phone.begin), to_micros(phone.end), phone.phone)
@@ -258,12 +273,16 @@ class SqliteBank:
         for queue in told:
             queue.line_seq, queue.line_since = queue.seq, ledger.since[queue.id]
         _queues.write(cursor, told)
-        _paces.write(cursor, [queue for queue in told if queue.id in ledger.paces and queue.pace_s is not None])
+        _paces.write(
+            cursor, [queue for queue in told if queue.id in ledger.paces and queue.pace_s is not None]
+        )
         _counters.write(cursor, [ledger.counters[key] for key in ledger.drawn])
+        left, freeing, taking = ledger.moving()
+        for ticket_id in left:
+            cursor.execute(_LEFT, (ticket_id,))
+        _moved.write(cursor, freeing)
         _made.write(cursor, ledger.made)
-        for taking in (False, True):
-            rows = [t for t in ledger.moved.values() if (t.state in ("called", "serving")) is taking]
-            _moved.write(cursor, rows)
+        _moved.write(cursor, taking)
         _events.write(cursor, ledger.events)
         _outbox.write(cursor, ledger.outbox)
         if self._commits:

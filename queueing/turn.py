@@ -25,15 +25,16 @@ from queueing import audit
 from queueing.errors import Invalid, NotFound, QueueingError
 from queueing.ledger import SECOND, ZONE, Bank, Ledger, Needs, jsonable
 from queueing.postgres_bank import PostgresBank
+from queueing.rows import EventRow, TicketRow
 from queueing.sqlite_bank import SqliteBank
 from queueing.store import Desk, Queue, QueueDay, Ticket, TicketEvent
 from queueing.ticket import Change
 from queueing.wait import WaitRange
 
 __all__ = [
+    "LATER",
     "SECOND",
     "Command",
-    "LATER",
     "Done",
     "NeedsSession",
     "OwnRequest",
@@ -320,9 +321,10 @@ def check_request_id(request_id: str) -> None:
         )
 
 
-def light(done: Any, event: Any, **more: Any) -> Done:
-    """An answer out of light rows."""
-    return Done(cast(Ticket, done), cast(TicketEvent, event), **more)
+def light(ticket: TicketRow, event: EventRow, *, finished: TicketRow | None = None, **more: Any) -> Done:
+    """An answer out of light rows, as they are now: commands behind this one in the batch may change them."""
+    ended = finished.copy() if finished is not None else None
+    return Done(cast(Ticket, ticket.copy()), cast(TicketEvent, event), finished=cast(Ticket, ended), **more)
 
 
 def _ticket_identity(ticket_id: int) -> Any:
