@@ -72,11 +72,12 @@ class JourneyView:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Where somebody goes next, and about how long they wait there (seconds; 0 at the same queue)."""
+    """Where somebody goes next, and about how long they wait there (seconds; 0 at the same queue, None when no desk is
+    open there and nobody can say)."""
 
     queue: Queue
     service: Service
-    wait_s: float
+    wait_s: float | None
 
 
 def begin(
@@ -217,9 +218,7 @@ def follow(
         step.ticket_id, step.queue_id = went_on.id, leg.queue
         ticket.next_ticket_id = went_on.id
         session.flush()
-        tell(
-            session, went_on, "next_desk", now=now, queue=leg.queue, wait_s=round(leg.begins_s - leg.joins_s)
-        )
+        tell(session, went_on, "next_desk", now=now, queue=leg.queue, wait_s=_known_wait(leg))
         return went_on
 
 
@@ -305,7 +304,9 @@ def add_step(
             return Done(ticket, earlier, repeated=True)
         _add(session, ticket, service_code, queue_ids)
         change = Change("add_step", ticket.state, ticket.state, {})
-        return Done(ticket, turn.record(ticket, change, desk_id=ticket.desk_id, data={"service": service_code}))
+        return Done(
+            ticket, turn.record(ticket, change, desk_id=ticket.desk_id, data={"service": service_code})
+        )
 
 
 def _add(session: Session, ticket: Ticket, service_code: str, queue_ids: Sequence[int]) -> None:
@@ -434,7 +435,7 @@ def hint(session: Session, ticket: Ticket, *, now: datetime) -> Hint | None:
     return Hint(
         session.get_one(Queue, way[0].queue),
         session.get_one(Service, service_id),
-        way[0].begins_s - way[0].joins_s,
+        _known_wait(way[0]),
     )
 
 
@@ -454,6 +455,12 @@ def view(session: Session, ticket: Ticket, *, now: datetime) -> JourneyView | No
         offers = _offers(session, left, journey.queues, now=now, priority=priority)
         legs = shortest(offers, at=current.queue_id, start_s=rest or 0.0)
     planned = {leg.key: leg for leg in legs}
+    # Behind a queue without a desk nobody can say when anything begins.
+    said: list[int] = []
+    for planned_leg in legs:
+        if rest is None or _known_wait(planned_leg) is None:
+            break
+        said.append(planned_leg.key)
     services = {
         s.id: s for s in session.scalars(select(Service).where(Service.id.in_([s.service_id for s in steps])))
     }
@@ -470,17 +477,21 @@ def view(session: Session, ticket: Ticket, *, now: datetime) -> JourneyView | No
                 state,
                 session.get_one(Queue, queue_id) if queue_id is not None else None,
                 at,
-                now + timedelta(seconds=leg.begins_s)
-                if leg is not None and at is None and rest is not None
-                else None,
+                now + timedelta(seconds=leg.begins_s) if leg is not None and step.position in said else None,
             )
         )
     order = {key: n for n, key in enumerate(planned)}
     rank = {"done": 0, "now": 1, "next": 2, "left": 3}
     made.sort(key=lambda s: (rank[s.state], s.ticket.id if s.ticket else 0, order.get(s.position, 99)))
-    known = not over and rest is not None and len(legs) == len(left)
+    known = not over and rest is not None and len(said) == len(left)
     end = now + timedelta(seconds=legs[-1].ends_s if legs else rest or 0.0) if known else None
     return JourneyView(journey, tuple(made), current, end)
+
+
+def _known_wait(leg: Leg) -> float | None:
+    """The wait of a leg; None when it stands for a queue without an open desk."""
+    wait = leg.begins_s - leg.joins_s
+    return None if wait >= NO_DESK_S else wait
 
 
 def _state_of(step: JourneyStep, at: Ticket | None, current: Ticket, leg: Leg | None) -> str:

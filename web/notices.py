@@ -72,27 +72,44 @@ def words_of(db: Session, notice: Notice) -> str:
     at = _instant(data.get("at"))
     when = _("%(day)s at %(time)s", day=long_date(local(at).date()), time=clock_time(at)) if at else ""
     by = _instant(data.get("by"))
+    label = ticket.label
     texts = {
-        "booked": _("Your appointment: %(when)s, %(place)s. Your number: %(label)s.", when=when, place=place, label=ticket.label),
+        "booked": _(
+            "Your appointment: %(when)s, %(place)s. Your number: %(label)s.", when=when, place=place, label=label
+        ),
         "confirm": _(
-            "Are you coming on %(when)s to %(place)s? Please confirm before %(by)s, or your appointment goes to somebody else.",
+            "Are you coming on %(when)s to %(place)s? Please confirm before %(by)s, or your appointment goes to"
+            " somebody else.",
             when=when, place=place, by=clock_time(by) if by else "",
         ),
         "reminder_24h": _("Reminder: your appointment is on %(when)s, %(place)s.", when=when, place=place),
         "reminder_2h": _("Reminder: your appointment is on %(when)s, %(place)s.", when=when, place=place),
         "freed": _("Your appointment was not confirmed and has gone to somebody else. You can book another one."),
-        "moved": _("The queue had to close. You have an appointment instead: %(when)s, %(place)s.", when=when, place=place)
+        "moved": _(
+            "The queue had to close. You have an appointment instead: %(when)s, %(place)s.", when=when, place=place
+        )
         if data.get("closed")
         else _("Your appointment is now on %(when)s, %(place)s.", when=when, place=place),
-        "near": _("Your turn is near. Please come to %(place)s with your number %(label)s.", place=place, label=ticket.label),
-        "next_desk": _("Next: %(place)s, in about %(time)s. Your number stays %(label)s.", place=place,
-                       time=minutes_text(max(1, (data.get("wait_s") or 0) / 60)), label=ticket.label),
-        "handed_over": _("%(place)s has taken over. You keep your place; your number there is %(label)s.", place=place, label=ticket.label),
+        "near": _(
+            "Your turn is near. Please come to %(place)s with your number %(label)s.", place=place, label=label
+        ),
+        "next_desk": _("Next: %(place)s. Your number stays %(label)s.", place=place, label=label)
+        if data.get("wait_s") is None
+        else _(
+            "Next: %(place)s, in about %(time)s. Your number stays %(label)s.",
+            place=place, time=minutes_text(max(1, data["wait_s"] / 60)), label=label,
+        ),
+        "handed_over": _(
+            "%(place)s has taken over. You keep your place; your number there is %(label)s.", place=place, label=label
+        ),
         "taken_back": _("You stand in your first queue again, in your old place."),
-        "cancelled": _("Your ticket %(label)s was cancelled.", label=ticket.label),
+        "cancelled": _("Your ticket %(label)s was cancelled.", label=label),
         "closed": _("The queue had to close before your turn: %(reason)s", reason=data.get("reason"))
         if data.get("reason")
-        else _("The queue closed before your turn. We are sorry. You can book an appointment or take a ticket on another day."),
+        else _(
+            "The queue closed before your turn. We are sorry. You can book an appointment or take a ticket on another"
+            " day."
+        ),
     }  # fmt: skip
     return str(texts[notice.kind])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import abort, redirect, request, url_for
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,11 @@ from web.citizen import blueprint
 from web.db import read, write
 from web.notices import words_of
 
+FACE = Markup(
+    '<svg class="face" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><circle cx="12" cy="12" r="10"/>'
+    '<path d="M8.7 9.2v1M15.3 9.2v1M{}"/></svg>'
+)
+MOUTHS = ("7.5 17.2q4.5-5 9 0", "8 16.6q4-2.4 8 0", "8 15.8h8", "8 15q4 2.6 8 0", "7 14q5 6.6 10 0z")
 NEWS = ("moved", "handed_over", "taken_back", "freed", "closed", "cancelled")
 """Messages that the page repeats, so that nobody needs a telephone number to hear them."""
 
@@ -84,14 +90,12 @@ def _news(db: Session, notice: Notice | None) -> str:
 
 
 @blueprint.app_template_global()
-def rating_faces() -> list[tuple[int, str, str]]:
-    """(score, face, words), best last."""
+def rating_faces() -> list[tuple[int, Markup, str]]:
+    """(score, face, words), best last. Drawn: not every machine's fonts have faces."""
+    words = (_("Very bad"), _("Bad"), _("So-so"), _("Good"), _("Very good"))
     return [
-        (1, "😞", _("Very bad")),
-        (2, "🙁", _("Bad")),
-        (3, "😐", _("So-so")),
-        (4, "🙂", _("Good")),
-        (5, "😀", _("Very good")),
+        (n, FACE.format(mouth), text)
+        for n, (mouth, text) in enumerate(zip(MOUTHS, words, strict=True), start=1)
     ]
 
 

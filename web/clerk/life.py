@@ -305,10 +305,15 @@ def _came(db: Session, queue_id: int) -> list[tuple[HandOver, Queue]]:
 
 def _refused(error: QueueingError) -> str:
     texts = {
-        "no_slots": _("That day has no appointments there. Choose another day or queue, or set its appointments first."),
+        "no_slots": _(
+            "That day has no appointments there. Choose another day or queue, or set its appointments first."
+        ),
         "slot_full": _("That day has not enough free appointments for everybody. Choose another day or queue."),
         "same_day": _("Choose another day, or another queue."),
-        "services_missing": _("The other queue does not offer what everybody came for. Tick 'Take everybody along' if it can serve them all the same."),
+        "services_missing": _(
+            "The other queue does not offer what everybody came for. Tick 'Take everybody along' if it can serve"
+            " them all the same."
+        ),
         "undo_refused": _("Somebody has already been called there: this can no longer be taken back."),
         "already_handed_over": _("This queue has been handed over."),
         "handed_over_in_turn": _("That queue has itself been handed over."),

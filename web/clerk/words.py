@@ -143,9 +143,16 @@ def _goes_on(ticket: Ticket) -> Markup:
     """Where somebody goes next, to be said to them: the queue, and about how long they wait there."""
     session = object_session(ticket) or read()
     queue = session.get_one(Queue, ticket.queue_id)
-    wait_s = ((ticket.promised_low_s or 0) + (ticket.promised_high_s or 0)) / 2
+    if ticket.promised_low_s is None or ticket.promised_high_s is None:
+        said = Markup(_("%(label)s goes on, with the same number, to %(queue)s."))
+        return said % {"label": in_order(ticket.label), "queue": named(queue)}
+    wait_s = (ticket.promised_low_s + ticket.promised_high_s) / 2
     said = Markup(_("%(label)s goes on, with the same number, to %(queue)s: a wait of about %(time)s."))
-    values = {"label": in_order(ticket.label), "queue": named(queue), "time": minutes_text(max(1, wait_s / 60))}
+    values = {
+        "label": in_order(ticket.label),
+        "queue": named(queue),
+        "time": minutes_text(max(1, wait_s / 60)),
+    }
     return said % values
 
 
