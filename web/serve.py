@@ -24,6 +24,8 @@ bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 timeout = 60
 graceful_timeout = 3
 keepalive = 15
+control_socket_disable = True
+"""Several processes of one account would share its one file; systemd and signals do what it does."""
 loglevel = os.environ.get("LOG_LEVEL", "warning")
 
 

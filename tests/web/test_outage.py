@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import importlib.util
+import json
 import shutil
 import signal
 import sqlite3
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +26,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import queueing.engine
-from queueing.store import Outbox, Ticket, TicketEvent
+from queueing.store import Base, Outbox, Ticket, TicketEvent
 from tests.databases import NoPostgres, Postgres, running_postgres
 from tests.web import world as cast
-from tests.web.raw_socket import free_port
+from tests.web.raw_socket import Raw, free_port, gunicorn
 from tests.web.test_fanout import wait_for
 from web.accounts import new_token
 from web.app import create_app
@@ -232,8 +238,6 @@ def test_a_command_that_commits_rings_and_does_not_wait_for_a_dead_redis(server:
 def test_ready_and_boards_say_that_the_line_is_slow(
     template: tuple[Path, cast.World], tmp_path: Path, clock: cast.StillClock, server: Redis
 ) -> None:
-    import dataclasses
-
     cast.copy_database(template[0], tmp_path / "test.db")
     settings = dataclasses.replace(cast.settings_for(tmp_path), redis_url=server.url)
     app = create_app(settings, time_source=clock)
@@ -313,8 +317,6 @@ def counts(app: Flask) -> tuple[int, int, int]:
 def test_postgresql_stopped_and_started_again(tmp_path: Path, clock: cast.StillClock) -> None:
     """While it is away: 503 with Retry-After for the API, a page in words for people, not ready; the relay rests and
     goes on. Back again: everything works without a restart, and a request sent again has been done once."""
-    import dataclasses
-
     with contextlib.ExitStack() as stack:
         try:
             postgres = stack.enter_context(running_postgres())
@@ -325,8 +327,6 @@ def test_postgresql_stopped_and_started_again(tmp_path: Path, clock: cast.StillC
         app = create_app(settings, time_source=clock)
         app.testing = False
         app.config["WTF_CSRF_ENABLED"] = False
-        from queueing.store import Base
-
         Base.metadata.create_all(app.extensions["writer"].engine)
         world = app.extensions["writer"](cast.build)
         token = app.extensions["writer"](
@@ -382,3 +382,78 @@ def test_a_screen_that_watches_while_the_database_is_away_is_told_to_ask_again(
     assert refusals == [{"code": "database_unavailable", "asked": {"queue": world.queue_a}}] * 2
     socket.emit("watch", {"queue": world.queue_a}, namespace=live.NAMESPACE)
     assert [message["name"] for message in socket.get_received(live.NAMESPACE)] == ["state"]
+
+
+# ---- all together: two web processes, PostgreSQL, Redis
+
+
+def test_two_web_processes_with_redis_and_the_database_going_away(tmp_path: Path, server: Redis) -> None:
+    """Twelve screens at two processes hear every change once and in order, while Redis dies and comes back and while
+    PostgreSQL is stopped and started; no process is started again."""
+    with contextlib.ExitStack() as stack:
+        try:
+            postgres = stack.enter_context(running_postgres())
+        except NoPostgres as reason:
+            pytest.skip(str(reason))
+        postgres.run("CREATE DATABASE workers")
+        url = postgres.url("workers")
+        app = create_app(dataclasses.replace(cast.settings_for(tmp_path), database_url=url))
+        Base.metadata.create_all(app.extensions["writer"].engine)
+        now = datetime.now(UTC)
+        world = app.extensions["writer"](lambda s: cast.build(s, now=now))
+        token = app.extensions["writer"](lambda s: new_token(s, "kiosk", now=now, queue_id=world.queue_a))
+        app.extensions["writer"].engine.dispose()
+        env = {
+            "DATABASE_URL": url.replace("postgresql+psycopg", "postgresql"),
+            "REDIS_URL": server.url,
+            "DATA_DIR": str(tmp_path),
+            "WORKERS": "2",
+            "SCHEDULER": "0",
+            "DEMO": "0",
+        }
+        mode = "gevent" if importlib.util.find_spec("gevent") else "gthread"
+        port = stack.enter_context(
+            gunicorn("wsgi:app", mode, env, "-c", "python:web.serve", "-w", "2", "--no-control-socket")
+        )
+        wait_for(lambda: status(port, "/health/ready") == 200, 30)
+        screens = [Raw(port) for _ in range(12)]
+        for screen in screens:
+            stack.callback(screen.close)
+            screen.say(f'42/live,["watch",{{"queue":{world.queue_a}}}]')
+            screen.until('42/live,["state"')
+
+        def take(first: int, last: int) -> None:
+            for number in range(first, last + 1):
+                path = f"/api/v1/queues/{world.queue_a}/tickets"
+                body = {"service": "NID-01", "request_id": f"workers-{number:03}"}
+                while (said := status(port, path, body, token)) != 201:
+                    assert said == 503, said
+                    time.sleep(0.1)
+
+        take(1, 10)
+        server.kill()
+        take(11, 20)
+        server.start()
+        take(21, 30)
+        postgres.stop()
+        assert status(port, "/health/ready") == 503
+        postgres.start()
+        take(31, 40)
+        for screen in screens:
+            assert [body["seq"] for body in screen.bodies(40)] == list(range(1, 41))
+        take(41, 41)
+        for screen in screens:
+            assert [body["seq"] for body in screen.bodies(1)] == [41], "and nothing twice"
+
+
+def status(port: int, path: str, body: Any = None, token: str = "") -> int:
+    """The status of an answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
