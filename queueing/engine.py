@@ -86,7 +86,8 @@ def transaction(
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Errors of the drivers, raised below SQLAlchemy, come out as its own: whoever tries again or answers knows those."""
+    """Errors of the drivers, raised below SQLAlchemy, come out as its own: whoever tries again or answers knows
+    those."""
     try:
         yield
     except DRIVERS as error:

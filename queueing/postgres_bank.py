@@ -1,8 +1,8 @@
 """Loads and stores of the ledger on PostgreSQL: one round trip each, whatever the size of the batch.
 
-READ COMMITTED. The first statement locks the queues' rows in the order of their ids (batches never wait for each other in
-a circle); those behind it in the same pipeline each begin when the locks are held, so they see what the verb before left.
-Rows are written by one statement a table, out of arrays.
+READ COMMITTED. The first statement locks the queues' rows in the order of their ids (batches never wait for each
+other in a circle); those behind it in the same pipeline each begin when the locks are held, so they see what the verb
+before left. Rows are written by one statement a table, out of arrays.
 """
 
 from __future__ import annotations
@@ -309,7 +309,8 @@ class PostgresBank:
 
 
 def _literal(values: Sequence[Any]) -> str:
-    """An array as PostgreSQL writes it. The driver's own way of it, element by element, costs more than the rest of a verb."""
+    """An array as PostgreSQL writes it. The driver's own way of it, element by element, costs more than the rest of a
+    verb."""
     return "{" + ",".join(map(_element, values)) + "}"
 
 

@@ -1,8 +1,8 @@
 """Rows without an ORM: light objects with the columns of the tables as attributes, and how they go to and come from the
 drivers of both databases.
 
-A `TicketRow` has all that `queueing.store.Ticket` has, costs a microsecond or two to make, and goes through the same rules
-(`queueing.ticket.move`). Columns are taken from the tables, so a new one is there without a word here.
+A `TicketRow` has all that `queueing.store.Ticket` has, costs a microsecond or two to make, and goes through the same
+rules (`queueing.ticket.move`). Columns are taken from the tables, so a new one is there without a word here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Loads and stores of the ledger on SQLite: one statement reads everything, one a table writes.
 
-The transaction has begun (BEGIN IMMEDIATE), so nothing can change between reading and writing. What is asked for goes in as
-JSON arrays and comes back as JSON arrays, because Python's driver gives up the interpreter's lock at every step of every
-statement: with thirty threads at work, getting it back costs more than the statement. So a batch takes few steps, and they
-run beside the other threads, not between them.
+The transaction has begun (BEGIN IMMEDIATE), so nothing can change between reading and writing. What is asked for goes
+in as JSON arrays and comes back as JSON arrays, because Python's driver gives up the interpreter's lock at every step
+of every statement: with thirty threads at work, getting it back costs more than the statement. So a batch takes few
+steps, and they run beside the other threads, not between them.
 """
 
 from __future__ import annotations

@@ -134,8 +134,8 @@ class Queue(Base):
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     """Rises by one with every change that a screen of this queue could show."""
     line_waiting: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """How many wait, of those who have come since `line_since`: true while `line_seq` is `seq` (the ledger keeps it, and
-    counts again where somebody else has raised `seq`)."""
+    """How many wait, of those who have come since `line_since`: true while `line_seq` is `seq` (the ledger keeps it,
+    and counts again where somebody else has raised `seq`)."""
     line_seq: Mapped[int | None] = mapped_column(BigInteger)
     line_since: Mapped[datetime | None]
     pace_s: Mapped[float | None] = mapped_column(Float)

@@ -2,12 +2,12 @@
 
 There are two ways in, over one ledger (queueing/ledger.py):
 
-- a *command* (`Issue`, `CallNext`, `Act`) says what it will read and is then carried out on the ledger. `carry_out` does
-  so for many at once, which is what makes tickets cheap; `on_session` for one, within a session's transaction.
+- a *command* (`Issue`, `CallNext`, `Act`) says what it will read and is then carried out on the ledger. `carry_out`
+  does so for many at once, which is what makes tickets cheap; `on_session` for one, within a session's transaction.
 - a `Turn` is for the verbs that are rare: they work on a session, with the ORM, and record on the same ledger.
 
-The turn is the lock of the queue's row (SQLite: of the database): everything read after it is what the verb before left.
-Only a record raises `seq`, so it rises by one per change and screens see no gap.
+The turn is the lock of the queue's row (SQLite: of the database): everything read after it is what the verb before
+left. Only a record raises `seq`, so it rises by one per change and screens see no gap.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ LATER = object()
 
 
 class NeedsSession(Exception):
-    """More hangs on this than a batch can do (the next step of a journey): nothing was done, `Command.alone` does it."""
+    """More hangs on this than a batch can do (the next step of a journey): nothing was done, `Command.alone` does
+    it."""
 
 
 _zones: dict[int, str] = {}

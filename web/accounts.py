@@ -185,8 +185,8 @@ class KnownToken:
 
 
 class TokenCache:
-    """Tokens seen lately, by digest. A write of this process that touches tokens or desks empties it; what another process
-    has changed (a token taken back) is known after `life_s` seconds at the latest."""
+    """Tokens seen lately, by digest. A write of this process that touches tokens or desks empties it; what another
+    process has changed (a token taken back) is known after `life_s` seconds at the latest."""
 
     MOST = 20_000
 
@@ -226,9 +226,9 @@ def _touch(*_about: Any) -> None:
 
 
 def _touch_many(state: ORMExecuteState) -> None:
-    if (state.is_update or state.is_delete) and state.bind_mapper is not None:
-        if state.bind_mapper.class_ in (AccessToken, Desk):
-            _touch()
+    mapper = state.bind_mapper
+    if (state.is_update or state.is_delete) and mapper is not None and mapper.class_ in (AccessToken, Desk):
+        _touch()
 
 
 for _table in (AccessToken, Desk):

@@ -1,11 +1,11 @@
 """Group commit: what many requests ask of queues at one moment is carried out in one transaction and committed once.
 
-One thread of each process writes. It takes what has queued up, carries it out on one ledger, commits, lets the requests go
-with their answers, and takes what has come meanwhile. Nobody waits for a timer: one command alone costs one transaction, and
-the more come at once the less each costs. An answer is given after the commit, never before.
+One thread of each process writes. It takes what has queued up, carries it out on one ledger, commits, lets the
+requests go with their answers, and takes what has come meanwhile. Nobody waits for a timer: one command alone costs
+one transaction, and the more come at once the less each costs. An answer is given after the commit, never before.
 
-Under gevent the thread of SQLite is a native one, so that a flush to the disk does not stop the greenlets; on PostgreSQL it
-is a greenlet, because psycopg waits together with the others.
+Under gevent the thread of SQLite is a native one, so that a flush to the disk does not stop the greenlets; on
+PostgreSQL it is a greenlet, because psycopg waits together with the others.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def native_lock() -> Any:
 
 
 def beside_hub() -> Callable[..., Any] | None:
-    """In a process of gevent's: what runs a function in a native thread, while the greenlet that asked waits and the others
-    go on. None where threads are threads."""
+    """In a process of gevent's: what runs a function in a native thread, while the greenlet that asked waits and the
+    others go on. None where threads are threads."""
     if not patched():
         return None
     from gevent import threadpool
@@ -83,8 +83,8 @@ class _Gate:
 
 
 class _Work:
-    """One command that waits for its answer. `gate`: what its thread or greenlet waits at (gevent's Waiter has the same two
-    verbs, and costs less than its lock)."""
+    """One command that waits for its answer. `gate`: what its thread or greenlet waits at (gevent's Waiter has the
+    same two verbs, and costs less than its lock)."""
 
     __slots__ = ("answer", "command", "gate", "tries")
 
@@ -239,8 +239,8 @@ class Batcher:
 
 
 def _again(error: Exception, tries: int) -> bool:
-    """Whether the same command may fare better: after a deadlock, and once after a race for one request id or a connection
-    that broke (the request id keeps it from being done twice)."""
+    """Whether the same command may fare better: after a deadlock, and once after a race for one request id or a
+    connection that broke (the request id keeps it from being done twice)."""
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None)

@@ -1,5 +1,5 @@
-"""The two applications that ours is measured beside, on the same server: a bare echo (what serving costs at all) and the
-control, which numbers tickets as systems in production do: count what is there, add one, insert.
+"""The two applications that ours is measured beside, on the same server: a bare echo (what serving costs at all) and
+the control, which numbers tickets as systems in production do: count what is there, add one, insert.
 
     gunicorn ... "tests.bench.bench_tickets_apps:echo()"        "tests.bench.bench_tickets_apps:control()"
 """

@@ -5,8 +5,8 @@ costs little beside the server. Run as a process of its own:
 
 A job: {"port", "seconds", "rate" (requests a second in all, 0: as fast as answers come), "most" (requests in all, 0: no
 limit), "connections": [{"path", "token", "body" (with %d for a number that rises)}]}.
-The answer: {"took", "answered", "status": {code: how many}, "ms": [latencies, from when a request was due], "said": [the
-fields named in "keep" of every good answer]}.
+The answer: {"took", "answered", "status": {code: how many}, "ms": [latencies, from when a request was due], "said":
+[the fields named in "keep" of every good answer]}.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What the benchmark of tickets serves: queues with desks and tokens, a real server with our application, the echo and the
-control beside it on the same kind of server, and the audit of what they wrote."""
+"""What the benchmark of tickets serves: queues with desks and tokens, a real server with our application, the echo
+and the control beside it on the same kind of server, and the audit of what they wrote."""
 
 from __future__ import annotations
 

@@ -179,7 +179,8 @@ def test_words_with_every_sign_come_back_as_they_were(places: tuple[Engine, list
 
 
 def test_the_count_heals_when_somebody_else_has_raised_seq(places: tuple[Engine, list[Place]]) -> None:
-    """A process of an older version, or a replayed log, changes the line without the count: the next verb counts anew."""
+    """A process of an older version, or a replayed log, changes the line without the count: the next verb counts
+    anew."""
     engine, (first, _second) = places
     batch(engine, [issuing(first, f"i{n}") for n in range(3)])
     with engine.begin() as connection:
@@ -216,8 +217,8 @@ def test_a_ticket_of_a_journey_is_left_to_a_session(places: tuple[Engine, list[P
 def test_a_batch_does_what_the_same_commands_do_one_by_one(
     places: tuple[Engine, list[Place]], seed: int
 ) -> None:
-    """The same random commands at twin queues, in batches there and one by one in sessions here: the same answers, the same
-    tickets, the same line."""
+    """The same random commands at twin queues, in batches there and one by one in sessions here: the same answers,
+    the same tickets, the same line."""
     engine, (first, _second) = places
     with Session(engine, expire_on_commit=False) as session:
         begin_write(session)

@@ -217,8 +217,8 @@ def _ticket_json(code: str) -> dict[str, Any]:
 
 
 def _fresh_json(done: Done, desk: str | None) -> dict[str, Any] | None:
-    """The ticket of an answer that a batch gave just now, without asking the database again; None where it must be asked
-    (a repeated request, a ticket back in the line)."""
+    """The ticket of an answer that a batch gave just now, without asking the database again; None where it must be
+    asked (a repeated request, a ticket back in the line)."""
     row: Any = done.ticket
     waits = row.state == "waiting"
     if done.repeated or not isinstance(row, TicketRow) or (waits and done.wait is None) or row.next_ticket_id:
