@@ -28,6 +28,7 @@ from fleet.tracking import mark_silent
 from queueing.appointments import ask_and_remind, free_unconfirmed, mark_no_shows
 from queueing.closing import finish_closing, resume_paused
 from queueing.desks import close_forgotten
+from queueing.journal import leases
 from queueing.journeys import follow_all
 from queueing.near import tell_near
 from web import clock, live, notices, solving
@@ -69,7 +70,8 @@ def open_and_close(now: datetime) -> object:
 
 
 def forgotten(now: datetime) -> object:
-    """Close tickets left open from earlier days."""
+    """Close tickets left open from earlier days, and end what vans held of days that are wholly known."""
+    write(lambda session: leases.end_old(session, now=now))
     return write(lambda session: close_forgotten(session, now=now))
 
 

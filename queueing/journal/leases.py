@@ -9,7 +9,7 @@ the same both people are kept and a person is asked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from queueing.daytime import local_day
 from queueing.events import announce
 from queueing.store import Queue, QueueDay, Ticket
-from queueing.store_journal import Lease, NumberBand
+from queueing.store_journal import Device, Lease, NumberBand
 
 BAND = 500
 """Numbers of a band: more than a van serves on a day."""
+GIVEN_UP = timedelta(days=14)
 CLASH = 100_000
 """From here on numbers of tickets whose own number somebody else holds, too; their label stays as printed."""
 
@@ -124,11 +125,19 @@ def raise_counter(session: Session, queue_id: int, day: date, *, now: datetime, 
 
 
 def end_old(session: Session, *, now: datetime) -> int:
-    """End the leases of past days whose visit is known to be over: nobody stands there any more. Returns how many."""
+    """End the leases of past days of which everything is known: the device was heard on a later day and held nothing
+    back. One that is not heard again keeps its days for two weeks. Returns how many."""
     done = 0
-    chosen = select(Lease, Queue).join(Queue, Queue.id == Lease.queue_id).where(Lease.ended_at.is_(None))
-    for held, queue in session.execute(chosen).all():
-        if held.day < local_day(now, queue.zone) and queue.state == "closed":
+    chosen = (
+        select(Lease, Queue, Device)
+        .join(Queue, Queue.id == Lease.queue_id)
+        .join(Device, Device.id == Lease.device)
+        .where(Lease.ended_at.is_(None))
+    )
+    for held, queue, device in session.execute(chosen).all():
+        today = local_day(now, queue.zone)
+        told = local_day(device.heard_at, queue.zone) > held.day and device.unsent == 0
+        if (told and queue.state == "closed") or held.day < today - GIVEN_UP:
             end(session, held, "over", now=now)
             done += 1
     return done

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from fleet.store import Visit
 from queueing import counter
+from queueing.journal import leases
 from queueing.journal.packing import pack
 from queueing.journal.seal import append
 from queueing.measure import differences
@@ -167,3 +168,22 @@ def test_a_van_writes_only_about_its_own_queues(van: Machine, office: Office) ->
     assert office.read(lambda s: tickets(s, foreign)) == {}
     assert ticket.code in office.read(lambda s: tickets(s, queue))
     assert [c.kind for c in office.read(lambda s: overview.open_choices(s))] == ["two_histories"]
+
+
+def test_a_lease_ends_when_its_day_is_wholly_known(van: Machine, office: Office) -> None:
+    """Not in the night in which the van was not heard, though its people stand there since the morning; on the next
+    day, when it has told everything and its visit is closed, headquarters may write there again."""
+    queue = office.world.queue_visit_a
+    van.laptop.sync(pull=1)
+    van.days()
+    van.issue(queue)
+    van.laptop.sync()
+    van.clock.advance(hours=10)
+    assert office.write(lambda s: leases.end_old(s, now=office.clock.now())) == 0
+    van.clock.advance(hours=12)
+    assert office.write(lambda s: leases.end_old(s, now=office.clock.now())) == 0
+    van.days()
+    van.laptop.sync()
+    van.laptop.sync()
+    assert office.read(lambda s: s.get_one(Queue, queue).held_by) is None
+    assert {t.state for t in office.read(lambda s: tickets(s, queue)).values()} == {"left"}
