@@ -48,7 +48,11 @@ def now_part(token: str) -> Any:
     now = clock.now()
     picture = _picture(read(), queue, now)
     marks = (*picture["status"].mark(), *(call_key(call) for call in picture["calls"]))
-    answer = fragment(render_template("board/_now.html", queue=queue, **picture), marks, now, shared=True)
+
+    def html() -> str:
+        return render_template("board/_now.html", queue=queue, **picture)
+
+    answer = fragment(html, marks, now, shared=True)
     answer.headers["X-Live"] = "slow" if current_app.extensions["relay"].bell.slow else "fast"
     return answer
 

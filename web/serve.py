@@ -49,7 +49,7 @@ def post_worker_init(worker: Any) -> None:
     from web.van import loop
 
     app = worker.app.wsgi()
-    if worker_class == "gevent":
+    if worker.cfg.worker_class_str == "gevent":
         app.wsgi_app = fair(app.wsgi_app)
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)

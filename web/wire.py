@@ -28,6 +28,8 @@ BACKLOG_BYTES = 128 * 1024
 """What waits for one slow client, beside what the kernel holds: about a thousand changes."""
 KERNEL_BYTES = 64 * 1024
 """What the kernel may hold for one client; left alone it grows to megabytes."""
+HEARD_BYTES = 64 * 1024
+"""The longest message a client may send; screens send some forty bytes."""
 STALL_S = 10.0
 """A client that has something to read and reads nothing for so long is dropped."""
 FAREWELL_S = 2.0
@@ -300,7 +302,7 @@ class _Websocket(simple_websocket.Server):  # type: ignore[misc]
     def __init__(self, environ: dict[str, Any], outlet: Outlet) -> None:
         self._outlet = outlet
         self.wire: Any = None
-        super().__init__(environ, thread_class=_NoThread)
+        super().__init__(environ, max_message_size=HEARD_BYTES, thread_class=_NoThread)
 
     def handshake(self) -> None:
         self.wire = self.sock = Wire(self.sock, self._outlet)

@@ -44,8 +44,13 @@ def center_status(site_id: int) -> Any:
     """The live piece of the center's page."""
     site = _site(read(), site_id)
     live = _live(site)
-    html = render_template("citizen/_center_status.html", site=site, **live)
-    return fragment(html, tuple(status.mark() for _queue, status in live["queues"]), live["as_of"], shared=True)
+
+    def html() -> str:
+        return render_template("citizen/_center_status.html", site=site, **live)
+
+    return fragment(
+        html, tuple(status.mark() for _queue, status in live["queues"]), live["as_of"], shared=True
+    )
 
 
 def _site(session: Session, site_id: int) -> Site:

@@ -40,7 +40,10 @@ def visit_status(visit_id: int) -> Any:
     found = _visit(read(), visit_id)
     now = clock.now()
     status = _status(read(), found)
-    html = render_template("citizen/_visit_status.html", visit=found, status=status)
+
+    def html() -> str:
+        return render_template("citizen/_visit_status.html", visit=found, status=status)
+
     marks = (found.status, found.opens_at, found.center.late_minutes, *(status.mark() if status else ()))
     return fragment(html, marks, status.as_of if status else now, shared=True)
 
