@@ -109,8 +109,14 @@ def last_called(
     values = {"the_queue": queue_id, "since": since}
     calls: list[Call] = []
     seen: set[int] = set()
-    for ticket_id, label, desk, at, state, called_at in session.execute(_CALLS, values):
-        if ticket_id in seen:
+    undone: set[int] = set()
+    for event_id, action, data, ticket_id, label, desk, at, state, called_at in session.execute(
+        _CALLS, values
+    ):
+        if action == "undo":
+            undone.add(data.get("undoes", 0))  # what it took back comes later: the newest stand first
+            continue
+        if ticket_id in seen or event_id in undone:
             continue
         seen.add(ticket_id)
         if called_at is not None and state not in ("waiting", "booked"):
@@ -240,18 +246,35 @@ _LINE = (
     )
 )
 _RECENT = (
-    select(TicketEvent.ticket_id, TicketEvent.desk_id, TicketEvent.happened_at, TicketEvent.id)
+    select(
+        TicketEvent.ticket_id,
+        TicketEvent.desk_id,
+        TicketEvent.happened_at,
+        TicketEvent.id,
+        TicketEvent.action,
+        TicketEvent.data,
+    )
     .where(
         TicketEvent.queue_id == bindparam("the_queue"),
         TicketEvent.happened_at >= bindparam("since", type_=Ticket.aged_from.type),
-        TicketEvent.action.in_(("call", "recall", "resume")),
+        TicketEvent.action.in_(("call", "recall", "resume", "undo")),
     )
     .order_by(TicketEvent.happened_at.desc(), TicketEvent.id.desc())
     .limit(_LOOK_BACK)
     .subquery()
 )
 _CALLS = (
-    select(Ticket.id, Ticket.label, Desk.name, _RECENT.c.happened_at, Ticket.state, Ticket.called_at)
+    select(
+        _RECENT.c.id,
+        _RECENT.c.action,
+        _RECENT.c.data,
+        Ticket.id,
+        Ticket.label,
+        Desk.name,
+        _RECENT.c.happened_at,
+        Ticket.state,
+        Ticket.called_at,
+    )
     .join(_RECENT, _RECENT.c.ticket_id == Ticket.id)
     .outerjoin(Desk, Desk.id == _RECENT.c.desk_id)
     .order_by(_RECENT.c.happened_at.desc(), _RECENT.c.id.desc())

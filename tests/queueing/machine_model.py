@@ -301,7 +301,7 @@ class Model:
         self._at_home(person.line)
         if not person.undoable or person.touched:
             raise Refused("nothing to undo")
-        _verb, at, before = person.steps[-1]
+        verb, at, before = person.steps[-1]
         if desk is not None and at != desk:
             raise Refused("another desk's step")
         back = before.desk if before.state in AT_DESK else None
@@ -309,6 +309,8 @@ class Model:
             raise Refused("the desk has somebody else")
         if before.state == "booked" and person.state in ("left", "cancelled"):
             line.issued += 1
+        if verb in ("call", "recall", "resume"):
+            del line.calls[len(line.calls) - 1 - line.calls[::-1].index(who)]
         steps = person.steps[:-1]
         restored = copy.copy(before)
         restored.steps, restored.undoable = steps, False

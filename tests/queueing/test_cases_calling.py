@@ -74,3 +74,22 @@ def test_who_did_not_come_is_not_offered_for_five_minutes_even_when_alone(place:
         assert place.call() is None
     place.later(0.1)
     assert place.called().id == ticket.id
+
+
+def test_a_call_taken_back_gives_the_board_the_call_before_it(place: Place) -> None:
+    """Parked after desk 1, called to desk 2 by mistake, undone: the board shows the call that stands, where it was."""
+    first = place.issue()
+    place.issue()
+    place.called()
+    called_at = place.now
+    place.later(1)
+    place.do("park", first, desk=place.desks[0])
+    place.later(1)
+    place.called(desk=0)
+    place.later(1)
+    place.called(desk=1, ticket=first)
+    place.later(1)
+    place.do("undo", first, desk=place.desks[1])
+    calls = public_status(place.session, place.queue, place.now).last_called
+    assert [(call.label, call.desk) for call in calls] == [("A002", "1"), ("A001", "1")]
+    assert calls[1].at == called_at
