@@ -18,7 +18,7 @@ from fleet import planner
 from fleet.forecast import is_forecast
 from fleet.store import Center, LocalUnit, Plan, PlanVisit, Visit
 from tests.web import world as cast
-from tests.web.planned import WEEK, make_planned
+from tests.web.planned import LIMIT, WEEK, make_planned
 from web import nightly, solving
 from web.app import create_app
 
@@ -32,7 +32,7 @@ def spanned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPath
     target = make_planned(template[0], folder)
     app = create_app(cast.settings_for(folder, "planned.db"), time_source=cast.StillClock())
     with app.app_context():
-        plan_id = solving.new_draft(WEEK, weeks=2, seconds=3, seed=1, actor="planner")
+        plan_id = solving.new_draft(WEEK, weeks=2, seconds=LIMIT, seed=1, actor="planner")
         assert solving.solve_now(plan_id) == "draft"
     app.extensions["writer"].engine.dispose()
     return target
