@@ -176,7 +176,7 @@ def running_postgres(changed: Mapping[str, str] | None = None) -> Iterator[Postg
             for key, value in (SETTINGS | dict(changed or {})).items()
             for part in ("-c", f"{key}={value}")
         ]
-        command = [
+        command: list[str | Path] = [
             binaries / "postgres",
             "-D",
             data,

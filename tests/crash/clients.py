@@ -72,13 +72,13 @@ class Clients:
     def __init__(self, port: int, places: Sequence[Counter], ledger: Ledger, seed: int) -> None:
         self._port, self._ledger = port, ledger
         desks = [desk for place in places for desk in place.desks]
-        works = [
+        works: list[tuple[Any, tuple[Any, ...]]] = [
             (self._kiosk, (places[n % len(places)], f"k{n}", random.Random(seed * 100 + n)))
             for n in range(KIOSKS)
         ]
         works += [
             (self._clerk, (*desks[n], f"c{n}", random.Random(seed * 100 + 50 + n))) for n in range(CLERKS)
-        ]  # type: ignore[list-item]
+        ]
         self._threads = [threading.Thread(target=self._guarded, args=work, daemon=True) for work in works]
 
     def start(self) -> None:

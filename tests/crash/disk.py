@@ -75,7 +75,7 @@ def record(folder: Path, log: list[Entry]) -> None:
     true_open, true_delete = _Open(vfs.open), _Delete(vfs.delete)
 
     def opening(me: int, pointer: int | None, file: int, flags: int, out: int) -> int:
-        code = true_open(me, pointer, file, flags, out)
+        code: int = true_open(me, pointer, file, flags, out)
         name = ctypes.string_at(pointer) if pointer else b""
         if code == OK and name.startswith(root) and not name.endswith(b"-shm"):
             at = ctypes.cast(file, ctypes.POINTER(_File)).contents
@@ -87,7 +87,7 @@ def record(folder: Path, log: list[Entry]) -> None:
         return code
 
     def deleting(me: int, name: bytes, lasting: int) -> int:
-        code = true_delete(me, name, lasting)
+        code: int = true_delete(me, name, lasting)
         if code == OK and name.startswith(root):
             log.append(("delete", os.fsdecode(name[len(root) :])))
         return code
@@ -109,26 +109,27 @@ def _noting(true: _Methods, names: dict[int, str], log: list[Entry], kept: list[
     sync, close = _Sync(true.sync), _Close(true.close)
 
     def writing(file: int, data: int, size: int, offset: int) -> int:
-        code = write(file, data, size, offset)
+        code: int = write(file, data, size, offset)
         if code == OK:
             log.append(("write", names[file], offset, ctypes.string_at(data, size)))
         return code
 
     def truncating(file: int, size: int) -> int:
-        code = truncate(file, size)
+        code: int = truncate(file, size)
         if code == OK:
             log.append(("truncate", names[file], size))
         return code
 
     def syncing(file: int, flags: int) -> int:
-        code = sync(file, flags)
+        code: int = sync(file, flags)
         if code == OK:
             log.append(("sync", names[file]))
         return code
 
     def closing(file: int) -> int:
         names.pop(file, None)
-        return close(file)
+        code: int = close(file)
+        return code
 
     made = _Methods.from_buffer_copy(true)
     for name, function in (

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -20,7 +23,7 @@ from queueing.rebuild import check
 from queueing.store import Ticket, TicketEvent
 from tests.bench.bench_tickets_world import Counter, audit, build, redis
 from tests.crash.boards import Screen, board_tokens, calls_made, calls_shown, seq_of
-from tests.crash.clients import Clients, Ledger
+from tests.crash.clients import Clients, Ledger, post
 from tests.crash.serving import Server
 from tests.databases import NoPostgres, Postgres, running_postgres
 
@@ -95,6 +98,10 @@ class Field:
         self.look_at_boards()
         self.ledger.up.set()
 
+    def kill_a_worker(self) -> None:
+        """Any one."""
+        self.server.kill_a_worker(self.chance.randrange(2))
+
     def end(self) -> None:
         """Clients finish; the last look."""
         self.clients.finish()
@@ -148,8 +155,41 @@ def killed_on_postgres(server: Postgres, folder: Path, kills: int) -> None:
             elif number % 5 == 3:
                 here.crash(here.server.kill, here.server.start)
             else:
-                which = here.chance.randrange(2)
-                here.crash(lambda n=which: here.server.kill_a_worker(n), here.server.wait_until_ready)
+                here.crash(here.kill_a_worker, here.server.wait_until_ready)
+
+
+@pytest.mark.timeout(900)
+def test_fifty_at_once_and_then_all_sixteen_clients_on_two_workers(
+    safe_postgres: Postgres, tmp_path: Path
+) -> None:
+    """Over HTTP, nobody killed: fifty people press in the same moment and get the numbers 1 to 50; then kiosks and
+    clerks work until there are 600 answers, and all books agree."""
+    safe_postgres.run("CREATE DATABASE fifty")
+    with redis() as redis_url:
+        here = Field(safe_postgres.url("fifty"), tmp_path, workers=2, redis_url=redis_url)
+        try:
+            here.server.start()
+            place = here.places[0]
+            barrier = threading.Barrier(50)
+
+            def take(number: int) -> tuple[int, dict[str, Any]]:
+                barrier.wait(60)
+                body = {"service": "id", "request_id": f"fifty-{number}"}
+                return post(here.server.port, f"/api/v1/queues/{place.queue}/tickets", place.kiosk, body)
+
+            with ThreadPoolExecutor(50) as pool:
+                said = list(pool.map(take, range(50)))
+            assert {status for status, _body in said} == {201}
+            assert sorted(body["label"] for _status, body in said) == [f"A{n:03d}" for n in range(1, 51)]
+            assert len({body["ticket"] for _status, body in said}) == 50
+            here.ledger.up.set()
+            here.clients.start()
+            assert here.ledger.wait_for(600, patience_s=PATIENCE_S)
+            here.end()
+            assert here.ledger.resent == 0
+        finally:
+            here.ledger.over.set()
+            here.server.stop()
 
 
 @pytest.mark.timeout(900)

@@ -39,7 +39,7 @@ def _reachable() -> None:
 def recorded(folder: Path, synchronous: str, tickets: int) -> list[Entry]:
     """The log of one run of the application."""
     (folder / "db").mkdir(parents=True)
-    command = [sys.executable, "-m", "tests.crash.workload", folder / "db", synchronous, str(tickets)]
+    command = [sys.executable, "-m", "tests.crash.workload", str(folder / "db"), synchronous, str(tickets)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     log: list[Entry] = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it

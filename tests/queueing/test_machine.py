@@ -248,7 +248,12 @@ class Counters(RuleBasedStateMachine):
         def expect() -> int | None:
             return self.model.may_issue(name, channel=channel, phone=mine, booked=due is not None)
 
-        given = {"priority": priority, "channel": channel, "phone": mine, "appointment_at": due}
+        given: dict[str, Any] = {
+            "priority": priority,
+            "channel": channel,
+            "phone": mine,
+            "appointment_at": due,
+        }
         done, already = self.attempt(name, "issue", place.queue, service, expect=expect, **given)
         if done is None:
             return None
