@@ -93,6 +93,10 @@ class Needs:
         return self.queues.setdefault(queue_id, since) == since
 
 
+Changed = tuple[tuple[str, ...], list[TicketRow]]
+"""The id and the columns that have changed, and tickets of which just these have."""
+
+
 class Bank(Protocol):
     """Loads and stores for one database, on one driver connection that has begun its transaction."""
 
@@ -160,6 +164,8 @@ class Ledger:
         self.drawn: set[tuple[int, date]] = set()
         self.made: list[TicketRow] = []
         self.moved: dict[int, TicketRow] = {}
+        self.fields: dict[int, set[str]] = {}
+        """Changed ticket -> the columns that have changed: what is not named costs no index and no foreign key."""
         self.risen: set[int] = set()
         """Tickets that left a desk within this ledger: one that is at a desk again must be seen to leave the first."""
         self.events: list[EventRow] = []
@@ -179,7 +185,7 @@ class Ledger:
             self.bank.store(self)
         self.told, self.drawn, self.made, self.moved = set(), set(), [], {}
         self.events, self.outbox = [], []
-        self._new, self._touched, self.risen = set(), {}, set()
+        self._new, self._touched, self.risen, self.fields = set(), {}, set(), {}
 
     # What verbs read.
 
@@ -307,12 +313,18 @@ class Ledger:
         mine = [e for e in self.events if e.ticket_id == ticket_id and e.state_to == state_to]
         return mine[-1] if mine else self.bank.last(ticket_id, state_to)
 
-    def moving(self) -> tuple[list[int], list[TicketRow], list[TicketRow]]:
+    def moving(self) -> tuple[list[int], list[Changed], list[Changed]]:
         """Changed tickets in the order in which they can be written: those (ids) that went from desk to desk must leave
         first, then those that are at no desk now, then those that are: the database allows one a desk at any moment."""
         taking = [t for t in self.moved.values() if t.state in AT_DESK]
         freeing = [t for t in self.moved.values() if t.state not in AT_DESK]
-        return [t.id for t in taking if t.id in self.risen], freeing, taking
+        return [t.id for t in taking if t.id in self.risen], self._alike(freeing), self._alike(taking)
+
+    def _alike(self, tickets: Sequence[TicketRow]) -> list[Changed]:
+        groups: dict[tuple[str, ...], list[TicketRow]] = {}
+        for ticket in tickets:
+            groups.setdefault(("id", *sorted(self.fields[ticket.id])), []).append(ticket)
+        return list(groups.items())
 
     # What verbs change.
 
@@ -393,6 +405,7 @@ class Ledger:
             return
         if ticket.id not in self._new:
             self.moved[ticket.id] = ticket
+            self.fields.setdefault(ticket.id, {"state"}).update(change.before)
         if change.state_from in AT_DESK and ticket.state not in AT_DESK:
             self.risen.add(ticket.id)
         touched = self._touched.setdefault(queue.id, {})

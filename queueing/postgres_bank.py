@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import JSON, Table
@@ -18,7 +19,6 @@ from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
 from queueing.rows import (
-    CHANGING,
     Codec,
     CounterRow,
     DeskRow,
@@ -154,7 +154,6 @@ class _Arrays:
 _queue = _Arrays(QUEUES, Queue, ("id", "seq", "line_waiting", "line_seq", "line_since", "pace_s", "pace_cv2"))
 _counter = _Arrays(COUNTERS, QueueDay, COUNTERS.names)
 _ticket = _Arrays(TICKETS, Ticket, TICKETS.names)
-_moved = _Arrays(TICKETS, Ticket, ("id", *CHANGING))
 _event = _Arrays(EVENTS, TicketEvent, EVENTS.names)
 _outbox = _Arrays(OUTBOX, Outbox, tuple(name for name in OUTBOX.names if name != "id"))
 _SET_QUEUE = _queue.update("queue")
@@ -163,9 +162,13 @@ _SET_COUNTER = _counter.insert(
     " ON CONFLICT (queue_id, day) DO UPDATE SET next_number = excluded.next_number, issued = excluded.issued",
 )
 _NEW_TICKET = _ticket.insert("ticket")
-_SET_TICKET = _moved.update("ticket")
 _NEW_EVENT = _event.insert("ticket_event")
 _NEW_OUTBOX = _outbox.insert("outbox")
+
+
+@lru_cache(maxsize=64)
+def _moved(names: tuple[str, ...]) -> _Arrays:
+    return _Arrays(TICKETS, Ticket, names)
 
 
 class PostgresBank:
@@ -294,12 +297,12 @@ class PostgresBank:
             left, freeing, taking = ledger.moving()
             if left:
                 self._ask(_LEFT, left)
-            if freeing:
-                self._ask(_SET_TICKET, *_moved.of(freeing))
+            for names, rows in freeing:
+                self._ask(_moved(names).update("ticket"), *_moved(names).of(rows))
             if ledger.made:
                 self._ask(_NEW_TICKET, *_ticket.of(ledger.made))
-            if taking:
-                self._ask(_SET_TICKET, *_moved.of(taking))
+            for names, rows in taking:
+                self._ask(_moved(names).update("ticket"), *_moved(names).of(rows))
             if ledger.events:
                 self._ask(_NEW_EVENT, *_event.of(ledger.events))
             if ledger.outbox:

@@ -85,11 +85,6 @@ class TicketRow(Row):
     __slots__ = names_of(Ticket)
 
 
-FIXED = ("id", "code", "queue_id", "day", "number", "label", "channel", "phone", "issued_at", "journey_id")
-CHANGING = tuple(name for name in TicketRow.__slots__ if name not in FIXED)
-"""Columns of a ticket that a verb may change once it is there."""
-
-
 class EventRow(Row):
     """An event of a ticket."""
 

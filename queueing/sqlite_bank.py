@@ -19,7 +19,6 @@ from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
 from queueing.pace import mixture
 from queueing.rows import (
-    CHANGING,
     Codec,
     CounterRow,
     DeskRow,
@@ -162,9 +161,13 @@ _counters = _Written(
     more=" ON CONFLICT (queue_id, day) DO UPDATE SET next_number = excluded.next_number, issued = excluded.issued",
 )
 _made = _Written(TICKETS, TICKETS.names)
-_moved = _Written(TICKETS, ("id", *CHANGING), update=True)
 _events = _Written(EVENTS, EVENTS.names)
 _outbox = _Written(OUTBOX, tuple(name for name in OUTBOX.names if name != "id"))
+
+
+@lru_cache(maxsize=64)
+def _moved(names: tuple[str, ...]) -> _Written:
+    return _Written(TICKETS, names, update=True)
 
 
 class SqliteBank:
@@ -280,9 +283,11 @@ class SqliteBank:
         left, freeing, taking = ledger.moving()
         for ticket_id in left:
             cursor.execute(_LEFT, (ticket_id,))
-        _moved.write(cursor, freeing)
+        for names, rows in freeing:
+            _moved(names).write(cursor, rows)
         _made.write(cursor, ledger.made)
-        _moved.write(cursor, taking)
+        for names, rows in taking:
+            _moved(names).write(cursor, rows)
         _events.write(cursor, ledger.events)
         _outbox.write(cursor, ledger.outbox)
         if self._commits:

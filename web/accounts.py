@@ -201,6 +201,11 @@ class TokenCache:
             self._touched = touched
             self._known = {}
 
+    def known(self, text: str) -> KnownToken | None:
+        """The valid token with this text when it was seen lately."""
+        kept = self._known.get(digest(text))
+        return kept[1] if kept is not None and kept[0] > self._clock() else None
+
     def find(self, text: str, look_up: Callable[[], Session]) -> KnownToken | None:
         """The valid token with this text, or None. `look_up` gives the session to read with when it is not known."""
         key, now, known = digest(text), self._clock(), self._known

@@ -76,6 +76,9 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     app.url_map.converters["int"] = IdConverter
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
+    from web.api.lane import Lane  # as the blueprints: it uses what is set up here
+
+    app.wsgi_app = Lane(app, app.wsgi_app, ALWAYS)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         # Only then: whoever reaches us directly could write any address and host into these headers.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -22,7 +22,7 @@ from queueing.store import Queue, Service, Ticket
 from web import clock
 from web.api import shapes
 from web.api.operation import Refused
-from web.api.tickets import _actor, _desk_of, _ticket, _ticket_json
+from web.api.tickets import _desk_of, _ticket, _ticket_json, actor_of
 from web.citizen.limits import Limiter
 from web.citizen.phones import read_phone
 from web.citizen.several import service_order
@@ -105,7 +105,7 @@ def arrive(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
     allowed = g.token.queue_id if g.token.kind == "kiosk" else _desk_of(g.token)[1]
     if allowed != row.queue_id:
         raise Refused(403, "other_queue", "this token is for another queue", queue=allowed)
-    actor = _actor(g.token)
+    actor = actor_of(g.token)
     done = write(
         lambda session: counter.arrive(
             session, session.get_one(Ticket, row.id), request_id=body["request_id"], actor=actor, now=now

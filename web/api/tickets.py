@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, current_app, g, jsonify, make_response, request, url_for
+from flask import Flask, Response, current_app, g, jsonify, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,7 +32,8 @@ STATUS_LIFE_S = 30
 """A queue's status is new after every change, and after this many seconds without one (waits go on)."""
 PLAIN = ("start", "finish", "miss", "recall", "requeue", "park", "resume")
 """Verbs that move one ticket at the desk: carried out together with those of other requests."""
-_prefixes: dict[tuple[str, str, str], tuple[str, str]] = {}
+PREFIXES: dict[tuple[str, str, str], tuple[str, str]] = {}
+"""Addresses by what they follow from (`prefix_key`)."""
 
 
 def queue_status(id: int) -> ResponseReturnValue:
@@ -73,7 +74,7 @@ def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
             id,
             body["service"],
             body["request_id"],
-            _actor(token),
+            actor_of(token),
             clock.now(),
             priority=body.get("priority", 0),
             channel=channel,
@@ -85,7 +86,7 @@ def issue(id: int, body: dict[str, Any]) -> ResponseReturnValue:
         made["phone_accepted"] = phone is not None
     response = jsonify({**made, "repeated": done.repeated})
     response.status_code = 200 if done.repeated else 201
-    response.headers["Location"] = f"{_prefixes_of()[1]}/api/v1/tickets/{done.ticket.code}"
+    response.headers["Location"] = f"{_prefixes()[1]}/api/v1/tickets/{done.ticket.code}"
     return response
 
 
@@ -116,7 +117,7 @@ def call_next(id: int, body: dict[str, Any]) -> ResponseReturnValue:
     number, queue_id = _own_desk(id)
     now = clock.now()
     command = counter.CallNext(
-        queue_id, number, body["request_id"], _actor(g.token), now, outcome=body.get("outcome", "")
+        queue_id, number, body["request_id"], actor_of(g.token), now, outcome=body.get("outcome", "")
     )
     done = carry_out(command)
     if done is None:
@@ -132,7 +133,7 @@ def act(verb: str) -> Callable[[str, dict[str, Any]], ResponseReturnValue]:
         now = clock.now()
         if verb in PLAIN:
             command = counter.Act(
-                queue_id, verb, body["request_id"], _actor(g.token), now,
+                queue_id, verb, body["request_id"], actor_of(g.token), now,
                 code=ticket, desk_id=number, note=body.get("note", "") if verb == "park" else "",
                 outcome=body.get("outcome", "") if verb == "finish" else "",
             )  # fmt: skip
@@ -145,7 +146,7 @@ def act(verb: str) -> Callable[[str, dict[str, Any]], ResponseReturnValue]:
         row = _ticket(ticket)
         if row.queue_id != queue_id:
             raise _elsewhere(row)
-        common: dict[str, Any] = {"request_id": body["request_id"], "actor": _actor(g.token), "now": now}
+        common: dict[str, Any] = {"request_id": body["request_id"], "actor": actor_of(g.token), "now": now}
 
         def run(session: Session) -> Done:
             mine, here = session.get_one(Ticket, row.id), session.get_one(Desk, number)
@@ -173,7 +174,8 @@ def _target(session: Session, desk: Desk, body: dict[str, Any]) -> dict[str, Any
     return {"to_queue": to_queue, "service_code": body.get("service"), "note": body.get("note", "")}
 
 
-def _actor(token: KnownToken) -> str:
+def actor_of(token: KnownToken) -> str:
+    """Who acts with a token, in events."""
     return f"{token.kind}-token:{token.id}"
 
 
@@ -217,32 +219,40 @@ def _ticket_json(code: str) -> dict[str, Any]:
 
 
 def _fresh_json(done: Done, desk: str | None) -> dict[str, Any] | None:
+    code = service_code(current_app, done.ticket.service_id)
+    return light_json(done, desk, _prefixes()[0], code)
+
+
+def light_json(done: Done, desk: str | None, page: str, service: str) -> dict[str, Any] | None:
     """The ticket of an answer that a batch gave just now, without asking the database again; None where it must be
-    asked (a repeated request, a ticket back in the line)."""
+    asked (a repeated request, a ticket back in the line). `page`: where the citizen's page is, without the code."""
     row: Any = done.ticket
     waits = row.state == "waiting"
     if done.repeated or not isinstance(row, TicketRow) or (waits and done.wait is None) or row.next_ticket_id:
         return None
-    url = _prefixes_of()[0] + row.code
-    return shapes.ticket_of(row, _service_code(row.service_id), desk, done.wait if waits else None, None, url)
+    return shapes.ticket_of(row, service, desk, done.wait if waits else None, None, page + row.code)
 
 
-def _prefixes_of() -> tuple[str, str]:
+def prefix_key(environ: dict[str, Any]) -> tuple[str, str, str]:
+    """What the addresses that a request is answered with follow from."""
+    return environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), environ.get("SCRIPT_NAME", "")
+
+
+def _prefixes() -> tuple[str, str]:
     """Where the citizen's page of a ticket is, without its code; where this application is."""
-    environ = request.environ
-    key = (environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), environ.get("SCRIPT_NAME", ""))
-    known = _prefixes.get(key)
+    key = prefix_key(request.environ)
+    known = PREFIXES.get(key)
     if known is None:
-        if len(_prefixes) > 100:  # whoever asks writes the host
-            _prefixes.clear()
+        if len(PREFIXES) > 100:  # whoever asks writes the host
+            PREFIXES.clear()
         page = url_for("citizen.ticket", code="-", _external=True)[:-1]
-        known = _prefixes[key] = page, request.root_url.rstrip("/")
+        known = PREFIXES[key] = page, request.root_url.rstrip("/")
     return known
 
 
-def _service_code(service_id: int) -> str:
-    """The code of a service, which never changes."""
-    codes: dict[int, str] = current_app.extensions.setdefault("service_codes", {})
+def service_code(app: Flask, service_id: int) -> str:
+    """The code of a service, which never changes. Within an application's context."""
+    codes: dict[int, str] = app.extensions.setdefault("service_codes", {})
     known = codes.get(service_id)
     if known is None:
         known = codes[service_id] = read().get_one(Service, service_id).code
@@ -250,10 +260,14 @@ def _service_code(service_id: int) -> str:
 
 
 def _desk_json(done: Done, now: datetime) -> dict[str, Any]:
+    return for_desk(_fresh_json(done, g.token.desk_name) or _ticket_json(done.ticket.code), done, now)
+
+
+def for_desk(shown: dict[str, Any], done: Done, now: datetime) -> dict[str, Any]:
     """What a desk sees of a ticket it handles."""
     row = done.ticket
     made = {
-        **(_fresh_json(done, g.token.desk_name) or _ticket_json(row.code)),
+        **shown,
         "note": row.note,
         "waited_s": max(0, round(((row.called_at or now) - row.issued_at).total_seconds())),
         "repeated": done.repeated,

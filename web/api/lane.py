@@ -1,0 +1,140 @@
+"""The two requests that come by the thousand, taking a ticket and calling the next, answered without Flask around them.
+
+What is plain (a token seen lately, a body as the document says, an answer that is new) is answered here, with the same
+command, the same check of the body and the same words as the views of web/api/tickets.py. Everything else, each
+refusal included, goes on to Flask as it came: commands are idempotent, so one that was refused here is refused again
+there, with the problem's full answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from json import loads
+from typing import Any
+
+from flask import Flask
+
+from queueing.counter import CallNext, Issue
+from queueing.order import HIGHEST
+from web.accounts import KnownToken
+from web.api.operation import Operation
+from web.api.operations import OPERATIONS
+from web.api.schema import check
+from web.api.shapes import COMPONENTS
+from web.api.tickets import PREFIXES, actor_of, for_desk, light_json, prefix_key, service_code
+
+_PATH = re.compile(r"/api/v1/(?:queues/([0-9]{1,9})/tickets|desks/([0-9]{1,9})/next)\Z")
+_BEARER = re.compile(r"[Bb]earer +([\w.~+/=-]+) *\Z")
+_OPERATIONS = {operation.name: operation for operation in OPERATIONS}
+_ISSUE, _NEXT = _OPERATIONS["issue_ticket"], _OPERATIONS["call_next"]
+MOST_BYTES = 4_000
+Start = Callable[..., Any]
+Answer = tuple[str, list[tuple[str, str]], bytes]
+"""Status line, headers, body."""
+
+
+class Lane:
+    """WSGI middleware in front of Flask's own."""
+
+    def __init__(self, app: Flask, inner: Callable[..., Any], headers: tuple[tuple[str, str], ...]) -> None:
+        self._app, self._inner = app, inner
+        self._headers = list(headers)
+
+    def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            found = _PATH.match(environ.get("PATH_INFO", ""))
+            answer = self._answer(environ, found) if found else None
+            if answer is not None:
+                status, more, body = answer
+                language = environ.get("product.language", "ar")
+                start_response(status, [*more, *self._headers, ("Content-Language", language)])
+                return [body]
+        return self._inner(environ, start_response)  # type: ignore[no-any-return]
+
+    def _answer(self, environ: dict[str, Any], path: re.Match[str]) -> Answer | None:
+        bearer = _BEARER.match(environ.get("HTTP_AUTHORIZATION", ""))
+        prefixes = PREFIXES.get(prefix_key(environ))
+        length = environ.get("CONTENT_LENGTH") or ""
+        if bearer is None or prefixes is None or not length.isascii() or not length.isdigit():
+            return None
+        token = self._app.extensions["writer"].tokens.known(bearer[1])
+        if token is None or int(length) > MOST_BYTES:
+            return None
+        raw = environ["wsgi.input"].read(int(length))
+        environ["wsgi.input"] = BytesIO(raw)  # whoever comes after us reads it from the beginning
+        queue_id, desk_id = path[1], path[2]
+        if queue_id is not None:
+            return self._issue(raw, token, int(queue_id), prefixes)
+        return self._next(raw, token, int(desk_id), prefixes)
+
+    def _issue(
+        self, raw: bytes, token: KnownToken, queue_id: int, prefixes: tuple[str, str]
+    ) -> Answer | None:
+        body = self._body(_ISSUE, token, raw)
+        own = token.queue_id if token.kind == "kiosk" else token.desk_queue_id
+        if body is None or own != queue_id or body.get("phone"):
+            return None
+        priority = body.get("priority", 0)
+        if token.kind == "kiosk" and priority == HIGHEST:
+            return None
+        channel = "kiosk" if token.kind == "kiosk" else "staff"
+        now = self._app.extensions["clock"].now()
+        done = self._carried_out(
+            lambda: Issue(
+                queue_id,
+                body["service"],
+                body["request_id"],
+                actor_of(token),
+                now,
+                priority=priority,
+                channel=channel,
+            )
+        )
+        made = done and light_json(done, None, prefixes[0], body["service"])
+        if not made:
+            return None
+        location = ("Location", f"{prefixes[1]}/api/v1/tickets/{done.ticket.code}")
+        return self._json("201 CREATED", {**made, "repeated": False}, [location])
+
+    def _next(self, raw: bytes, token: KnownToken, desk_id: int, prefixes: tuple[str, str]) -> Answer | None:
+        body = self._body(_NEXT, token, raw)
+        if body is None or token.desk_id != desk_id or token.desk_queue_id is None:
+            return None
+        queue_id, now = token.desk_queue_id, self._app.extensions["clock"].now()
+        done = self._carried_out(
+            lambda: CallNext(
+                queue_id, desk_id, body["request_id"], actor_of(token), now, outcome=body.get("outcome", "")
+            )
+        )
+        if done is None:
+            return None
+        with self._app.app_context():
+            code = service_code(self._app, done.ticket.service_id)
+        made = light_json(done, token.desk_name, prefixes[0], code)
+        return self._json("200 OK", for_desk(made, done, now), []) if made else None
+
+    def _carried_out(self, command: Callable[[], Any]) -> Any:
+        """The answer, or None where Flask should give it: refused, repeated, nobody there, the database away."""
+        try:
+            return self._app.extensions["writer"].carry_out(command())
+        except Exception:
+            return None
+
+    @staticmethod
+    def _body(operation: Operation, token: KnownToken, raw: bytes) -> dict[str, Any] | None:
+        """The body, when this token may do this and nothing is wrong with it."""
+        if token.kind not in operation.tokens or operation.body is None:
+            return None
+        try:
+            body = loads(raw)
+        except ValueError:
+            return None
+        if check(operation.body, body, COMPONENTS):
+            return None
+        return body  # type: ignore[no-any-return]
+
+    def _json(self, status: str, made: dict[str, Any], more: list[tuple[str, str]]) -> Answer:
+        body = (self._app.json.dumps(made) + "\n").encode()
+        return status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more], body
