@@ -121,8 +121,12 @@ def acts(
 
 def actors(session: Session, wanted: Wanted) -> list[str]:
     """Everybody who stands in a list, for choosing one."""
-    events = select(TicketEvent.actor).where(*_when(TicketEvent, wanted), TicketEvent.queue_id.in_(wanted.queue_ids))
-    entries = select(AuditEntry.actor).where(*_when(AuditEntry, wanted), AuditEntry.topic.in_(_topics(wanted)))
+    events = select(TicketEvent.actor).where(
+        *_when(TicketEvent, wanted), TicketEvent.queue_id.in_(wanted.queue_ids)
+    )
+    entries = select(AuditEntry.actor).where(
+        *_when(AuditEntry, wanted), AuditEntry.topic.in_(_topics(wanted))
+    )
     names = set(session.scalars(events.distinct())) | set(session.scalars(entries.distinct()))
     return sorted(name for name in names if not (wanted.staff_only and name in MACHINES))
 

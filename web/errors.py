@@ -103,6 +103,8 @@ def words_for(code: str, fallback: str) -> str:
         "journey_order": _("These services wait for each other. Ask a member of staff."),
         "ticket_not_found": _("We do not know this ticket."),
         "queue_not_found": _("We do not know this queue."),
+        "printed_enough": _("This ticket has been printed often enough. Please ask a member of staff."),
+        "queue_in_use": _("Somebody still stands in this queue or is booked for it."),
     }
     return str(texts.get(code, fallback))
 

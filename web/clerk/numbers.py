@@ -1,52 +1,15 @@
-"""The day in numbers: a site's by the definitions of queueing.hours, an agency's from its tickets."""
+"""An agency's days in numbers, from its tickets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from fleet.store import Site, SiteQueue, Visit
-from queueing.daytime import local_day
-from queueing.hours import HourMeasure
-from queueing.measure import measures_of_day
 from queueing.store import Service, Ticket
-from web.clerk.scope import ZONE
-
-
-@dataclass(frozen=True)
-class DayNumbers:
-    """People of one day. `wait_s` is the mean wait of those who came, seconds; None when nobody did."""
-
-    arrivals: int
-    called: int
-    served: int
-    missed: int
-    left: int
-    wait_s: float | None
-    service_s: float | None
-
-
-def day_numbers(session: Session, queue_ids: Sequence[int], *, now: datetime) -> DayNumbers:
-    """Today's numbers of some queues, to the second, from their events (as `queueing.measure` counts them)."""
-    day = local_day(now, ZONE)
-    hours = measures_of_day(session, queue_ids, day, now)
-    total = HourMeasure()
-    for measure in hours.values():
-        for name in HourMeasure.COLUMNS:
-            setattr(total, name, getattr(total, name) + getattr(measure, name))
-    return DayNumbers(
-        total.arrivals,
-        total.called,
-        total.served,
-        total.missed,
-        total.left_waiting,
-        total.wait_s / total.arrivals if total.arrivals else None,
-        total.service_s / total.served if total.served else None,
-    )
 
 
 @dataclass(frozen=True)

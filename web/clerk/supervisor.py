@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, redirect, render_template, request, session, url_for
@@ -14,21 +14,25 @@ from sqlalchemy.orm import Session
 
 from fleet.days import close_visit, open_visit
 from fleet.store import Visit
-from queueing import desks
-from queueing.daytime import callable_days
+from queueing import audit, desks, trail
+from queueing.daytime import local_day
 from queueing.errors import Conflict, QueueingError
+from queueing.statistics import day_report
+from queueing.statistics_check import last_check
 from queueing.status import public_status
-from queueing.store import Desk, Queue, Ticket, TicketEvent
+from queueing.store import Desk, Queue, Ticket
 from web import clock
 from web.accounts import AccessToken, new_token
 from web.auth import require_desk, require_queue, roles
-from web.clerk import words
+from web.clerk import supervisor_pages, supervisor_words, words
 from web.clerk.door import blueprint
-from web.clerk.numbers import day_numbers
-from web.clerk.scope import desks_of, todays_queues, todays_visit
+from web.clerk.scope import ZONE, desks_of, todays_queues, todays_visit
+from web.clerk.supervisor_setup import clerks_of
 from web.db import read, write
 from web.errors import status_of, words_for
+from web.printing import jobs
 
+__all__ = ["supervisor_pages", "supervisor_words"]
 PARTS = ("queues", "numbers")
 PAGES = {"kiosk": "kiosk.start", "board": "board.show"}
 
@@ -105,14 +109,15 @@ def renew_link(queue_id: int, kind: str) -> Any:
     now = clock.now()
 
     def run(db: Session) -> str:
-        db.execute(
-            update(AccessToken)
-            .where(
-                AccessToken.kind == kind, AccessToken.queue_id == queue.id, AccessToken.revoked_at.is_(None)
-            )
-            .values(revoked_at=now)
-        )
-        return new_token(db, kind, now=now, queue_id=queue.id, label=f"{current_user.name} {kind}")
+        valid = (AccessToken.kind == kind, AccessToken.queue_id == queue.id, AccessToken.revoked_at.is_(None))
+        old = list(db.scalars(select(AccessToken.id).where(*valid)))
+        db.execute(update(AccessToken).where(*valid).values(revoked_at=now))
+        text = new_token(db, kind, now=now, queue_id=queue.id, label=f"{current_user.name} {kind}")
+        if kind == "kiosk":
+            jobs.carry_over(db, old, db.scalars(select(AccessToken.id).where(*valid)).one())
+        facts = {"kind": kind, "replaced": len(old)}
+        audit.note(db, f"queue:{queue.id}", "link", actor=current_user.name, now=now, data=facts)
+        return text
 
     # Shown once, on the page that follows: only its digest is kept.
     session["new_link"] = {"queue": queue.id, "kind": kind, "token": write(run)}
@@ -138,18 +143,20 @@ def _page(error: str = "") -> str:
     now = clock.now()
     view = _view()
     closing = next((row for row in view["rows"] if str(row.queue.id) == request.args.get("closing")), None)
-    wanted = request.args.get("label", "").strip().upper()
     link = session.pop("new_link", None)
     if link is not None:
         link["url"] = url_for(PAGES[link["kind"]], token=link.pop("token"), _external=True)
     ids = [row.queue.id for row in view["rows"]]
+    today = local_day(now, ZONE)
+    check = last_check(read())
     return render_template(
         "clerk/supervisor.html",
         **view,
         error=error,
         closing=closing if closing and closing.waiting else None,
-        label=wanted,
-        trails=_trails(read(), ids, wanted, now) if wanted else [],
+        wrong=sum(d["queue_id"] in ids for d in check.differences) if check is not None else 0,
+        check=check,
+        forgotten=trail.forgotten(read(), ids, [today, today - timedelta(days=1)]),
         link=link,
     )
 
@@ -185,28 +192,8 @@ def _view() -> dict[str, Any]:
     return {
         "rows": rows,
         "visit": todays_visit(db, current_user, now),
-        "numbers": day_numbers(db, ids, now=now),
+        "numbers": day_report(db, ids, local_day(now, ZONE), now=now).total,
+        "clerks": clerks_of(db, current_user),
         "waiting": sum(row.waiting for row in rows),
         "at": now,
     }
-
-
-def _trails(db: Session, queue_ids: list[int], label: str, now: datetime) -> list[tuple[Ticket, list[Any]]]:
-    """Today's tickets with this label, each with what happened to it."""
-    tickets = db.scalars(
-        select(Ticket).where(
-            Ticket.queue_id.in_(queue_ids),
-            Ticket.label == label,
-            Ticket.day.in_(callable_days(now, "Africa/Cairo")),
-        )
-    ).all()
-    found: list[tuple[Ticket, list[Any]]] = []
-    for ticket in tickets:
-        events = db.execute(
-            select(TicketEvent, Desk.name)
-            .outerjoin(Desk, Desk.id == TicketEvent.desk_id)
-            .where(TicketEvent.ticket_id == ticket.id)
-            .order_by(TicketEvent.id)
-        ).all()
-        found.append((ticket, list(events)))
-    return found

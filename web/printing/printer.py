@@ -15,10 +15,15 @@ line, in the order of printing (GS r), so that a yes means that the slip is out.
 
 from __future__ import annotations
 
+import array
+import contextlib
+import copy
+import fcntl
 import os
 import select
 import socket
 import stat
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,11 +76,17 @@ class AddressError(ValueError):
 class Line(Protocol):
     """A line to a printer, opened. Deadlines are instants of time.monotonic()."""
 
+    hears: bool
+    """Whether anything can come back."""
+
     def send(self, data: bytes, deadline: float) -> int:
         """Send; returns how many bytes went out. Raises OSError (with `sent` on it) when the line breaks or hangs."""
 
     def hear(self, deadline: float) -> bytes:
         """One byte of answer, or nothing by the deadline."""
+
+    def arrived(self, deadline: float) -> bool:
+        """Whether what was sent has left this machine by the deadline. Raises OSError when the line broke."""
 
     def close(self) -> None:
         """Hang up."""
@@ -92,6 +103,10 @@ class Broken(OSError):
 def encode(picture: Image.Image) -> bytes:
     """The bytes that print a one-bit picture and cut the paper."""
     paper = Dummy()
+    # The width is ours to know; without it the library complains for each slip.
+    known = copy.deepcopy(paper.profile.profile_data)
+    known["media"]["width"]["pixels"] = picture.width
+    paper.profile.profile_data = known
     paper.hw("INIT")
     paper.image(picture, impl="bitImageRaster", fragment_height=480)
     paper.cut()
@@ -155,8 +170,13 @@ def _talk(line: Line, data: bytes, clock: Callable[[], float]) -> Sent:
         return Sent("unsure", "broke_off", broken.sent)
     except OSError:
         return Sent("unsure", "broke_off", len(data))
+    sent = min(sent, len(data))
     if not answers:
-        return Sent("printed", "", sent)
+        try:
+            arrived = line.arrived(clock() + SEND_S)
+        except OSError:
+            arrived = False
+        return Sent("printed", "", sent) if arrived else Sent("unsure", "broke_off", sent)
     try:
         said = line.hear(clock() + DONE_S)
     except OSError:
@@ -174,6 +194,8 @@ def _talk(line: Line, data: bytes, clock: Callable[[], float]) -> Sent:
 def _ask(line: Line, clock: Callable[[], float]) -> tuple[bool, str, bool]:
     """(does it answer, what keeps it from printing, is paper low). Many printers never answer: they are taken at
     their word's absence."""
+    if not line.hears:
+        return False, "", False
     line.send(_PRINTER, clock() + ANSWER_S)
     state = line.hear(clock() + ANSWER_S)
     if not state:
@@ -196,6 +218,8 @@ def _ask(line: Line, clock: Callable[[], float]) -> tuple[bool, str, bool]:
 
 class _Socket:
     """A network printer."""
+
+    hears = True
 
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.create_connection((host, port), timeout=CONNECT_S)
@@ -223,6 +247,19 @@ class _Socket:
             raise ConnectionResetError("the printer hung up")
         return said
 
+    def arrived(self, deadline: float) -> bool:
+        # The system takes bytes that the printer has not: its queue must be empty, and the line still there.
+        while _waiting_in(self._socket):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.settimeout(ANSWER_S)
+        with contextlib.suppress(TimeoutError):
+            while self._socket.recv(64):
+                pass
+        return True
+
     def close(self) -> None:
         self._socket.close()
 
@@ -234,15 +271,15 @@ class _Device:
         flags = os.O_NONBLOCK | os.O_NOCTTY
         if make:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | flags, 0o600)
-            self._reads = False
+            self.hears = False
             return
         kind = Path(path).stat().st_mode
         if not stat.S_ISCHR(kind) and not stat.S_ISFIFO(kind):
             raise FileNotFoundError(path)
         try:
-            self._file, self._reads = os.open(path, os.O_RDWR | flags), True
+            self._file, self.hears = os.open(path, os.O_RDWR | flags), True
         except OSError:
-            self._file, self._reads = os.open(path, os.O_WRONLY | flags), False
+            self._file, self.hears = os.open(path, os.O_WRONLY | flags), False
 
     def send(self, data: bytes, deadline: float) -> int:
         sent = 0
@@ -259,14 +296,15 @@ class _Device:
         return sent
 
     def hear(self, deadline: float) -> bytes:
-        if not self._reads:
-            return b""
         if not select.select((self._file,), (), (), max(0.0, deadline - time.monotonic()))[0]:
             return b""
         try:
             return os.read(self._file, 1)
         except BlockingIOError:
             return b""
+
+    def arrived(self, deadline: float) -> bool:
+        return True  # the device's driver took it all
 
     def close(self) -> None:
         os.close(self._file)
@@ -275,14 +313,29 @@ class _Device:
 class _None:
     """Takes everything and says nothing."""
 
+    hears = False
+
     def send(self, data: bytes, deadline: float) -> int:
         return len(data)
 
     def hear(self, deadline: float) -> bytes:
         return b""
 
+    def arrived(self, deadline: float) -> bool:
+        return True
+
     def close(self) -> None:
         return
+
+
+def _waiting_in(line: socket.socket) -> int:
+    """Bytes that the other side has not acknowledged (Linux); 0 where the system does not tell."""
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, count)
+    except OSError:
+        return 0
+    return count[0]
 
 
 def _open(address: str) -> Line:

@@ -1,0 +1,146 @@
+"""What the supervisor's pages say: acts of the audit, limits before and after, figures."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask_babel import gettext as _
+
+from queueing.audit import OUT_OF_ORDER, Act
+from queueing.rating import Outcomes
+from queueing.ticket import OUTCOMES
+from web.clerk.door import blueprint
+from web.clerk.words import act_words
+from web.i18n import local, minutes_text
+
+
+@blueprint.app_template_filter("audit_words")
+def action_words(action: str) -> str:
+    """An action of the audit, or of a ticket, as a word for a list."""
+    words: dict[str, str] = {
+        "queue_open": _("queue opened"),
+        "queue_paused": _("queue paused"),
+        "queue_closed": _("queue closed"),
+        "queue_closing": _("queue began to close"),
+        "handed_over": _("queue handed over"),
+        "took_over": _("took a queue over"),
+        "hand_over_undone": _("handing over taken back"),
+        "desk_open": _("desk opened"),
+        "desk_pause": _("desk paused"),
+        "desk_close": _("desk closed"),
+        "limits": _("limits changed"),
+        "link": _("new address made"),
+        "printer": _("printer set"),
+        "queue_deleted": _("queue taken out of use"),
+        "login": _("signed in"),
+        "login_failed": _("wrong password"),
+        "logout": _("signed out"),
+        "account": _("account made"),
+        "password": _("password changed"),
+        "token": _("token made"),
+        "token_revoked": _("token taken back"),
+        OUT_OF_ORDER: _("called out of order"),
+        "rate": _("rated"),
+        "take_parked": _("taken over, put aside"),
+        "take_missed": _("taken over, not here"),
+        "confirm": _("appointment confirmed"),
+        "move": _("appointment moved"),
+        "no_show": _("did not come to the appointment"),
+        "hand_over": _("handed over with the queue"),
+    }
+    return words.get(action) or act_words(action)
+
+
+@blueprint.app_template_filter("act_line")
+def act(made: Act) -> str:
+    """One act in words; a call says when it was not the next."""
+    if made.data.get(OUT_OF_ORDER):
+        return str(_("called out of order"))
+    return action_words(made.action)
+
+
+@blueprint.app_template_filter("act_details")
+def details(made: Act) -> str:
+    """What more is known of an act, in a few words."""
+    data = made.data
+    if made.action == "limits":
+        names = {
+            "daily_capacity": _("tickets a day"),
+            "recall_limit": _("announced again"),
+            "cool_down_s": _("seconds held back"),
+        }
+        return "; ".join(
+            _(
+                "%(what)s: from %(old)s to %(new)s",
+                what=words,
+                old=_value(data[key][0]),
+                new=_value(data[key][1]),
+            )
+            for key, words in names.items()
+            if key in data
+        )
+    if made.action == "desk_open" and data.get("operator"):
+        return str(_("for %(name)s", name=data["operator"]))
+    said = [str(data[key]) for key in ("note", "reason", "address", "kind", "role") if data.get(key)]
+    if data.get("score"):
+        said.insert(0, str(data["score"]))
+    if data.get("outcome") in OUTCOMES:
+        said.append(outcome_words(data["outcome"]))
+    return "; ".join(said)
+
+
+@blueprint.app_template_filter("came_of_it")
+def outcome_words(outcome: str) -> str:
+    """What came of a service, for a list of figures."""
+    words: dict[str, str] = {
+        "done": _("all done today"),
+        "paper": _("a paper was missing"),
+        "system": _("the system was down"),
+        "office": _("another office decides"),
+        "person": _("somebody else must come along"),
+        "other": _("another reason"),
+    }
+    return words.get(outcome, outcome)
+
+
+@blueprint.app_template_filter("spent_words")
+def spent_words(state: str) -> str:
+    """A state as a span of time."""
+    words: dict[str, str] = {
+        "booked": _("Booked"),
+        "waiting": _("Waiting"),
+        "called": _("Walking to the desk"),
+        "serving": _("Being served"),
+        "parked": _("Put aside"),
+        "missed": _("Not here"),
+    }
+    return words.get(state, state)
+
+
+@blueprint.app_template_filter("local_seconds")
+def local_seconds(instant: datetime) -> str:
+    """A time of day to the second."""
+    return f"{local(instant):%H:%M:%S}"
+
+
+@blueprint.app_template_filter("lasted")
+def lasted(seconds: float) -> str:
+    """How long something lasted: seconds below a minute and a half, else whole minutes."""
+    if seconds < 90:
+        return str(_("%(num)s s", num=round(seconds)))
+    return minutes_text(seconds / 60)
+
+
+def csv_head() -> list[str]:
+    """The first line of an export."""
+    return [_("Time"), _("Person"), _("Act"), _("Queue"), _("What"), _("Desk"), _("Details")]
+
+
+def _value(value: object) -> str:
+    return "–" if value is None else str(value)
+
+
+@blueprint.app_template_global("stars")
+def stars(said: Outcomes) -> float:
+    """The mean rating."""
+    return sum(score * count for score, count in said.by_score.items()) / max(1, said.rated)
