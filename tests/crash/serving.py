@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.bench_tickets_world import ROOT, free_port
 
-START_S = 120.0
+START_S = 300.0
 
 
 class Server:

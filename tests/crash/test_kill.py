@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from queueing.engine import make_engine
+from queueing.engine import begin_write, make_engine
 from queueing.rebuild import check
 from queueing.store import Ticket, TicketEvent
 from tests.bench.bench_tickets_world import Counter, audit, build, redis
@@ -109,6 +109,19 @@ class Field:
         self.look()
         self.look_at_boards()
 
+    def would_notice(self) -> None:
+        """The control: one acknowledged answer taken out of the database, and the look says so."""
+        lost = next(request for request, answer in self.ledger.answers.items() if answer.ticket is not None)
+        engine = make_engine(self.url)
+        with Session(engine) as session:
+            begin_write(session)
+            renamed = {"request_id": f"{lost}#gone"}
+            session.execute(update(TicketEvent).where(TicketEvent.request_id == lost).values(renamed))
+            session.commit()
+        engine.dispose()
+        with pytest.raises(AssertionError, match="acknowledged answers are lost"):
+            self.look()
+
 
 @contextlib.contextmanager
 def field(url: str, folder: Path, **given: object) -> Iterator[Field]:
@@ -118,6 +131,7 @@ def field(url: str, folder: Path, **given: object) -> Iterator[Field]:
         made.begin()
         yield made
         made.end()
+        made.would_notice()
         print(
             f"{len(made.ledger.answers)} answers, {made.ledger.resent} sent again, {made.ledger.sampled} asked again"
         )
