@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.clerk import agency, desk, life, supervisor
+from web.clerk import agency, desk, life, paper, supervisor, tablet, tablet_words
 from web.clerk.door import blueprint
 
-__all__ = ["agency", "blueprint", "desk", "life", "supervisor"]
+__all__ = ["agency", "blueprint", "desk", "life", "paper", "supervisor", "tablet", "tablet_words"]

@@ -87,7 +87,7 @@ def change_desk(desk_id: int, act: str) -> Any:
     name, now = current_user.name, clock.now()
 
     def run(session: Session) -> None:
-        mine = _sitting(session, here.id)
+        mine = sitting(session, here.id)
         if act == "open":
             desks.open_desk(session, mine, actor=name, now=now, operator=name)
         elif act == "pause":
@@ -103,7 +103,7 @@ def change_desk(desk_id: int, act: str) -> Any:
 def call_next(desk_id: int) -> Any:
     """Finish the present ticket and call the next person; or the chosen one, where the account may choose."""
     here = require_desk(desk_id)
-    wanted = _ticket(request.form["ticket"]) if request.form.get("ticket") else None
+    wanted = ticket(request.form["ticket"]) if request.form.get("ticket") else None
     common = _common()
     may_choose = current_user.role == "supervisor"
     outcome = request.form.get("outcome", "")
@@ -111,7 +111,7 @@ def call_next(desk_id: int) -> Any:
     def run(session: Session) -> str:
         done = counter.call_next(
             session,
-            _sitting(session, here.id),
+            sitting(session, here.id),
             ticket=session.get_one(Ticket, wanted.id) if wanted else None,
             may_choose=may_choose,
             outcome=outcome,
@@ -127,14 +127,14 @@ def call_next(desk_id: int) -> Any:
 def act_on_ticket(desk_id: int, verb: str) -> Any:
     """One verb on the ticket named in the form."""
     here = require_desk(desk_id)
-    mine = _ticket(request.form.get("ticket", ""))
+    mine = ticket(request.form.get("ticket", ""))
     common = _common()
     note = request.form.get("note", "").strip()
     target = request.form.get("target", "")
     event = request.form.get("event", "")
 
     def run(session: Session) -> Done:
-        at, ticket = _sitting(session, here.id), session.get_one(Ticket, mine.id)
+        at, ticket = sitting(session, here.id), session.get_one(Ticket, mine.id)
         if verb == "undo":
             shown = int(event) if _is_id(event) else None
             return counter.undo(session, ticket, desk=at, event_id=shown, **common)
@@ -171,7 +171,7 @@ def issue_at_desk(desk_id: int) -> Any:
     def run(session: Session) -> Done:
         if typed and phone is None:
             raise Invalid("phone_invalid", "this is not a telephone number")
-        at = _sitting(session, here.id)
+        at = sitting(session, here.id)
         queue = session.get_one(Queue, at.queue_id)
         return counter.issue(session, queue, service, priority=priority, phone=phone, **common)
 
@@ -193,7 +193,7 @@ def _common() -> dict[str, Any]:
     return {"request_id": request.form.get("request_id", ""), "actor": current_user.name, "now": clock.now()}
 
 
-def _ticket(code: str) -> Ticket:
+def ticket(code: str) -> Ticket:
     """The ticket named in a form: 404 where there is none, 403 where it is another site's."""
     found = read().scalar(select(Ticket).where(Ticket.code == code))
     if found is None:
@@ -202,7 +202,7 @@ def _ticket(code: str) -> Ticket:
     return found
 
 
-def _sitting(session: Session, desk_id: int) -> Desk:
+def sitting(session: Session, desk_id: int) -> Desk:
     """The desk, when the account sits there. Raises Conflict `desk_taken` when somebody took it over."""
     here = session.get_one(Desk, desk_id)
     if here.operator != current_user.name:
@@ -245,16 +245,22 @@ def _answer(run: Any, says: Any = None, *, form: str = "") -> Any:
     return redirect(url_for("clerk.desk"), 303)
 
 
-def _page(said: Said) -> str:
+def work(said: Said) -> str:
+    """The work area alone, for a script that puts it in place."""
+    return _page(said, part=True)
+
+
+def _page(said: Said, *, part: bool = False) -> str:
     session, now = read(), clock.now()
     here = own_desk(session, current_user, now)
+    part = part or is_fragment()
     if here is None:
-        template = "clerk/_gone.html" if is_fragment() else "clerk/choose.html"
+        template = "clerk/_gone.html" if part else "clerk/choose.html"
         queues = todays_queues(session, current_user, now)
         visit = todays_visit(session, current_user, now)
         rows = desks_of(session, queues)
         return render_template(template, queues=queues, desks=rows, visit=visit, said=said)
-    template = "clerk/_work.html" if is_fragment() else "clerk/desk.html"
+    template = "clerk/_work.html" if part else "clerk/desk.html"
     return render_template(template, screen=_screen(here), said=said, now=now)
 
 

@@ -183,6 +183,9 @@ def refused(error: QueueingError, words_for: Callable[[str, str], str]) -> str:
         "transfer_target": _("Choose where the ticket goes."),
         "journey_steps": _("That is as many services as one visit can have."),
         "queue_moved": _("Another queue has taken over from this one."),
+        "in_hand": _(
+            "This person is kept for another desk, which may be calling them without a line. Ask there."
+        ),
         "request_id_reused": _("This was pressed twice. The page shows its present state."),
         "request_id_missing": _("The request was not complete. Load the page again."),
     }

@@ -61,12 +61,40 @@
   var lost = null;
   function seen() { var now = work.querySelector("[data-ticket]"); return now ? now.dataset.ticket : ""; }
   function meaning(to, body) { var copy = new URLSearchParams(body); copy.delete("request_id"); copy.delete("csrf_token"); return to + " " + copy; }
+  function put(html) {
+    work.innerHTML = html;
+    var fresh = work.querySelector("[data-fresh]");
+    if (fresh) document.querySelectorAll('.walkin [name="request_id"]').forEach(function (field) { field.value = fresh.dataset.fresh; });
+    restore(); tick();
+  }
+  // Presses that a tablet can carry on with by itself (clerk-sync.js); all others need the server.
+  var KEPT = /\/desk\/\d+\/(next|start|finish|recall|miss|requeue|park|resume)$/;
+  function keep(to, body, wanted) {
+    busy(true);
+    return window.ClerkSync.press({ verb: KEPT.exec(to)[1], ticket: body.get("ticket"), note: body.get("note"), outcome: body.get("outcome") }).then(function (answer) {
+      busy(false);
+      if (answer.out) return;
+      if (answer.lost) complain(work.dataset.lost);
+      else if (answer.failed) complain(work.dataset.failed);
+      else if (answer.refused) complain(answer.refused);
+      else if (answer.html) put(answer.html);
+      focusAgain(wanted);
+    }, function () { busy(false); complain(work.dataset.failed); });
+  }
+  window.ClerkPage = {
+    put: function (html, again) { if (!sending) { var active = document.activeElement, focus = active && work.contains(active); put(html); if (focus || again) focusAgain("next"); } },
+    gone: function () { location.reload(); },
+    complain: complain,
+    drawn: function (focus) { restore(); tick(); if (sending) busy(true); if (focus) focusAgain(focus); }
+  };
   function send(form, button) {
     if (sending) return;
     var to = (button && button.getAttribute("formaction")) || form.getAttribute("action");
     var body = new URLSearchParams(new FormData(form)), verb = form.dataset.verb;
     if (button && button.name) body.append(button.name, button.value);
     var wanted = button && button.dataset.focus, at = seen();
+    if (window.ClerkSync && window.ClerkSync.has() && KEPT.test(to)) { keep(to, body, wanted); return; }
+    if (window.ClerkSync && window.ClerkSync.mode() === "alone") { complain(window.ClerkSync.words.needs_line); return; }
     if (lost && lost.at === at && lost.meaning === meaning(to, body)) body = lost.body;
     lost = null;
     busy(true);
@@ -81,16 +109,15 @@
         if (form.classList.contains("row")) form.reset();
         for (var name of Object.keys(drafts)) if (form.dataset.keep && (name.indexOf(form.dataset.keep) === 0 || name === form.parentNode.dataset.keep)) delete drafts[name];
       }
-      work.innerHTML = result.html;
-      var fresh = work.querySelector("[data-fresh]");
-      if (fresh) document.querySelectorAll('.walkin [name="request_id"]').forEach(function (field) { field.value = fresh.dataset.fresh; });
-      restore(); tick();
+      put(result.html);
+      if (window.ClerkSync) window.ClerkSync.contact();
       if (result.ok || verb !== "issue") focusAgain(verb === "issue" ? "next" : wanted);
     }).catch(function () { lost = { at: at, body: body, meaning: meaning(to, body) }; busy(false); complain(work.dataset.lost); if (button) button.focus(); });
   }
   document.addEventListener("submit", function (event) {
     var form = event.target, button = event.submitter;
     if (!form.dataset.verb || (button && "reload" in button.dataset)) return;
+    if (event.defaultPrevented) return;
     event.preventDefault();
     send(form, button);
   });

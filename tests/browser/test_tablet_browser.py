@@ -1,0 +1,139 @@
+"""A clerk's tablet that loses the server goes on by itself, in a real browser: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from queueing import rebuild
+from queueing.store import Ticket, TicketEvent
+from tests.browser.test_clerk_browser import give, label_shown, nobody_shown, quiet, seat, state_shown, states
+
+pytestmark = pytest.mark.browser
+
+
+class Line:
+    """The line between a browser and the server, to be cut: every request fails, sockets too."""
+
+    def __init__(self, page: Any) -> None:
+        self.context = page.context
+
+    def cut(self) -> None:
+        self.context.set_offline(True)
+
+    def mend(self) -> None:
+        self.context.set_offline(False)
+
+
+def ready(page: Any) -> None:
+    """The tablet has had its first contact and keeps a picture with a hand."""
+    page.wait_for_function("() => document.documentElement.dataset.kept === 'ready'")
+    page.wait_for_function("() => window.ClerkStore.get('picture').then(p => !!p)")
+
+
+def holds(page: Any) -> list[str]:
+    """Labels of the hand, in order."""
+    return list(
+        page.evaluate("() => window.ClerkStore.get('picture').then(p => p ? p.people.map(t => t.label) : [])")
+    )
+
+
+def told(page: Any) -> None:
+    """Everything has reached the server."""
+    page.wait_for_function(
+        "() => window.ClerkSync.presses().then(k => k.mine.length === 0) && window.ClerkSync.mode() === 'live'",
+        timeout=20_000,
+    )
+    page.wait_for_function("() => window.ClerkStore.all().then(a => a.every(p => p.state === 'refused'))")
+
+
+def tablet_says(page: Any, words: str) -> None:
+    page.wait_for_function(
+        "w => { const t = document.querySelector('[data-tablet]'); return !t.hidden && t.textContent.includes(w); }",
+        arg=words,
+    )
+
+
+def history(live: Any) -> list[tuple[str, str]]:
+    """(label, action) of all events but the issues, in the order of their recording."""
+    with Session(live.app.extensions["writer"].engine) as session:
+        return [
+            (label, action)
+            for label, action in session.execute(
+                select(Ticket.label, TicketEvent.action)
+                .join(Ticket, Ticket.id == TicketEvent.ticket_id)
+                .where(TicketEvent.action != "issue")
+                .order_by(TicketEvent.id)
+            )
+        ]
+
+
+def sound(live: Any) -> None:
+    """Tickets stand where their events say."""
+    with Session(live.app.extensions["writer"].engine) as session:
+        assert rebuild.check(session) == []
+
+
+def test_ten_calls_without_a_line_a_reload_and_all_is_told_once(
+    live: Any, open_page: Callable[..., Any], sockets: None
+) -> None:
+    """Ten people served, the page loaded anew in between; then each press is there once, at its time."""
+    seat(live)
+    give(live, 12)
+    page = open_page("/desk", user="clerk", language="en")
+    ready(page)
+    page.wait_for_function(
+        "() => navigator.serviceWorker.ready.then(() => caches.keys()).then(k => k.length)"
+    )
+    page.wait_for_function("() => caches.match('/en/desk/alone').then(p => !!p)")
+    page.wait_for_function("() => window.ClerkStore.get('picture').then(p => p && p.people.length === 12)")
+    line = Line(page)
+    line.cut()
+    for n in range(1, 6):
+        page.keyboard.press("n")
+        label_shown(page, f"A{n:03d}")
+        quiet(page)
+    tablet_says(page, "Working alone since 10:00")
+    tablet_says(page, "5 actions are waiting")
+    page.keyboard.press("s")
+    state_shown(page, "serving")
+    quiet(page)
+    page.reload()
+    label_shown(page, "A005")
+    state_shown(page, "serving")
+    assert "Working alone since" in page.inner_text("[data-tablet]")
+    for n in range(6, 11):
+        page.keyboard.press("n")
+        label_shown(page, f"A{n:03d}")
+        quiet(page)
+    page.keyboard.press("m")
+    nobody_shown(page)
+    quiet(page)
+    assert set(states(live).values()) == {"waiting"}, "something reached the server without a line"
+    live.clock.advance(minutes=30)
+    line.mend()
+    page.wait_for_url("**/en/desk")
+    told(page)
+    page.wait_for_selector("[data-connection].tag-good")
+    calls = [label for label, action in history(live) if action == "call"]
+    assert calls == [f"A{n:03d}" for n in range(1, 11)]
+    found = states(live)
+    assert [found[f"A{n:03d}"] for n in (1, 5, 9, 10, 11)] == [
+        "served",
+        "served",
+        "served",
+        "missed",
+        "waiting",
+    ]
+    with Session(live.app.extensions["writer"].engine) as session:
+        events = session.scalars(select(TicketEvent).where(TicketEvent.action != "issue")).all()
+    begin = live.clock.now() - timedelta(minutes=30)
+    assert all(e.data["offline"] for e in events)
+    assert all(e.recorded_at == live.clock.now() for e in events)
+    assert all(begin <= e.happened_at < begin + timedelta(minutes=2) for e in events), "not at their times"
+    sound(live)
