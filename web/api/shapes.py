@@ -340,7 +340,9 @@ def ticket(
 ) -> dict[str, Any]:
     """Ticket, without what only desks may see."""
     url = url_for("citizen.ticket", code=row.code, _external=True)
-    return ticket_of(row, service.code, desk.name if desk is not None else None, place_in_line, next_code, url)
+    return ticket_of(
+        row, service.code, desk.name if desk is not None else None, place_in_line, next_code, url
+    )
 
 
 def ticket_of(
