@@ -223,7 +223,7 @@ def test_each_state_has_its_words(
 
 
 def test_a_transferred_ticket_leads_to_the_new_one(client: FlaskClient, world: World, write: Write) -> None:
-    """Sent on to another queue: one link to the new number."""
+    """Sent on to another queue: the first link leads there, and the number stays."""
     url = take(client, world.queue_a, "/en").headers["Location"]
 
     def transfer(session: Session) -> str:
@@ -243,8 +243,11 @@ def test_a_transferred_ticket_leads_to_the_new_one(client: FlaskClient, world: W
         return str(session.scalar(select(Ticket.code).where(Ticket.queue_id == other.id)))
 
     code = write(transfer)
-    page = client.get(url).get_data(as_text=True)
-    assert "sent on to another queue" in page and f"/en/tickets/{code}" in page
+    page = client.get(url).text
+    assert "Civil registry" in page and "A001" in page, (
+        "the first link shows where the person stands, with their number"
+    )
+    assert client.get(f"/en/tickets/{code}").status_code == 200
 
 
 def test_once_called_nobody_leaves_by_phone(client: FlaskClient, world: World, write: Write) -> None:
