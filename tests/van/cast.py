@@ -104,7 +104,7 @@ class Machine:
             last_us=witness.last_us, offset_us=witness.offset_us, system=lambda: self.clock.now() + self.wrong,
             running=lambda: self.clock.now().timestamp(),
         )  # fmt: skip
-        line = Line(self.url, self.token, patience_s=5.0)
+        line = Line(self.url, self.token, patience_s=60.0)
         self.laptop = Laptop(self.write, self.folder, clock, line, write_witness=self._witness)
         return self.laptop.start()
 
