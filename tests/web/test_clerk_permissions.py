@@ -19,6 +19,20 @@ ALLOWED = {
     "clerk.call_next": {"clerk", "supervisor"},
     "clerk.act_on_ticket": {"clerk", "supervisor"},
     "clerk.issue_at_desk": {"clerk", "supervisor"},
+    "clerk.hello": {"clerk", "supervisor"},
+    "clerk.contact": {"clerk", "supervisor"},
+    "clerk.shell": {"clerk", "supervisor"},
+    "clerk.unsent": {"clerk", "supervisor"},
+    "clerk.worker": {"clerk", "supervisor"},
+    "clerk.words_script": {"clerk", "supervisor"},
+    "clerk.desk_hands": {"clerk", "supervisor"},
+    "clerk.take_back": {"supervisor"},
+    "clerk.paper_home": {"clerk", "supervisor"},
+    "clerk.paper_bookings": {"clerk", "supervisor"},
+    "clerk.reserve_strip": {"clerk", "supervisor"},
+    "clerk.print_strip": {"clerk", "supervisor"},
+    "clerk.paper_entry": {"clerk", "supervisor"},
+    "clerk.type_in": {"clerk", "supervisor"},
     "clerk.supervisor": {"supervisor"},
     "clerk.supervisor_part": {"supervisor"},
     "clerk.change_queue": {"supervisor"},
@@ -27,7 +41,15 @@ ALLOWED = {
     "clerk.agency": {"agency"},
 }
 """The one list of who may: a new page of staff must be entered here."""
-CHOICES = {"act": "pause", "verb": "finish", "name": "line", "kind": "board"}
+CHOICES = {
+    "act": "pause",
+    "verb": "finish",
+    "name": "line",
+    "kind": "board",
+    "day": "2026-11-23",
+    "strip_id": 1,
+    "holder_id": 1,
+}
 PEOPLE = {"planner": "planner", "supervisor": "supervisor", "clerk": "clerk", "agency": "agency"}
 
 

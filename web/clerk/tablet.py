@@ -213,6 +213,7 @@ def unsent() -> Any:
 
 
 @blueprint.get("/desk/worker.js")
+@roles("clerk", "supervisor")
 def worker() -> Any:
     """The service worker of this language's desk pages. Changes with every file that it keeps."""
     files = [words_address(), *(asset(name) for name in KEPT)]

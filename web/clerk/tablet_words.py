@@ -13,6 +13,7 @@ from flask_wtf.csrf import generate_csrf
 
 from queueing.order import PRIORITIES
 from web import clock
+from web.auth import roles
 from web.clerk.door import blueprint
 from web.clerk.scope import own_desk
 from web.clerk.words import act_words, priority_words, state_words
@@ -122,6 +123,7 @@ def facts(*, shell: bool = False) -> dict[str, Any] | None:
 
 
 @blueprint.get("/desk/words.js")
+@roles("clerk", "supervisor")
 def words_script() -> Response:
     """The words of this language, to be kept by browsers: the address changes with them."""
     answer = Response(f"window.ClerkWords = {current_app.json.dumps(words())};\n", mimetype="text/javascript")
