@@ -66,6 +66,10 @@ class Checked:
     stored_too: bool
     """Whether stored hours were compared: they follow a running day by a quarter of an hour."""
 
+    def __str__(self) -> str:
+        said = f"{self.day}: {self.figures} figures of {self.queues} queues, {len(self.wrong)} not as the events say"
+        return said if self.stored_too else f"{said} (stored hours of a running day are not compared)"
+
 
 def queues_of(session: Session, day: date) -> list[int]:
     """Queues that gave out tickets for a day."""

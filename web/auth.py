@@ -27,9 +27,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.store import SiteQueue, Visit
+from queueing import audit
 from queueing.store import Desk, Queue
+from web import clock
 from web.accounts import Account, check_password
-from web.db import read
+from web.db import read, write
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -174,8 +176,11 @@ def login() -> Any:
             # What stood in the cookie before is not trusted with the account: a planted form token ends here.
             session.pop("csrf_token", None)
             session.permanent = True
+            _note("login", account)
             login_user(account)
             return redirect(target or url_for(HOME[account.role]))
+        if account is not None:
+            _note("login_failed", account)
         flash(_("The name or the password is wrong."), "error")
         return render_template("shared/login.html", name=name, target=target), 401
     if current_user.is_authenticated and not target:
@@ -186,9 +191,24 @@ def login() -> Any:
 @blueprint.post("/logout")
 def logout() -> Any:
     """Sign out."""
+    if current_user.is_authenticated:
+        _note("logout", current_user)
     logout_user()
     session.clear()  # nothing of one person stays for the next at this screen
     return redirect(url_for("auth.login"))
+
+
+def _note(action: str, account: Account) -> None:
+    """Write a sign-in, a failed one or a sign-out where the account's supervisor reads it."""
+    topic, name, now = topic_of(account), account.name, clock.now()
+    write(lambda db: audit.note(db, topic, action, actor=name, now=now))
+
+
+def topic_of(account: Account) -> str:
+    """Whose audit an account's own acts belong to; empty for those of no place."""
+    if account.site_id is not None:
+        return f"site:{account.site_id}"
+    return f"center:{account.center_id}" if account.center_id is not None else ""
 
 
 def safe_next(target: str) -> str:

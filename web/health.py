@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,12 +10,14 @@ from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from fleet.store import Center, Plan, Visit
+from queueing.statistics_check import last_check
 from queueing.store import Outbox, Queue, Ticket
 from web import clock
 from web.bell import SLOW_S
 from web.db import database_ready, read
 from web.errors import RETRY_AFTER_S
 from web.live import Relay
+from web.printing.store import PrintJob
 
 blueprint = Blueprint("health", __name__)
 COUNTS = {
@@ -98,6 +101,22 @@ def metrics() -> Response:
     gauge("relay_failures", "rounds of the relay that failed one after the other", relay.failures)
     for name, value in relay.sender.counts().items():
         gauge(f"live_{name}", f"live screens of this process: {COUNTS[name]}", value)
+    check = last_check(session)
+    gauge(
+        "statistics_wrong",
+        "figures of the last day checked that its events contradict",
+        check.wrong if check else 0,
+    )
+    gauge(
+        "slips_unprinted",
+        "slips of the last hour that are not, or not surely, on paper",
+        session.scalar(
+            sa.select(sa.func.count()).where(
+                PrintJob.made_at > clock.now() - timedelta(hours=1), PrintJob.state.in_(("failed", "unsure"))
+            )
+        )
+        or 0,
+    )
     gauge("product_time_seconds", "the product's clock, seconds since 1970", clock.now().timestamp())
     gauge("demo", "1 in the demonstration", float(current_app.extensions["settings"].demo))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -34,6 +34,7 @@ from queueing.near import tell_near
 from web import clock, live, notices, solving
 from web.db import read, write
 from web.leader import Leadership, leadership
+from web.printing.jobs import settle
 
 LOG = logging.getLogger(__name__)
 CAIRO = ZoneInfo("Africa/Cairo")
@@ -113,6 +114,18 @@ def forecast(now: datetime) -> object:
     return make_forecasts(now)
 
 
+def check_statistics(now: datetime) -> object:
+    """Nightly: count yesterday a second time and compare with what is shown and stored."""
+    from web.nightly import check_yesterday
+
+    return check_yesterday(now)
+
+
+def end_slips(now: datetime) -> object:
+    """Say of slips whose printing was cut off that nobody knows."""
+    return write(lambda session: settle(session, now=now))
+
+
 def weekly_draft(now: datetime) -> object:
     """Draft next week, for a planner to look at and publish."""
     from web.nightly import draft_next_week
@@ -136,6 +149,10 @@ JOBS: tuple[Job, ...] = (
     Job("prune", "delete old announcements", cron(minute=20), prune),
     Job("forgotten", "close tickets left open overnight", cron(hour=23, minute=50), forgotten),
     Job("forecast", "nightly forecast and values", cron(hour=2, minute=10), forecast, child=True),
+    Job(
+        "statistics", "compare statistics with events", cron(hour=2, minute=50), check_statistics, child=True
+    ),
+    Job("slips", "end slips whose printing was cut off", cron(minute="*/5"), end_slips),
     Job(
         "weekly_draft",
         "draft next week",

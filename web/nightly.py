@@ -14,6 +14,7 @@ from fleet.planner import MOST_WEEKS, plans_holding, publish
 from fleet.store import Plan
 from fleet.value import compute_values, keep_values
 from queueing.measure import keep_hours, measures_of_day
+from queueing.statistics_check import Checked, check_day, keep
 from queueing.store import QueueDay
 from web.db import read, write
 
@@ -64,6 +65,19 @@ def make_forecasts(now: datetime) -> str:
         write(lambda session, forecast=forecast: keep_forecast(session, forecast))  # type: ignore[misc]
         said.append(str(forecast.report))
     return "; ".join(said)
+
+
+def check_yesterday(now: datetime) -> str:
+    """Compare yesterday's statistics with its events and keep what was found."""
+    return str(check_statistics(local_day(now) - timedelta(days=1), now))
+
+
+def check_statistics(day: date, now: datetime) -> Checked:
+    """Compare a day's statistics with its events, from one snapshot, and keep what was found."""
+    with Session(current_app.extensions["writer"].engine) as session:
+        checked = check_day(session, day, now=now)
+    write(lambda session: keep(session, checked, now=now))
+    return checked
 
 
 def draft_next_week(now: datetime, *, actor: str = "weekly draft") -> str:

@@ -8,14 +8,18 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from fleet.store import Center, Site
+from queueing import audit
 from queueing.store import Desk, Queue
 from web import clock
 from web.accounts import ROLES, add_account, new_token
+from web.auth import topic_of
 from web.cli.output import ID, json_option, plain_errors, say
 from web.db import read, write
 
+ACTOR = "command line"
 user = AppGroup("user", help="Accounts of staff.")
 token = AppGroup("token", help="Tokens of kiosks, desks, boards and vans' devices.")
 
@@ -46,8 +50,9 @@ def add(
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     secret = secrets.token_urlsafe(9) if made else str(password)
     now = clock.now()
-    write(
-        lambda session: add_account(
+
+    def make(session: Session) -> None:
+        account = add_account(
             session,
             name,
             secret,
@@ -57,7 +62,12 @@ def add(
             center_id=center_id,
             agency_code=agency_code,
         )
-    )
+        facts = {"role": role}
+        audit.note(
+            session, topic_of(account), "account", actor=ACTOR, now=now, subject=account.name, data=facts
+        )
+
+    write(make)
     shown: dict[str, Any] = {"name": name, "role": role, "site": site_code, "center": center_code}
     if made:
         shown["password"] = secret
@@ -85,7 +95,14 @@ def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) 
     }[kind]
     now = clock.now()
     owner: Any = {key: number}
-    text = write(lambda session: new_token(session, kind, now=now, **owner))
+    whose = {"queue_id": f"queue:{number}", "center_id": f"center:{number}"}.get(key)
+
+    def make(session: Session) -> str:
+        topic = whose or f"queue:{session.get_one(Desk, number).queue_id}"
+        audit.note(session, topic, "token", actor=ACTOR, now=now, subject=kind)
+        return new_token(session, kind, now=now, **owner)
+
+    text = write(make)
     address = f"{path}{text}" if path else None
     say({"kind": kind, key: number, "token": text, "path": address}, address or text, as_json)
 
