@@ -99,7 +99,7 @@ def set_appointments(queue_id: int) -> Any:
                 _number(form.get("minutes", ""), 15), _number(form.get("capacity", ""), 1),
             )  # fmt: skip
             scope = {"days": [day]} if act == "day" and day is not None else {"weekdays": _weekdays()}
-            set_rules(db, here, [made], service_id=service.id if service else None, **scope)  # type: ignore[arg-type]
+            set_rules(db, here, [made], service_id=service.id if service else None, **scope)
 
     try:
         write(run)
@@ -130,7 +130,7 @@ def change_whole_queue(queue_id: int) -> Any:
         if act == "pause":
             until = _until(form.get("until", ""), now, here.zone)
             desks.pause_queue(db, here, actor=name, now=now, until=until)
-            return _("The queue is paused. Who waits keeps the place.")
+            return str(_("The queue is paused. Who waits keeps the place."))
         if act in closing.CHOICES:
             return _close(db, here, act, name, now)
         if act == "hand_over":
@@ -140,7 +140,7 @@ def change_whole_queue(queue_id: int) -> Any:
             visit = db.scalar(select(Visit).where(Visit.queue_id == queue_id))
             if visit is not None and visit.status == "closed":
                 visit.status, visit.closed_at = ("open" if visit.opened_at else "announced"), None
-            return _("Everybody stands here again, in their old places.")
+            return str(_("Everybody stands here again, in their old places."))
         raise Invalid("choice", "choose what to do")
 
     try:
@@ -194,9 +194,10 @@ def _hand_over(db: Session, queue: Queue, name: str, now: datetime) -> str:
     if visit is not None:
         close_visit(db, visit, now=now)
         queue.moved_to_id = target.id
-    return ngettext(
+    moved = ngettext(
         "%(num)s person was handed over and told.", "%(num)s people were handed over and told.", made.tickets
     )
+    return str(moved)
 
 
 def _target_queue(db: Session, queue: Queue) -> Queue | None:
@@ -276,7 +277,7 @@ def _manage(queue: Queue, error: str = "") -> str:
             .where(Ticket.queue_id == queue.id, Ticket.state.in_(LIVE), Ticket.day == today)
             .group_by(Ticket.state)
         ).all()
-    )  # type: ignore[arg-type]
+    )
     stands = handover.standing(db, queue.id)
     return render_template(
         "clerk/change.html",
