@@ -116,11 +116,7 @@ def want(session: Session, desk: Desk, device: str, *, ticket: Ticket | None = N
         silent = holder.heard_at < now - IN_CONTACT or holder.until <= now
         if silent or (holder.desk_id == here.id and holder.device == device):
             return False
-        mine = session.scalar(
-            select(DeskDevice).where(DeskDevice.desk_id == here.id, DeskDevice.device == device)
-        )
-        if mine is not None:
-            hand.wanted_by = mine.id
+        hand.wanted_by = _holder(session, here, device, here.operator or "", now).id
         session.flush()
         _tell(turn, {"action": "hand_wanted", "desk": session.get_one(Desk, holder.desk_id).name})
         return True

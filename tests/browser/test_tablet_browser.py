@@ -31,10 +31,9 @@ class Line:
         self.context.set_offline(False)
 
 
-def ready(page: Any) -> None:
-    """The tablet has had its first contact and keeps a picture with a hand."""
-    page.wait_for_function("() => document.documentElement.dataset.kept === 'ready'")
-    page.wait_for_function("() => window.ClerkStore.get('picture').then(p => !!p)")
+def ready(page: Any, people: int) -> None:
+    """The tablet keeps a picture with a hand of so many."""
+    page.wait_for_function("n => document.body.dataset.hand === String(n)", arg=people)
 
 
 def holds(page: Any) -> list[str]:
@@ -47,10 +46,17 @@ def holds(page: Any) -> list[str]:
 def told(page: Any) -> None:
     """Everything has reached the server."""
     page.wait_for_function(
-        "() => window.ClerkSync.presses().then(k => k.mine.length === 0) && window.ClerkSync.mode() === 'live'",
-        timeout=20_000,
+        "() => document.body.dataset.mode === 'live' && document.body.dataset.unsent === '0'", timeout=20_000
     )
-    page.wait_for_function("() => window.ClerkStore.all().then(a => a.every(p => p.state === 'refused'))")
+
+
+def kept(page: Any) -> None:
+    """The browser keeps the pages that it needs without a line."""
+    for _ in range(100):
+        if page.evaluate("() => caches.match('/en/desk/alone').then(p => !!p)"):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the page was not kept")
 
 
 def tablet_says(page: Any, words: str) -> None:
@@ -149,13 +155,8 @@ def test_two_desks_alone_call_different_people_and_a_cancelled_one_is_named(
     codes = give(live, 10)
     one = open_page("/desk", user="clerk", language="en")
     two = open_page("/desk", user="clerk2", language="en")
-    ready(one)
-    ready(two)
-    for page in (one, two):
-        page.wait_for_function(
-            "() => window.ClerkSync.contact().then(() => window.ClerkStore.get('picture'))"
-            ".then(p => p.people.length === 5)"
-        )
+    ready(one, 5)
+    ready(two, 5)
     assert not set(holds(one)) & set(holds(two))
     mine = holds(one)
     Line(one).cut()
@@ -206,8 +207,7 @@ def test_a_press_of_the_wrong_ticket_is_sent_for_the_right_one(
     seat(live)
     give(live, 2)
     page = open_page("/desk", user="clerk", language="en")
-    ready(page)
-    page.wait_for_function("() => window.ClerkStore.get('picture').then(p => p.people.length === 2)")
+    ready(page, 2)
     Line(page).cut()
     page.keyboard.press("n")
     label_shown(page, "A001")
@@ -239,8 +239,8 @@ def test_signing_out_keeps_nothing_but_what_was_not_sent(
     seat(live)
     give(live, 2)
     page = open_page("/desk", user="clerk", language="en")
-    ready(page)
-    page.wait_for_function("() => caches.match('/en/desk/alone').then(p => !!p)")
+    ready(page, 2)
+    kept(page)
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login**")
     assert page.evaluate("() => caches.keys()") == []

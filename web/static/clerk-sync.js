@@ -209,6 +209,7 @@
       if (known.others.length && !text) text = words.others;
       if (line) { line.hidden = !text; line.className = "tag tablet " + tone; if (line.textContent !== text) line.textContent = text; }
       body.classList.toggle("alone", mode === "alone");
+      Object.assign(body.dataset, { mode: mode, hand: picture ? picture.people.length : "", unsent: n });
       var detail = { mode: mode, known: known, model: mode === "alone" || n ? folded(known.mine) : null, picture: picture };
       document.dispatchEvent(new CustomEvent("clerk:state", { detail: detail }));
     });
