@@ -47,7 +47,7 @@ def test_a_day_by_hour_and_service(busy: Any, login: Any) -> None:
     assert "10:00" in page and "Identity" in page.title()
     hours = page.split('id="hours-title"')[1].split("</table>")[0]
     cells = [part.split("</td>")[0] for part in hours.split('<td class="num">')[1:]]
-    assert cells == ["3", "1", "0", "0", "13 minutes", "14 minutes", "4 minutes", "4 minutes"]
+    assert cells == ["3", "1", "0", "0", "12 minutes", "14 minutes", "4 minutes", "4 minutes"]
     empty = login("supervisor").get(f"/en/supervisor/day?day={TODAY - timedelta(days=9)}").text
     assert "Nobody took a ticket on this day." in empty
 
@@ -86,7 +86,7 @@ def test_a_trail_says_how_long_each_state_lasted_and_is_found_by_link_too(
         page = chief.get(f"/en/supervisor/tickets?{query}").text
         spent = page.split('class="figures spent"')[1].split("</dl>")[0]
         assert (
-            "<dt>Waiting</dt><dd>10 minutes</dd>" in spent
+            "<dt>In the line</dt><dd>10 minutes</dd>" in spent
             and "<dt>Being served</dt><dd>4 minutes</dd>" in spent
         )
     for query in ("label=A001", f"code={code}"):

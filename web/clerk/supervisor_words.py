@@ -107,11 +107,11 @@ def outcome_words(outcome: str) -> str:
 def spent_words(state: str) -> str:
     """A state as a span of time."""
     words: dict[str, str] = {
-        "booked": _("Booked"),
-        "waiting": _("Waiting"),
+        "booked": _("Before the appointment"),
+        "waiting": _("In the line"),
         "called": _("Walking to the desk"),
         "serving": _("Being served"),
-        "parked": _("Put aside"),
+        "parked": _("Set aside"),
         "missed": _("Not here"),
     }
     return words.get(state, state)
@@ -125,10 +125,10 @@ def local_seconds(instant: datetime) -> str:
 
 @blueprint.app_template_filter("lasted")
 def lasted(seconds: float) -> str:
-    """How long something lasted: seconds below a minute and a half, else whole minutes."""
+    """How long something lasted: seconds below a minute and a half, else whole minutes that have passed."""
     if seconds < 90:
         return str(_("%(num)s s", num=round(seconds)))
-    return minutes_text(seconds / 60)
+    return minutes_text(seconds // 60)
 
 
 def csv_head() -> list[str]:
