@@ -93,12 +93,8 @@ def test_ten_calls_without_a_line_a_reload_and_all_is_told_once(
     seat(live)
     give(live, 12)
     page = open_page("/desk", user="clerk", language="en")
-    ready(page)
-    page.wait_for_function(
-        "() => navigator.serviceWorker.ready.then(() => caches.keys()).then(k => k.length)"
-    )
-    page.wait_for_function("() => caches.match('/en/desk/alone').then(p => !!p)")
-    page.wait_for_function("() => window.ClerkStore.get('picture').then(p => p && p.people.length === 12)")
+    ready(page, 12)
+    kept(page)
     line = Line(page)
     line.cut()
     for n in range(1, 6):
