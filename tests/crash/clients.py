@@ -35,7 +35,9 @@ class Ledger:
     answers: dict[str, Answer] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     more: threading.Condition = field(default_factory=threading.Condition)
-    up: threading.Event = field(default_factory=threading.Event)
+    up: bool = False
+    """Clients may send."""
+    under_way: int = 0
     over: threading.Event = field(default_factory=threading.Event)
     resent: int = 0
     """Requests that got no answer the first time."""
@@ -46,6 +48,37 @@ class Ledger:
         with self.more:
             self.answers[answer.body["request_id"]] = answer
             self.more.notify_all()
+
+    def let_go(self) -> None:
+        """Clients send from now on."""
+        with self.more:
+            self.up = True
+            self.more.notify_all()
+
+    def pause(self) -> None:
+        """Clients send nothing more."""
+        with self.more:
+            self.up = False
+
+    def hold(self, *, patience_s: float) -> bool:
+        """The same, and no request is under way any more: what is looked at stands still. False when one stays."""
+        self.pause()
+        with self.more:
+            return self.more.wait_for(lambda: not self.under_way, patience_s)
+
+    def send(self, port: int, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """One try, when clients may; 599 when there was no whole answer."""
+        with self.more:
+            self.more.wait_for(lambda: self.up)
+            self.under_way += 1
+        try:
+            return post(port, path, token, body)
+        except (OSError, http.client.HTTPException, ValueError):
+            return 599, {}
+        finally:
+            with self.more:
+                self.under_way -= 1
+                self.more.notify_all()
 
     def wait_for(self, count: int, *, patience_s: float) -> bool:
         """Wait until there are `count` answers; False when they do not come."""
@@ -97,11 +130,7 @@ class Clients:
         """Send until there is an answer. Nothing that these clients do may be refused."""
         tries = 0
         while True:
-            self._ledger.up.wait()
-            try:
-                status, said = post(self._port, path, token, body)
-            except (OSError, http.client.HTTPException, ValueError):
-                status, said = 599, {}
+            status, said = self._ledger.send(self._port, path, token, body)
             if status < 500:
                 break
             tries += 1

@@ -51,7 +51,7 @@ class Field:
     def begin(self) -> None:
         """Serve, and let the clients go."""
         self.server.start()
-        self.ledger.up.set()
+        self.ledger.let_go()
         self.clients.start()
 
     def some_answers(self) -> None:
@@ -61,7 +61,7 @@ class Field:
         assert not self.ledger.wrong, self.ledger.wrong
 
     def look(self) -> None:
-        """With the clients held back or not: nothing acknowledged is missing or twice, all books agree."""
+        """With the clients held back: nothing acknowledged is missing or twice, all books agree."""
         with self.ledger.more:
             answers = dict(self.ledger.answers)
         engine = make_engine(self.url)
@@ -91,12 +91,13 @@ class Field:
         """One crash under load, and everything that must be true after it."""
         self.some_answers()
         kill()
-        self.ledger.up.clear()
+        self.ledger.pause()
         restart()
+        assert self.ledger.hold(patience_s=PATIENCE_S), "a request neither fails nor is answered"
         self.look()
         self.clients.ask_again(self.chance, 5)
         self.look_at_boards()
-        self.ledger.up.set()
+        self.ledger.let_go()
 
     def kill_a_worker(self) -> None:
         """Any one."""
@@ -137,7 +138,7 @@ def field(url: str, folder: Path, **given: object) -> Iterator[Field]:
         )
     finally:
         made.ledger.over.set()
-        made.ledger.up.set()
+        made.ledger.let_go()
         made.server.stop()
 
 
@@ -196,7 +197,7 @@ def test_fifty_at_once_and_then_all_sixteen_clients_on_two_workers(
             assert {status for status, _body in said} == {201}
             assert sorted(body["label"] for _status, body in said) == [f"A{n:03d}" for n in range(1, 51)]
             assert len({body["ticket"] for _status, body in said}) == 50
-            here.ledger.up.set()
+            here.ledger.let_go()
             here.clients.start()
             assert here.ledger.wait_for(600, patience_s=PATIENCE_S)
             here.end()
