@@ -25,8 +25,9 @@ from queueing.store import Desk, Outbox, Ticket, TicketEvent
 from queueing.turn import SECOND, Done
 
 VERBS = ("next", "start", "finish", "recall", "miss", "requeue", "park", "resume")
-OWN, BACK = ".own", ".back"
-"""Endings of request ids made here: the tablet's call after another one had been made; that one taken back."""
+OWN, BACK, END = ".own", ".back", ".end"
+"""Endings of request ids made here: the tablet's call after another one had been made; that one taken back; what a
+refused call ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,19 @@ def replay(
     if press.happened_at is not None:
         _mark(session, desk.queue_id, press.request_id, seq, device, now)
     return answer
+
+
+def end_before(session: Session, desk: Desk, press: Press, *, device: str, actor: str, now: datetime) -> None:
+    """After a call that was refused: the ticket that it ended was ended all the same, for the clerk went on. Nothing
+    happens where that ticket is not at the desk any more."""
+    if press.verb != "next" or press.happened_at is None or not press.finish:
+        return
+    current = lineup.open_ticket(session, desk.id)
+    if current is not None and current.code == press.finish:
+        ending = Press(
+            "finish", press.request_id + END, press.happened_at, press.finish, outcome=press.outcome
+        )
+        replay(session, desk, ending, device=device, actor=actor, now=now)
 
 
 def _next(

@@ -212,3 +212,31 @@ def test_closing_the_desk_is_still_one_press_without_scripts(
 ) -> None:
     assert seated.post(f"/desk/{world.desks_a[0]}/close").status_code == 303
     assert db_session.get(Desk, world.desks_a[0]).state == "closed"
+
+
+def test_a_refused_call_ends_all_the_same_whom_it_ended(
+    seated: Any, world: Any, codes: list[str], write: Any, db_session: Any, clock: Any
+) -> None:
+    """The second of three had cancelled: the first is served, the third is called, only the second is refused."""
+    desk = world.desks_a[0]
+    contact(seated, desk)
+    write(
+        lambda s: counter.cancel(
+            s,
+            s.scalars(select(Ticket).where(Ticket.code == codes[1])).one(),
+            request_id="c",
+            actor="phone",
+            now=NOW,
+        )
+    )
+    clock.advance(minutes=30)
+    presses = [
+        {"id": "k1", "verb": "next", "ticket": codes[0], "happened": MS + 60_000},
+        {"id": "k2", "verb": "next", "ticket": codes[1], "finish": codes[0], "happened": MS + 120_000},
+        {"id": "k3", "verb": "next", "ticket": codes[2], "finish": codes[1], "happened": MS + 180_000},
+    ]
+    answer = contact(seated, desk, presses=presses, holds=codes).json
+    assert [r["status"] for r in answer["results"]] == ["done", "refused", "done"]
+    tickets = {t.code: t for t in db_session.scalars(select(Ticket))}
+    assert [tickets[c].state for c in codes] == ["served", "cancelled", "called"]
+    assert round(tickets[codes[0]].ended_at.timestamp() * 1000) == MS + 120_000

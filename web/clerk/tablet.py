@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from queueing import hands
 from queueing.errors import Invalid, QueueingError
-from queueing.replay import VERBS, Answer, Press, replay
+from queueing.replay import VERBS, Answer, Press, end_before, replay
 from queueing.store import Desk, Queue, Ticket
 from web import clock
 from web.app import asset
@@ -136,6 +136,16 @@ def _carry_out(desk_id: int, press: Press, told: Told) -> tuple[dict[str, Any], 
     except QueueingError as error:
         if press.verb == "finish" and late and error.details.get("state") == "served":
             return {"id": press.request_id, "status": "repeated"}, page.Said()
+        write(
+            lambda session: end_before(
+                session,
+                session.get_one(Desk, desk_id),
+                press,
+                device=told.device,
+                actor=name,
+                now=clock.now(),
+            )
+        )
         text = words.refused(error, words_for)
         return (
             {"id": press.request_id, "status": "refused", "code": error.code, "words": text},
