@@ -10,6 +10,7 @@ from web.api.operation import Answer, Operation, Param
 from web.api.planning_operations import PLANNING
 from web.api.schema import Schema
 from web.api.shapes import DAY, INT, TEXT, obj, ref
+from web.api.supervising import SUPERVISING
 
 GOVERNORATE = Param(
     "governorate",
@@ -323,6 +324,7 @@ OPERATIONS: tuple[Operation, ...] = (
         positions.report, _POSITION_ANSWERS, params=_POSITION_PARAMS, tokens=("device",), raw_body=True, errors=(409,),
     ),
     *PLANNING,
+    *SUPERVISING,
     *operations_life.operations(
         REQUEST_ID, CODE, EXAMPLE_ID, _TICKET, _id("The queue."), _id("The fixed center or complex.")
     ),
