@@ -16,7 +16,7 @@ from web import clock
 from web.auth import roles
 from web.clerk.door import blueprint
 from web.clerk.scope import own_desk
-from web.clerk.words import act_words, priority_words, state_words
+from web.clerk.words import act_words, priority_words, seconds_words, state_words
 from web.db import read
 from web.i18n import language
 
@@ -79,9 +79,7 @@ def words() -> dict[str, Any]:
             state: state_words(state) for state in ("called", "serving", "waiting", "parked", "missed")
         },
         "priority": [priority_words(number) for number in PRIORITIES],
-        "minutes": [
-            ngettext("came %(num)s minute ago", "came %(num)s minutes ago", n) for n in range(AGE_MINUTES + 1)
-        ],
+        "minutes": [_("came %(time)s ago", time=seconds_words(60 * n)) for n in range(AGE_MINUTES + 1)],
         "acts": {
             verb: act_words({"next": "call"}.get(verb, verb))
             for verb in ("next", "start", "finish", "recall", "miss", "requeue", "park", "resume")
