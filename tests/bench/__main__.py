@@ -23,13 +23,14 @@ ORDER = (
     "growth",
     "seeds",
     "tickets",
+    "history",
     "fanout",
     "van",
     "moments",
     "week",
 )
 """What the engine's promises rest on first."""
-SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "fanout", "van")
+SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "history", "fanout", "van")
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"
 
