@@ -30,6 +30,9 @@
       csrf = made.csrf;
       made.middle = (from + Date.now()) / 2;
       return made;
+    }).catch(function (error) {
+      // While its body was being read, an aborted answer fails with another error than the one it was aborted with.
+      throw stop.signal.reason === GIVEN_WAY ? GIVEN_WAY : error;
     }).finally(function () { clearTimeout(limit); if (flight === stop) flight = null; });
   }
   // The form's token may have grown old while we were alone: fetch another one and tell again.
