@@ -129,8 +129,8 @@ def enter(
     """Type one number in. The same request again changes nothing (`repeated`).
 
     Raises Invalid `paper_number` (on no strip of that day), `paper_result`, `paper_time_missing` (or the desk),
-    `paper_times` (not in their order), `paper_future`, `priority_invalid`, `unknown_service`; Conflict `paper_typed` (typed in before);
-    Closed `queue_closed`, `queue_paused` for somebody who still waits. Nothing has changed then.
+    `paper_times` (not in their order), `paper_future`, `priority_invalid`, `unknown_service`; Conflict `paper_typed`
+    (typed in before); Closed `queue_closed`, `queue_paused` for somebody who still waits. Nothing has changed then.
     """
     check_request_id(request_id)
     with Turn(session, queue.id, request_id=request_id, actor=actor, now=now) as turn:
