@@ -37,7 +37,11 @@ def local_day(now: datetime, zone: str) -> date:
 def at_minute(day: date, minute: int, zone: str) -> datetime:
     """The UTC instant at which the wall clock of a day shows `minute` minutes after midnight (510: half past
     eight)."""
-    return (datetime.combine(day, time(0)) + timedelta(minutes=minute)).replace(tzinfo=_zone(zone)).astimezone(UTC)
+    return (
+        (datetime.combine(day, time(0)) + timedelta(minutes=minute))
+        .replace(tzinfo=_zone(zone))
+        .astimezone(UTC)
+    )
 
 
 def local_hour(now: datetime, zone: str) -> int:

@@ -244,7 +244,9 @@ TICKET_STATES = (
 )
 LIVE_SQL = "state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
 AT_DESK_SQL = "state IN ('called', 'serving')"
-GUEST_SQL = "journey_id IS NOT NULL AND state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
+GUEST_SQL = (
+    "journey_id IS NOT NULL AND state IN ('booked', 'waiting', 'called', 'serving', 'parked', 'missed')"
+)
 """Conditions of the partial indexes. A query uses such an index only if it repeats the condition word for
 word."""
 

@@ -67,7 +67,9 @@ def shortest(
     bit = {step.key: 1 << n for n, step in enumerate(left)}
     needs = [sum(bit[key] for key in step.after if key in bit) for step in left]
     # (steps done, queue) -> (when, and the way that led here: its keys break ties)
-    best: dict[tuple[int, int | None], tuple[float, tuple[int, ...], tuple[Leg, ...]]] = {(0, at): (start_s, (), ())}
+    best: dict[tuple[int, int | None], tuple[float, tuple[int, ...], tuple[Leg, ...]]] = {
+        (0, at): (start_s, (), ())
+    }
     layer = [(0, at)]
     for _ in left:
         following: dict[tuple[int, int | None], None] = {}

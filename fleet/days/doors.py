@@ -45,7 +45,7 @@ def close_free_desks(session: Session, now: datetime) -> int:
     left = session.scalars(
         select(Desk)
         .join(Queue, Queue.id == Desk.queue_id)
-        .where(Queue.state == "closed", Desk.state != "closed", ~busy)
+        .where(Queue.state == "closed", Queue.held_by.is_(None), Desk.state != "closed", ~busy)
         .order_by(Desk.queue_id, Desk.id)
     ).all()
     for desk in left:

@@ -12,6 +12,7 @@ from fleet.days.transitions import Transitions
 from fleet.network.geo import km_between
 from fleet.store import Center, Site, Visit
 from fleet.tracking import AT_SITE_KM, SILENT_AFTER, touch
+from queueing.store import Queue
 
 VAN_OVERTIME = timedelta(minutes=30)
 """How long after a visit's end the people inside are still served: the van has a way to go."""
@@ -71,11 +72,13 @@ def open_due_visits(session: Session, now: datetime, done: Transitions, most: in
     due = session.scalars(
         select(Visit)
         .join(Center)
+        .join(Queue, Queue.id == Visit.queue_id)
         .where(
             Visit.status == "announced",
             Visit.opens_at <= now,
             Visit.closes_at > now,
             Center.status == "ready",
+            Queue.held_by.is_(None),  # else its van opens it, and says so when it is heard
         )
         .order_by(Visit.id)
         .options(joinedload(Visit.center), joinedload(Visit.site), joinedload(Visit.queue))
@@ -93,7 +96,8 @@ def close_due_visits(session: Session, now: datetime, done: Transitions, most: i
     """Close what is over; while people are inside only the doors, for `VAN_OVERTIME`."""
     over = session.scalars(
         select(Visit)
-        .where(Visit.status.in_(("announced", "open")), Visit.closes_at <= now)
+        .join(Queue, Queue.id == Visit.queue_id)
+        .where(Visit.status.in_(("announced", "open")), Visit.closes_at <= now, Queue.held_by.is_(None))
         .order_by(Visit.id)
         .options(joinedload(Visit.center), joinedload(Visit.queue))
     ).all()

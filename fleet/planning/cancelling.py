@@ -69,7 +69,10 @@ def cancel_all(
     for visit in visits:
         visit.status, visit.changed_at = "cancelled", now
         visit.reason_ar, visit.reason_en = reason_ar[:200], reason_en[:200]
-    wanted = select(Ticket).where(Ticket.queue_id.in_(by_queue), Ticket.state.in_(LIVE)).order_by(Ticket.id)
+    here = select(Queue.id).where(
+        Queue.id.in_(by_queue), Queue.held_by.is_(None)
+    )  # a van closes its line itself
+    wanted = select(Ticket).where(Ticket.queue_id.in_(here), Ticket.state.in_(LIVE)).order_by(Ticket.id)
     tickets = session.scalars(wanted).all()
     for ticket in tickets:
         request = OwnRequest(f"cancelled#:{by_queue[ticket.queue_id].id}:{ticket.id}")

@@ -126,7 +126,10 @@ def resolved(problem: Problem, plan: Plan, happened: Sequence[Disruption], secon
     if not verdict.feasible:
         raise SystemExit(f"the plan made anew breaks a rule: {verdict.faults[0].text}")
     # The repair's objective counts the nights of tours; the checker of the rest does not know them.
-    return {"full_objective": verdict.objective + rest.standing, "full_changes": len(changes_of(rest, routes)[0])}
+    return {
+        "full_objective": verdict.objective + rest.standing,
+        "full_changes": len(changes_of(rest, routes)[0]),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -72,7 +72,9 @@ def test_no_verb_publishes_a_scenario() -> None:
                 refused(planner.publish, session, scenario, actor="p", now=FRIDAY) == "scenario_not_published"
             )
             assert refused(planner.preview, session, scenario, now=FRIDAY) == "scenario_not_published"
-            assert refused(publish_repaired, session, scenario, actor="p", now=FRIDAY, rows=()) == "not_a_draft"
+            assert (
+                refused(publish_repaired, session, scenario, actor="p", now=FRIDAY, rows=()) == "not_a_draft"
+            )
             assert (
                 refused(planner.duplicate_as_draft, session, scenario, actor="p", now=FRIDAY)
                 == "nothing_to_copy"

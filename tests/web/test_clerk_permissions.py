@@ -38,6 +38,20 @@ ALLOWED = {
     "clerk.change_queue": {"supervisor"},
     "clerk.supervise_desk": {"supervisor"},
     "clerk.renew_link": {"supervisor"},
+    "clerk.print_ticket": {"clerk", "supervisor"},
+    "clerk.appointments_page": {"supervisor"},
+    "clerk.set_appointments": {"supervisor"},
+    "clerk.manage_queue": {"supervisor"},
+    "clerk.change_whole_queue": {"supervisor"},
+    "clerk.supervisor_day": {"supervisor"},
+    "clerk.supervisor_tickets": {"supervisor"},
+    "clerk.supervisor_audit": {"supervisor"},
+    "clerk.supervisor_audit_csv": {"supervisor"},
+    "clerk.supervisor_setup": {"supervisor"},
+    "clerk.set_limits": {"supervisor"},
+    "clerk.set_printer": {"supervisor"},
+    "clerk.test_printer": {"supervisor"},
+    "clerk.assign_desk": {"supervisor"},
     "clerk.agency": {"agency"},
 }
 """The one list of who may: a new page of staff must be entered here."""
@@ -49,6 +63,8 @@ CHOICES = {
     "day": "2026-11-23",
     "strip_id": 1,
     "holder_id": 1,
+    "code": "nobody-holds-this",
+    "token_id": 1,
 }
 PEOPLE = {"planner": "planner", "supervisor": "supervisor", "clerk": "clerk", "agency": "agency"}
 

@@ -44,7 +44,9 @@ def test_the_lane_answers_as_flask_does(working: Any, world: Any, tokens: Any, b
             assert answer.status == flask.status
             assert set(answer.headers.keys()) == set(flask.headers.keys()) - {"Vary"}
             assert answer.headers["Content-Type"] == flask.headers["Content-Type"]
-            assert set(answer.get_json()) - {"finished"} == set(flask.get_json())  # the first call ended nobody
+            assert set(answer.get_json()) - {"finished"} == set(
+                flask.get_json()
+            )  # the first call ended nobody
     numbers = [answer.get_json()["number"] for answer in taken]
     assert [answer.get_json()["number"] for answer in called] == numbers
     assert called[1].get_json()["finished"] == taken[0].get_json()["label"]

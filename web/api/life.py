@@ -47,7 +47,12 @@ def slots(id: int, service: str | None = None, day: str | None = None) -> Respon
             "days": [one.isoformat() for one in days],
             "day": chosen.isoformat() if chosen else None,
             "slots": [
-                {"at": shapes.instant(slot.at), "minutes": slot.minutes, "capacity": slot.capacity, "free": slot.free}
+                {
+                    "at": shapes.instant(slot.at),
+                    "minutes": slot.minutes,
+                    "capacity": slot.capacity,
+                    "free": slot.free,
+                }
                 for slot in found
             ],
         }
@@ -170,7 +175,9 @@ def _made(done: Done, key: int) -> ResponseReturnValue:
 
 def _bound(key: int) -> None:
     if _LIMITER.full((request.remote_addr, key)):
-        raise Refused(429, "too_many_requests", "too many bookings from this address; try again in a few minutes")
+        raise Refused(
+            429, "too_many_requests", "too many bookings from this address; try again in a few minutes"
+        )
 
 
 def _journey_json(seen: JourneyView) -> dict[str, Any]:

@@ -113,4 +113,3 @@ def operations(
             body_example={"score": 5, "request_id": example_id}, errors=(404, 409),
         ),
     )  # fmt: skip
-

@@ -104,7 +104,9 @@ def ticket_part(code: str) -> Any:
     if found is None:
         return wished.part(code)
     view = view_of(read(), found, clock.now())
-    html = render_template("citizen/_ticket.html", view=view) + render_template("citizen/_life.html", view=view)
+    html = render_template("citizen/_ticket.html", view=view) + render_template(
+        "citizen/_life.html", view=view
+    )
     return fragment(html, (*view.mark(), *life_of(found).mark()), view.as_of)
 
 

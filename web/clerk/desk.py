@@ -122,7 +122,9 @@ def call_next(desk_id: int) -> Any:
     return _answer(run, lambda result: _("Nobody is waiting now.") if result == "nobody" else "")
 
 
-@blueprint.post("/desk/<int:desk_id>/<any(start,finish,recall,miss,requeue,resume,park,transfer,undo,arrive,add):verb>")
+@blueprint.post(
+    "/desk/<int:desk_id>/<any(start,finish,recall,miss,requeue,resume,park,transfer,undo,arrive,add):verb>"
+)
 @roles("clerk", "supervisor")
 def act_on_ticket(desk_id: int, verb: str) -> Any:
     """One verb on the ticket named in the form."""
