@@ -201,7 +201,7 @@ def test_what_the_database_cannot_store_is_the_senders_fault(
         raise DataError("SELECT 1", {}, Exception("NUL in text"))
 
     monkeypatch.setattr("web.api.tickets._ticket", refuses)
-    monkeypatch.setattr("web.citizen.tickets._ticket", refuses)
+    monkeypatch.setattr("web.citizen.tickets._find", refuses)
     for address in ("/api/v1/tickets/x", "/tickets/x"):
         answer = strict.get(address)
         assert answer.status_code == 422
