@@ -159,3 +159,25 @@ def test_without_scripts_the_board_still_moves(open_page: Callable[..., Any], bo
     page = open_page(board, scripts=False)
     expect(page.locator("li .label").first).to_have_text("A005")
     assert 'http-equiv="refresh"' in page.content()
+
+
+def test_a_call_that_was_told_late_is_shown_without_a_chime(
+    open_page: Callable[..., Any], board: str, live: Live
+) -> None:
+    """A tablet that worked without a line tells its calls afterwards: they stand on the board, in silence."""
+    page = open_page(board)
+    expect(page.locator("li .label").first).to_have_text("A005")
+
+    def late(session: Session) -> None:
+        now = live.clock.advance(seconds=1)
+        desk = session.get_one(Desk, live.world.desks_a[2])
+        press = Press("next", "late-call", happened_at=now, device="t")
+        done = replay(session, desk, press, actor="t", now=live.clock.advance(seconds=60))
+        assert done is not None
+
+    live.write(late)
+    expect(page.locator("li .label").first).to_have_text("A006", timeout=8000)
+    assert page.evaluate("document.body.dataset.chimes") is None
+    call(live)
+    expect(page.locator("li .label").first).to_have_text("A007", timeout=8000)
+    assert page.evaluate("document.body.dataset.chimes") == "1", "a call of now is still chimed"
