@@ -33,7 +33,7 @@ class Call:
     at: datetime
     state: str
     late: bool = False
-    """Heard of only afterwards, from a tablet without a line: shown, but neither chimed nor announced."""
+    """Heard of only afterwards, from a tablet without a line or from paper: shown, but neither chimed nor announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def last_called(
             continue
         seen.add(ticket_id)
         if called_at is not None and state not in ("waiting", "booked"):
-            calls.append(Call(label, desk or "", at, state, "offline" in data))
+            calls.append(Call(label, desk or "", at, state, "offline" in data or "paper" in data))
         if len(calls) == count:
             break
     return tuple(calls)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from queueing import counter, desks
-from queueing.store import Desk, Queue
+from queueing.replay import Press, replay
+from queueing.store import Desk, Queue, Ticket
 from tests.browser.conftest import Live
 from web.accounts import new_token
 
@@ -171,9 +173,12 @@ def test_a_call_that_was_told_late_is_shown_without_a_chime(
     def late(session: Session) -> None:
         now = live.clock.advance(seconds=1)
         desk = session.get_one(Desk, live.world.desks_a[2])
-        press = Press("next", "late-call", happened_at=now, device="t")
-        done = replay(session, desk, press, actor="t", now=live.clock.advance(seconds=60))
-        assert done is not None
+        codes = {
+            label: session.scalars(select(Ticket.code).where(Ticket.label == label)).one()
+            for label in ("A003", "A006")
+        }
+        press = Press("next", "late-call", now, ticket=codes["A006"], finish=codes["A003"])
+        replay(session, desk, press, device="t", actor="t", now=live.clock.advance(seconds=60))
 
     live.write(late)
     expect(page.locator("li .label").first).to_have_text("A006", timeout=8000)
