@@ -3,7 +3,7 @@
 // the people of its hand, and everything is told in order when the server is back. See decision 22.
 (function () {
   "use strict";
-  var PATIENCE = 3000, CONTACT = 9000, BEAT = 12000, RETRY = 3000, SLOW = 1500, MOST = 50;
+  var PATIENCE = window.ClerkPatience || 3000, CONTACT = 9000, BEAT = 12000, RETRY = 3000, SLOW = 1500, MOST = 50;
   var body = document.body, store = window.ClerkStore, model = window.ClerkModel;
   var told = JSON.parse((document.getElementById("clerk-facts") || { textContent: "null" }).textContent);
   if (!told || !window.indexedDB || !store) return;
