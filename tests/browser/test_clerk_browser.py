@@ -158,7 +158,9 @@ def test_what_others_do_appears_without_pressing_anything(live: Any, open_page: 
     assert page.inner_text("[data-connection]") == "Connected"
     give(live, 2)
     page.wait_for_selector('[data-waiting="2"]')
-    assert "2 people are waiting." in page.inner_text(".current")
+    page.locator(
+        ".current", has_text="2 people are waiting."
+    ).wait_for()  # the sections are drawn one after the other
     assert page.locator(".next-button").is_visible()
 
 

@@ -96,7 +96,7 @@ def test_a_broken_vans_people_are_handed_over_by_the_supervisor(
     no_sideways_scroll(boss)
     boss.locator("#hand-over select").select_option(str(world.queue_visit_b))
     boss.get_by_role("button", name="Hand everybody over").click()
-    boss.get_by_text("1 person was handed over and told.").wait_for()
+    boss.get_by_text("1 person was handed over and told.").wait_for(timeout=30_000)
     phone = open_page(f"/tickets/{code}", language="en", **PHONE)
     assert phone.locator(".ticket .label").inner_text() == "M001-2"
     phone.get_by_text("has taken over").wait_for()
