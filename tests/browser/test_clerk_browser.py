@@ -185,6 +185,54 @@ def test_typed_words_outlive_a_refreshed_section(live: Any, open_page: Any, sock
     assert page.locator("details[data-keep^='transfer-']").get_attribute("open") is not None
 
 
+def test_what_a_press_brought_stays_when_the_section_is_drawn_again(
+    live: Any, open_page: Any, sockets: None
+) -> None:
+    """The call tells every screen of the queue, this one too: its own refresh must not take the answer away."""
+    seat(live)
+    give(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.keyboard.press("n")
+    label_shown(page, "A001")
+    quiet(page)
+    page.keyboard.press("r")
+    page.wait_for_selector("[data-said]")
+    said = page.inner_text("[data-said]")
+    give(live)
+    page.wait_for_selector('[data-waiting="1"]')
+    page.locator(".next-button", has_text="call next").wait_for()
+    assert page.inner_text("[data-said]") == said
+
+
+def test_a_section_on_its_way_does_not_break_into_typing(live: Any, open_page: Any, sockets: None) -> None:
+    """The answer was asked for before the clerk began to type, and comes while they do."""
+    seat(live)
+    give(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.wait_for_selector("[data-connection].tag-good")
+    page.keyboard.press("n")
+    label_shown(page, "A001")
+    quiet(page)
+    page.wait_for_function("() => !document.querySelector('.current').dataset.busy")
+    held: list[Any] = []
+    page.route("**/desk/parts/current", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/desk/parts/current"):
+        give(live)
+    page.wait_for_function("() => document.querySelector('.current').dataset.busy")
+    page.keyboard.press("t")
+    page.keyboard.press("Tab")
+    page.keyboard.type("bring the ")
+    with page.expect_response("**/desk/parts/current"):
+        held[0].continue_()
+    page.wait_for_function("() => !document.querySelector('.current').dataset.busy")
+    page.keyboard.type("form")
+    assert page.evaluate("document.activeElement.value") == "bring the form"
+    page.keyboard.press("Tab")
+    page.locator(".next-button", has_text="call next").wait_for()  # left: now it is drawn
+    assert page.evaluate("document.activeElement.dataset.focus") == "send-on"
+    assert page.locator("textarea[name=note]").input_value() == "bring the form"
+
+
 def test_without_a_connection_the_page_says_so_and_a_second_press_counts_once(
     live: Any, open_page: Any, sockets: None
 ) -> None:

@@ -71,7 +71,7 @@
   function draw() {
     if (!shown || shown.mode !== "alone") return;
     var now = sync.product(Date.now()), model = shown.model;
-    if (!work.querySelector(".current")) work.innerHTML = '<div class="work"><section class="current"></section><section class="line"></section></div>';
+    if (!work.querySelector(".current")) work.innerHTML = '<div class="work"><div class="said"></div><section class="current"></section><section class="line"></section></div>';
     var here = work.querySelector(".current"), people = work.querySelector(".line");
     if (!model) { here.innerHTML = '<p class="flash flash-error" data-said>' + safe(words.nothing_kept) + "</p>"; people.innerHTML = ""; return; }
     var key = JSON.stringify([model.current, model.people, model.working]);

@@ -45,11 +45,12 @@
     buttons().forEach(function (button) { button.disabled = on; });
   }
   function complain(words) {
-    var old = work.querySelector("[data-said]"), line = old || document.createElement("p");
+    var line = document.createElement("p");
     line.className = "flash flash-error"; line.dataset.said = ""; line.setAttribute("role", "alert");
     line.textContent = words;
-    if (!old) (work.querySelector(".current") || work).prepend(line);
+    hush(); (work.querySelector(".said") || work).prepend(line);
   }
+  function hush() { work.querySelectorAll("[data-said]").forEach(function (old) { old.remove(); }); }
   function focusAgain(wanted) {
     var found = wanted && work.querySelector('[data-focus="' + CSS.escape(wanted) + '"]');
     // The button that was pressed has gone with the ticket's state: the one big button is the next thing to do.
@@ -78,11 +79,14 @@
       else if (answer.failed) complain(work.dataset.failed);
       else if (answer.refused) complain(answer.refused);
       else if (answer.html) put(answer.html);
+      else hush();
       focusAgain(wanted);
     }, function () { busy(false); complain(work.dataset.failed); });
   }
+  function typing() { var active = document.activeElement; return !!active && work.contains(active) && active.matches("input:not([type=hidden]),textarea,select"); }
   window.ClerkPage = {
-    put: function (html, again) { if (!sending) { var active = document.activeElement, focus = active && work.contains(active); put(html); if (focus || again) focusAgain("next"); } },
+    // Somebody is typing or choosing: each section is drawn by itself when they have left it.
+    put: function (html, again) { if (sending) return; if (typing() && window.live && work.querySelector("[data-part]")) window.live.refresh("*"); else { var active = document.activeElement, focus = active && work.contains(active); put(html); if (focus || again) focusAgain("next"); } },
     gone: function () { location.reload(); },
     complain: complain,
     drawn: function (focus) { restore(); tick(); if (sending) busy(true); if (focus) focusAgain(focus); }

@@ -15,10 +15,15 @@
 
   function key(message) { for (var k of ["queue", "center", "plan"]) if (k in message) return k + ":" + message[k]; return ""; }
 
+  // Somebody is typing or choosing inside: their words are worth more than freshness.
+  function typing(section) {
+    var active = document.activeElement;
+    return section.contains(active) && active.matches("input:not([type=hidden]),textarea,select");
+  }
+
   function refresh(section) {
     if (section.dataset.busy) { section.dataset.again = "1"; return; }
-    // Somebody is typing or choosing inside: their words are worth more than freshness.
-    if (section.contains(document.activeElement) && document.activeElement.matches("input:not([type=hidden]),textarea,select")) { schedule(section, 1000); return; }
+    if (typing(section)) { schedule(section, 1000); return; }
     section.dataset.busy = "1";
     var stop = new AbortController(), limit = setTimeout(function () { stop.abort(); }, 8000);
     // "no-cache": the browser asks with the ETag of what it has, and a 304 costs next to nothing.
@@ -28,11 +33,14 @@
     }).then(function (html) {
       // An answer to a press may have drawn the page anew meanwhile: then the section that is there now is asked for.
       if (!section.isConnected) { section.dataset.again = "1"; return; }
+      // Somebody began to type while the answer was on its way.
+      if (typing(section)) { section.dataset.again = "1"; return; }
       if (section.innerHTML !== html) {
         var active = document.activeElement, focus = active && section.contains(active) ? active.dataset.focus || active.id : null;
         section.innerHTML = html;
-        if (focus) { var again = section.querySelector('[data-focus="' + CSS.escape(focus) + '"],#' + CSS.escape(focus)); if (again) again.focus(); }
+        // First what the page does with its new part (it opens again what was open), for what is hidden takes no focus.
         section.dispatchEvent(new CustomEvent("part:changed", { bubbles: true }));
+        if (focus) { var again = section.querySelector('[data-focus="' + CSS.escape(focus) + '"],#' + CSS.escape(focus)); if (again) again.focus(); }
       }
       section.dataset.at = String(Date.now());
       failures = 0;
