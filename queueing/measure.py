@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from queueing import pace
 from queueing.congestion import LONG_WAIT_S, expected_level, level_of, offered_load
-from queueing.daytime import day_bounds, local_day
+from queueing.daytime import day_bounds
 from queueing.hours import EventRow, HourMeasure, Key, ShiftRow, Tally, as_columns, measures_from_rows
 from queueing.store import DeskShift, Queue, QueueHour, Ticket, TicketEvent
 
@@ -24,11 +24,11 @@ __all__ = [
     "HourMeasure",
     "ShiftRow",
     "as_columns",
+    "changed",
     "differences",
     "expected_level",
     "keep_hours",
     "level_of",
-    "measure_changed",
     "measure_day",
     "measures_from_rows",
     "measures_of_day",
@@ -69,24 +69,27 @@ def keep_hours(session: Session, measured: dict[Key, HourMeasure], day: date, *,
     return len(rows)
 
 
-def measure_changed(session: Session, *, since: datetime, now: datetime) -> int:
-    """Bring the hours up to date of every queue in which something happened since `since`; for a job every
-    few minutes. Returns how many rows were written."""
-    written = 0
-    changed: dict[date, set[int]] = {}
+def changed(session: Session, *, since: datetime) -> dict[date, list[int]]:
+    """The queues of which something was stored since `since`, by the day of the tickets, today's and earlier ones.
+
+    By the time of storing and not of happening: a tablet or a paper tells of this morning in the evening. Ids rise with
+    the time of storing, so this reads back from the newest event to the first that is older, whatever the history.
+    """
+    newest = select(TicketEvent.id).order_by(TicketEvent.id.desc()).limit(1)
+    last_before = session.scalar(newest.where(TicketEvent.recorded_at < since))
+    fresh = TicketEvent.id > (last_before or 0)
+    # Days loaded in bulk carry old times and new ids: they end the way back, not the list.
     found = (
-        select(TicketEvent.queue_id, Queue.zone, Ticket.day)
-        .join(Queue, Queue.id == TicketEvent.queue_id)
+        select(Ticket.day, TicketEvent.queue_id)
         .join(Ticket, Ticket.id == TicketEvent.ticket_id)
-        .where(TicketEvent.happened_at >= since, TicketEvent.happened_at <= now)
+        .where(fresh, TicketEvent.recorded_at >= since)
         .distinct()
+        .order_by(Ticket.day, TicketEvent.queue_id)
     )
-    for queue_id, zone, day in session.execute(found):
-        if day <= local_day(now, zone):
-            changed.setdefault(day, set()).add(queue_id)
-    for day, ids in sorted(changed.items()):
-        written += measure_day(session, sorted(ids), day, now=now, learn=False)
-    return written
+    days: dict[date, list[int]] = {}
+    for day, queue_id in session.execute(found):
+        days.setdefault(day, []).append(queue_id)
+    return days
 
 
 def differences(session: Session, queue_ids: Sequence[int], day: date, *, now: datetime) -> list[str]:

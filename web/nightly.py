@@ -13,25 +13,38 @@ from fleet.forecast import compute_forecast, keep_forecast
 from fleet.planner import MOST_WEEKS, plans_holding, publish
 from fleet.store import Plan
 from fleet.value import compute_values, keep_values
-from queueing.measure import keep_hours, measures_of_day
+from queueing.measure import changed, keep_hours, measures_of_day
 from queueing.statistics_check import Checked, check_day, keep
 from queueing.store import QueueDay
 from web.db import read, write
 
 DRAFT_SECONDS = 60.0
+MEASURED_EVERY = timedelta(minutes=30)
+"""The job comes each quarter of an hour; a run that was missed is made up for."""
+NIGHT_LOOKS_BACK = timedelta(hours=26)
 CHUNK = 40
 """Queues measured in one transaction: a clerk's call next never waits long behind it."""
 
 
 def measure_today(now: datetime) -> int:
-    """Bring today's QueueHour rows up to date; returns how many queues were measured."""
-    return _measure(local_day(now), now, learn=False)
+    """Bring today's QueueHour rows up to date, and those of earlier days of which something was told since the last
+    time (a tablet, a paper); returns how many queues were measured."""
+    today = local_day(now)
+    return _measure_all(today, now, learn=False) + _measure_late(today, now, MEASURED_EVERY)
 
 
-def _measure(day: date, now: datetime, *, learn: bool) -> int:
-    ids = list(
-        read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id))
-    )
+def _measure_late(before: date, now: datetime, since: timedelta) -> int:
+    """Measure the queues of days earlier than `before` of which something was stored in the time `since`."""
+    days = changed(read(), since=now - since)
+    return sum(_measure(ids, day, now, learn=False) for day, ids in days.items() if day < before)
+
+
+def _measure_all(day: date, now: datetime, *, learn: bool) -> int:
+    ids = read().scalars(sa.select(QueueDay.queue_id).where(QueueDay.day == day).order_by(QueueDay.queue_id))
+    return _measure(list(ids), day, now, learn=learn)
+
+
+def _measure(ids: list[int], day: date, now: datetime, *, learn: bool) -> int:
     for start in range(0, len(ids), CHUNK):
         some = ids[start : start + CHUNK]
         with Session(current_app.extensions["writer"].engine) as session:
@@ -56,7 +69,9 @@ def make_forecasts(now: datetime) -> str:
     """Nightly: finish yesterday's measures, then forecast this week and the next, and the weeks that a draft may span
     beyond it without valuing visits there."""
     today = local_day(now)
-    _measure(today - timedelta(days=1), now, learn=True)
+    yesterday = today - timedelta(days=1)
+    _measure_all(yesterday, now, learn=True)
+    _measure_late(yesterday, now, NIGHT_LOOKS_BACK)
     this_week = week_of(today)
     said = [forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7))]
     for ahead in range(2, MOST_WEEKS + 1):

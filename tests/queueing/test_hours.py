@@ -23,7 +23,7 @@ from queueing.congestion import (
     offered_load,
 )
 from queueing.hours import EventRow, HourMeasure, Key, ShiftRow, as_columns, measures_from_rows
-from queueing.measure import differences, measure_changed, measure_day
+from queueing.measure import changed, differences, measure_day
 from queueing.pace import PRIOR_WEIGHT, TURNOVER_S, learn, pace_of, prior
 from queueing.rebuild import check
 from queueing.store import Queue, QueueHour, Ticket, TicketEvent
@@ -301,9 +301,25 @@ def test_stored_hours_equal_the_events_and_follow_them(place: Place) -> None:
     place.issue()
     (line,) = differences(place.session, ids, DAY, now=place.now)
     assert "arrivals" in line
-    assert measure_changed(place.session, since=place.now, now=place.now) > 0
+    assert changed(place.session, since=place.now) == {DAY: [place.queue.id]}
+    assert measure_day(place.session, ids, DAY, now=place.now) > 0
     assert differences(place.session, ids, DAY, now=place.now) == []
     assert place.session.get_one(QueueHour, (place.queue.id, DAY - timedelta(days=40), 9)).arrivals == 77
+
+
+def test_what_is_told_late_is_found_by_when_it_was_stored(place: Place) -> None:
+    """A tablet tells in the evening of calls of the morning: the queue and day are named, so that their hours follow.
+    What was stored before, whenever it happened, is not named again."""
+    working_day(place)
+    evening = place.now + timedelta(hours=8)
+    assert changed(place.session, since=evening) == {}
+    ticket = place.issue()
+    event = place.events(ticket)[-1]
+    event.recorded_at = evening + timedelta(minutes=1)
+    place.session.flush()
+    assert event.happened_at < evening
+    assert changed(place.session, since=evening) == {DAY: [place.queue.id]}
+    assert changed(place.session, since=evening + timedelta(minutes=2)) == {}
 
 
 def test_measuring_a_day_without_tickets_keeps_hours_that_stand_alone(place: Place) -> None:
