@@ -57,11 +57,7 @@ def call_next(
         outcome,
         device,
     )
-    done = on_session(session, command)
-    ended = done.finished if done is not None else _ended_by(session, request_id)
-    if ended is not None:  # who has more to do here stands in the next line
-        journeys.follow(session, ended, actor=actor, now=now)
-    return done
+    return command.alone(session)
 
 
 def _ended_by(session: Session, request_id: str) -> Ticket | None:
@@ -87,6 +83,8 @@ class CallNext:
     may_choose: bool = True
     outcome: str = ""
     device: str | None = None
+    operator: str | None = None
+    """The account that presses, where it must be the one who sits there."""
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
@@ -117,6 +115,7 @@ class CallNext:
         if finished is not None:
             return None  # this request ended the desk's ticket and found nobody waiting
         here = ledger.desk(self.queue_id, self.desk_id)
+        require_sitting(here, self.operator)
         require_working(queue, here)
         current = ledger.ticket(here.open_id) if here.open_id is not None else None
         if current is not None and not self.finish_open:
@@ -148,18 +147,11 @@ class CallNext:
 
     def alone(self, session: Session) -> Done | None:
         """See `call_next`."""
-        return call_next(
-            session,
-            Desk(id=self.desk_id, queue_id=self.queue_id),
-            request_id=self.request_id,
-            actor=self.actor,
-            now=self.now,
-            ticket=session.get_one(Ticket, self.ticket_id) if self.ticket_id is not None else None,
-            finish_open=self.finish_open,
-            may_choose=self.may_choose,
-            outcome=self.outcome,
-            device=self.device,
-        )
+        done = on_session(session, self)
+        ended = done.finished if done is not None else _ended_by(session, self.request_id)
+        if ended is not None:  # who has more to do here stands in the next line
+            journeys.follow(session, ended, actor=self.actor, now=self.now)
+        return done
 
     def _check(self, ticket: TicketRow, queue: Any) -> None:
         if ticket.queue_id != self.queue_id:
@@ -168,6 +160,14 @@ class CallNext:
             require_today(ticket, queue, self.now)
         else:
             move(ticket, "call", now=self.now, desk_id=0)  # raises with the right words, changing nothing
+
+
+def require_sitting(here: DeskRow, operator: str | None) -> None:
+    """Refuse a press of somebody who does not sit at the desk any more."""
+    if operator is not None and here.operator != operator:
+        raise Conflict(
+            "desk_taken", f"{here.operator or 'nobody'} sits at this desk now", operator=here.operator
+        )
 
 
 def require_working(queue: Any, here: Any) -> None:

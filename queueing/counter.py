@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from queueing import journeys
-from queueing.calling import CallNext, call_next, require_free, require_working
+from queueing.calling import CallNext, call_next, require_free, require_sitting, require_working
 from queueing.daytime import local_day
 from queueing.errors import Conflict, MoveNotPossible, NotFound
 from queueing.issuing import (
@@ -84,8 +84,7 @@ def finish(
 ) -> Done:
     """The person has been served; when nobody pressed start, the service counts from the call. Who has more to do here
     stands in the next line (`Done.went_on`). `outcome`: what came of it, one of `ticket.OUTCOMES`, or nothing said."""
-    done = _act(session, ticket, "finish", request_id, actor, now, desk, outcome=outcome)
-    return replace(done, went_on=journeys.follow(session, done.ticket, actor=actor, now=now))
+    return _act(session, ticket, "finish", request_id, actor, now, desk, outcome=outcome)
 
 
 def miss(
@@ -280,9 +279,7 @@ def _act(
         outcome=outcome,
         device=device,
     )
-    done = on_session(session, command)
-    assert done is not None
-    return done
+    return command.alone(session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +298,8 @@ class Act:
     note: str = ""
     outcome: str = ""
     device: str | None = None
+    operator: str | None = None
+    """The account that presses, where it must be the one who sits at the desk."""
 
     def __post_init__(self) -> None:
         check_request_id(self.request_id)
@@ -335,6 +334,8 @@ class Act:
             raise Conflict("other_queue", f"{ticket.label} stands in another queue", label=ticket.label)
         check_desk(ticket, self.action, self.desk_id)
         desk = ledger.desk(self.queue_id, self.desk_id) if self.desk_id is not None else None
+        if desk is not None:
+            require_sitting(desk, self.operator)
         if self.action == "start" and ticket.state == "serving":
             return light(ticket, ledger.last(ticket.id, "serving"), repeated=True)
         if self.action == "resume" and desk is not None and ticket.state in ("parked", "missed"):
@@ -381,17 +382,12 @@ class Act:
         return light(ticket, event)
 
     def alone(self, session: Session) -> Done:
-        """The verb of this name."""
-        chosen = Ticket.id == self.ticket_id if self.ticket_id is not None else Ticket.code == self.code
-        found = session.scalar(select(Ticket).where(chosen))
-        if found is None:
-            raise NotFound("ticket_not_found", "there is no such ticket")
-        desk = session.get_one(Desk, self.desk_id) if self.desk_id is not None else None
-        common: dict[str, Any] = {"request_id": self.request_id, "actor": self.actor, "now": self.now}
-        if self.action == "finish":
-            return finish(session, found, desk=desk, outcome=self.outcome, **common)
-        more: dict[str, Any] = {"service_code": self.service_code, "note": self.note, "device": self.device}
-        return _act(session, found, self.action, desk=desk, **more, **common)
+        """Within a session; who is finished here and has more to do stands in the next line."""
+        done = on_session(session, self)
+        assert done is not None
+        if self.action != "finish":
+            return done
+        return replace(done, went_on=journeys.follow(session, done.ticket, actor=self.actor, now=self.now))
 
     def _ticket(self, ledger: Ledger) -> TicketRow:
         if self.ticket_id is not None:
