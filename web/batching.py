@@ -28,6 +28,9 @@ from queueing.turn import LATER, Command, bank_on, carry_out
 
 MOST = 64
 """Commands in one transaction: what the first of them waits for the last is some milliseconds."""
+GATHER_S = 0.005
+"""How long a batch waits at the most, where the writer is a greenlet, for requests that have arrived and not been read
+yet: a transaction costs as much as handling five of them."""
 
 
 def patched() -> bool:
@@ -107,6 +110,7 @@ class Batcher:
         """What has queued up; None until the first command of this process starts the thread."""
         self._gate: Callable[[], Any] = _Gate
         self._deliver: Callable[[Sequence[_Work]], None] = self._let_go
+        self._gather: Callable[[], None] = _at_once
         self._held: Any = None
         """The connection of the batches, kept open."""
 
@@ -148,6 +152,8 @@ class Batcher:
                 asked: Any = _queue.SimpleQueue()  # the interpreter's own: gevent's would wait in a hub
                 monkey.get_original("_thread", "start_new_thread")(self._run, (asked,))
             else:
+                if patched():
+                    self._gather = _others_first
                 asked = queue.SimpleQueue()
                 threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
             self._asked = asked
@@ -157,6 +163,7 @@ class Batcher:
         left: list[_Work] = []
         while True:
             batch = left or [asked.get()]
+            self._gather()
             while len(batch) < MOST:
                 try:
                     batch.append(asked.get_nowait())
@@ -236,6 +243,18 @@ class Batcher:
         if held is not None:
             with suppress(Exception):
                 held.invalidate()
+
+
+def _at_once() -> None:
+    """A native writer need not wait: what comes while it commits queues up by itself."""
+
+
+def _others_first() -> None:
+    """Let every greenlet that can go on do so first: what has arrived is read, and joins the batch."""
+    import gevent
+
+    with gevent.Timeout(GATHER_S, False):
+        gevent.idle()
 
 
 def _again(error: Exception, tries: int) -> bool:
