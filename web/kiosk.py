@@ -20,7 +20,7 @@ from web.citizen.centers import next_opening
 from web.citizen.priorities import priority_of, questions
 from web.citizen.situation import place_of, services_of, situation
 from web.citizen.tickets import view_of
-from web.db import read, write
+from web.db import carry_out, read, write
 from web.errors import words_for
 from web.kiosk_icons import group_icon, group_words
 from web.printing import jobs, words
@@ -88,26 +88,20 @@ def issue(token: str) -> Any:
     kiosk = _kiosk(token)
     queue_id, kiosk_id = _queue(token).id, kiosk.id
     form = request.form
-
-    def work(db: Session) -> tuple[str, int | None]:
-        done = counter.issue(
-            db, db.get_one(Queue, queue_id), form.get("service", ""), request_id=form.get("request_id", ""),
-            actor="kiosk", now=clock.now(), priority=priority_of(form.get("priority", "none")), channel="kiosk",
-        )  # fmt: skip
-        printer = jobs.printer_at(db, kiosk_id)
-        if printer is None or not printer.by_itself:
-            return done.ticket.code, None
-        # In the ticket's transaction: whatever happens next, the slip is not forgotten.
-        slip = jobs.ask(
-            db, done.ticket, printer, request_id=form.get("request_id", ""), actor="kiosk", now=clock.now()
-        )
-        return done.ticket.code, slip.id
-
+    request_id = form.get("request_id", "")
+    printer = jobs.printer_at(read(), kiosk_id)
+    prints = printer is not None and printer.by_itself
     try:
-        code, slip_id = write(work)
+        command = counter.Issue(
+            queue_id, form.get("service", ""), request_id, "kiosk", clock.now(),
+            priority=priority_of(form.get("priority", "none")), channel="kiosk",
+        )  # fmt: skip
+        done = carry_out(jobs.IssueWithSlip(command, kiosk_id) if prints else command)
     except QueueingError as error:
         said = words_for(error.code, str(error))
         return render_template("kiosk/fault.html", token=token, queue=_queue(token), fault=said), 409
+    code: str = done.ticket.code
+    slip_id = jobs.asked_by(read(), request_id) if prints else None
     if slip_id is not None:
         jobs.run(slip_id)
     return redirect(url_for("kiosk.ticket", token=token, code=code), 303)

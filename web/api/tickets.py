@@ -104,11 +104,7 @@ def leave(ticket: str, body: dict[str, Any]) -> ResponseReturnValue:
         return jsonify({**_ticket_json(ticket), "repeated": True})
     request_id = body.get("request_id") or secrets.token_urlsafe(12)
     now = clock.now()
-    done = write(
-        lambda session: counter.leave(
-            session, session.get_one(Ticket, row.id), request_id=request_id, actor="citizen", now=now
-        )
-    )
+    done = carry_out(counter.Act(row.queue_id, "leave", request_id, "citizen", now, ticket_id=row.id))
     return jsonify({**_ticket_json(ticket), "repeated": done.repeated})
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from flask import abort, current_app, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
 from queueing import counter
-from queueing.errors import QueueingError
+from queueing.errors import Closed, QueueingError
 from queueing.store import Queue
 from web import clock
 from web.app import new_request_id
@@ -19,7 +18,7 @@ from web.citizen.phones import read_phone
 from web.citizen.priorities import priority_of, questions
 from web.citizen.situation import place_of, services_of, situation
 from web.citizen.tickets import my_tickets
-from web.db import read, write
+from web.db import carry_out, read, write
 from web.errors import words_for
 
 TOP = 5
@@ -55,7 +54,7 @@ def take(queue_id: int) -> Any:
     if limiter.full(taker):
         return _page(queue, typed, {"queue": _("Too many attempts. Please wait a few minutes.")}), 429
     try:
-        code, repeated = write(lambda db: _issue(db, queue_id, typed, phone))
+        code, repeated = _issue(queue_id, typed, phone)
     except QueueingError as error:
         queue = read().get_one(Queue, queue_id)
         return _page(queue, typed, {"queue": words_for(error.code, str(error))}), 409
@@ -65,21 +64,19 @@ def take(queue_id: int) -> Any:
     return redirect(url_for("citizen.ticket", code=code), 303)
 
 
-def _issue(db: Session, queue_id: int, typed: dict[str, str], phone: str | None) -> tuple[str, bool]:
-    queue = db.get_one(Queue, queue_id)
-    if queue.held_by is not None:
-        return wished.join(db, queue, typed, priority_of(typed["priority"]), phone)
-    done = counter.issue(
-        db,
-        queue,
-        typed["service"],
-        request_id=typed["request_id"],
-        actor="phone",
-        now=clock.now(),
-        priority=priority_of(typed["priority"]),
-        channel="phone",
-        phone=phone,
+def _issue(queue_id: int, typed: dict[str, str], phone: str | None) -> tuple[str, bool]:
+    """The code of the ticket, and whether it was there before."""
+    wanted, now = priority_of(typed["priority"]), clock.now()
+    command = counter.Issue(
+        queue_id, typed["service"], typed["request_id"], "phone", now, wanted, "phone", phone
     )
+    try:
+        done = carry_out(command)
+    except Closed as error:
+        if error.code != "queue_held":
+            raise
+        # Out with a van: it is asked for a number when it is heard.
+        return write(lambda db: wished.join(db, db.get_one(Queue, queue_id), typed, wanted, phone))
     return done.ticket.code, done.repeated
 
 

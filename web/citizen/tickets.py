@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from queueing import counter
-from queueing.errors import QueueingError
+from queueing.errors import Closed, QueueingError
 from queueing.journeys import current_of
 from queueing.status import ticket_status
 from queueing.store import Desk, Queue, Service, Ticket
@@ -21,7 +21,7 @@ from web.citizen import blueprint, wished
 from web.citizen.fragments import fragment
 from web.citizen.life import life_of
 from web.citizen.situation import Situation, minutes_of, place_of, range_words, situation
-from web.db import read, write
+from web.db import carry_out, read, write
 from web.errors import words_for
 
 
@@ -122,7 +122,7 @@ def leave(code: str) -> Any:
             return redirect(url_for("citizen.ticket", code=code), 303)
         return render_template("citizen/leave.html", view=view, fault="")
     try:
-        write(lambda db: _leave(db, code, request.form.get("request_id", "")))
+        _leave(_ticket(read(), code), request.form.get("request_id", ""))
     except QueueingError as error:
         found = _ticket(read(), code)
         view = view_of(read(), found, clock.now())
@@ -130,12 +130,14 @@ def leave(code: str) -> Any:
     return redirect(url_for("citizen.ticket", code=code), 303)
 
 
-def _leave(db: Session, code: str, request_id: str) -> None:
-    ticket = _ticket(db, code)
-    if db.get_one(Queue, ticket.queue_id).held_by is not None:
-        wished.leave_ticket(db, code, ticket.queue_id, ticket.day, request_id)
-    else:
-        counter.leave(db, ticket, request_id=request_id, actor="phone", now=clock.now())
+def _leave(ticket: Ticket, request_id: str) -> None:
+    code, queue_id, day = ticket.code, ticket.queue_id, ticket.day
+    try:
+        carry_out(counter.Act(queue_id, "leave", request_id, "phone", clock.now(), ticket_id=ticket.id))
+    except Closed as error:
+        if error.code != "queue_held":
+            raise
+        write(lambda db: wished.leave_ticket(db, code, queue_id, day, request_id))
 
 
 def _find(db: Session, code: str) -> Ticket | None:

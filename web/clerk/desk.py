@@ -25,11 +25,12 @@ from web.clerk import words
 from web.clerk.door import blueprint, is_fragment
 from web.clerk.scope import desks_of, own_desk, sister_queues, todays_queues, todays_visit
 from web.clerk.screen import desk_screen
-from web.db import read, write
+from web.db import carry_out, read, write
 from web.errors import status_of, words_for
 from web.i18n import code as in_order
 
-PLAIN = ("start", "recall", "miss", "requeue", "resume")
+PLAIN = ("start", "recall", "miss", "requeue", "resume", "park", "finish")
+"""Verbs that move one ticket at the desk: carried out together with those of other requests."""
 PARTS = ("current", "line")
 
 
@@ -104,22 +105,27 @@ def call_next(desk_id: int) -> Any:
     """Finish the present ticket and call the next person; or the chosen one, where the account may choose."""
     here = require_desk(desk_id)
     wanted = ticket(request.form["ticket"]) if request.form.get("ticket") else None
-    common = _common()
+    name, rid, now = current_user.name, request.form.get("request_id", ""), clock.now()
     may_choose = current_user.role == "supervisor"
     outcome = request.form.get("outcome", "")
+    queue_id, desk_id, chosen = here.queue_id, here.id, wanted.id if wanted else None
 
-    def run(session: Session) -> str:
-        done = counter.call_next(
-            session,
-            sitting(session, here.id),
-            ticket=session.get_one(Ticket, wanted.id) if wanted else None,
-            may_choose=may_choose,
-            outcome=outcome,
-            **common,
+    def press() -> Done | None:
+        return carry_out(  # type: ignore[no-any-return]
+            counter.CallNext(
+                queue_id,
+                desk_id,
+                rid,
+                name,
+                now,
+                chosen,
+                may_choose=may_choose,
+                outcome=outcome,
+                operator=name,
+            )
         )
-        return "" if done is not None else "nobody"
 
-    return _answer(run, lambda result: _("Nobody is waiting now.") if result == "nobody" else "")
+    return _pressed(press, lambda done: "" if done is not None else _("Nobody is waiting now."))
 
 
 @blueprint.post(
@@ -134,28 +140,33 @@ def act_on_ticket(desk_id: int, verb: str) -> Any:
     note = request.form.get("note", "").strip()
     target = request.form.get("target", "")
     event = request.form.get("event", "")
+    if verb in PLAIN:
+        # In the desk's queue: a ticket that stands in another one is refused there.
+        command: dict[str, Any] = {
+            "queue_id": here.queue_id, "ticket_id": mine.id, "desk_id": here.id, "operator": common["actor"], **common,
+            "note": note if verb == "park" else "",
+        }  # fmt: skip
+        outcome = request.form.get("outcome", "") if verb == "finish" else ""
+        return _pressed(
+            lambda: carry_out(counter.Act(action=verb, outcome=outcome, **command)),
+            lambda done: words.done(verb, done),
+            form=verb,
+        )
 
     def run(session: Session) -> Done:
         at, ticket = sitting(session, here.id), session.get_one(Ticket, mine.id)
         if verb == "undo":
             shown = int(event) if _is_id(event) else None
             return counter.undo(session, ticket, desk=at, event_id=shown, **common)
-        if verb == "park":
-            return counter.park(session, ticket, desk=at, note=note, **common)
-        if verb == "finish":
-            return counter.finish(session, ticket, desk=at, outcome=request.form.get("outcome", ""), **common)
         if verb == "arrive":
             return counter.arrive(session, ticket, **common)
         if verb == "add":
             house = [at.queue_id, *(queue.id for queue in sister_queues(session, at.queue_id))]
             return journeys.add_step(session, ticket, target, house, **common)
-        if verb == "transfer":
-            queue, service = _target(session, at, target)
-            return counter.transfer(
-                session, ticket, desk=at, to_queue=queue, service_code=service, note=note, **common
-            )
-        assert verb in PLAIN
-        return getattr(counter, verb)(session, ticket, desk=at, **common)  # type: ignore[no-any-return]
+        queue, service = _target(session, at, target)
+        return counter.transfer(
+            session, ticket, desk=at, to_queue=queue, service_code=service, note=note, **common
+        )
 
     return _answer(run, lambda done: words.done(verb, done), form=verb)
 
@@ -170,14 +181,15 @@ def issue_at_desk(desk_id: int) -> Any:
     phone = read_phone(typed) if typed else None
     service, priority = request.form.get("service", ""), priority_of(request.form.get("priority", ""))
 
-    def run(session: Session) -> Done:
+    def press() -> Done:
         if typed and phone is None:
             raise Invalid("phone_invalid", "this is not a telephone number")
-        at = sitting(session, here.id)
-        queue = session.get_one(Queue, at.queue_id)
-        return counter.issue(session, queue, service, priority=priority, phone=phone, **common)
+        queue_id = sitting(read(), here.id).queue_id
+        return carry_out(  # type: ignore[no-any-return]
+            counter.Issue(queue_id, service, priority=priority, phone=phone, **common)
+        )
 
-    return _answer(run, _issued, form="issue")
+    return _pressed(press, _issued, form="issue")
 
 
 def _issued(done: Done) -> Markup:
@@ -232,9 +244,14 @@ def _target(session: Session, here: Desk, target: str) -> tuple[Queue | None, st
 
 
 def _answer(run: Any, says: Any = None, *, form: str = "") -> Any:
-    """Carry `run(session)` out; answer with the sections, or by loading the page again; errors in place."""
+    """Carry `run(session)` out in a transaction of its own, and answer."""
+    return _pressed(lambda: write(run), says, form=form)
+
+
+def _pressed(press: Any, says: Any = None, *, form: str = "") -> Any:
+    """Carry a press out; answer with the sections, or by loading the page again; errors in place."""
     try:
-        result = write(run)
+        result = press()
     except QueueingError as error:
         typed = {k: v for k, v in request.form.items() if k not in ("csrf_token", "request_id")}
         said = Said(words.refused(error, words_for), True, error.code, typed, form)

@@ -19,9 +19,11 @@ from flask import Flask, current_app
 from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
+from queueing.counter import Issue
 from queueing.errors import Conflict
+from queueing.ledger import Ledger, Needs
 from queueing.store import Ticket
-from queueing.turn import check_request_id
+from queueing.turn import Done, NeedsSession, check_request_id
 from web import clock
 from web.accounts import AccessToken
 from web.db import read, write
@@ -106,6 +108,50 @@ def ask(
     session.add(job)
     session.flush()
     return job
+
+
+@dataclass(frozen=True, slots=True)
+class IssueWithSlip:
+    """A ticket and its slip in one transaction: whatever happens next, the slip is not forgotten. A command like
+    `Issue`, carried out in a session because of what hangs on it."""
+
+    issue: Issue
+    token_id: int
+    """The kiosk with the printer."""
+
+    @property
+    def queue_id(self) -> int:
+        """The queue whose turn it takes."""
+        return self.issue.queue_id
+
+    def ask(self, needs: Needs, zone: str) -> bool:
+        """Nothing: a batch does not carry it out."""
+        return True
+
+    def carry_out(self, ledger: Ledger) -> Done:
+        """Never on a batch's ledger."""
+        raise NeedsSession
+
+    def alone(self, session: Session) -> Done | None:
+        """The ticket, and the slip of the same request."""
+        done = self.issue.alone(session)
+        assert done is not None
+        printer = printer_at(session, self.token_id)
+        if printer is not None:
+            ask(
+                session,
+                done.ticket,
+                printer,
+                request_id=self.issue.request_id,
+                actor=self.issue.actor,
+                now=self.issue.now,
+            )
+        return done
+
+
+def asked_by(session: Session, request_id: str) -> int | None:
+    """The slip that a request has asked for."""
+    return session.scalar(select(PrintJob.id).where(PrintJob.request_id == f"slip:{request_id}"))
 
 
 def run(job_id: int, *, patience: float = PATIENCE_S) -> PrintJob:
