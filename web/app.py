@@ -76,12 +76,6 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     app.url_map.converters["int"] = IdConverter
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
-    from web.api.lane import Lane  # as the blueprints: it uses what is set up here
-
-    app.wsgi_app = Lane(app, app.wsgi_app, ALWAYS)  # type: ignore[method-assign]
-    if hops := settings.trusted_proxies:
-        # Only then: whoever reaches us directly could write any address and host into these headers.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)
@@ -103,6 +97,13 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     cli.init_app(app)
     _templates(app)
     app.after_request(_headers)
+    from web.api.lane import Lane  # as the blueprints: it uses what is set up here
+
+    lane = app.extensions["lane"] = Lane(app, app.wsgi_app, ALWAYS)
+    app.wsgi_app = lane  # type: ignore[method-assign]
+    if hops := settings.trusted_proxies:
+        # Only then: whoever reaches us directly could write any address and host into these headers.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 

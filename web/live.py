@@ -15,6 +15,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeGuard
 
@@ -34,6 +35,10 @@ from web.fanout import PING_EVERY_S, PING_TIMEOUT_S, Fanout
 
 LOG = logging.getLogger(__name__)
 NAMESPACE = "/live"
+SOCKET_PATH = "/socket.io/"
+PAUSE_S = 0.02
+"""Between two looks that found something: what is committed meanwhile is read together. The first of many goes out at
+once, the others that much later; a look of its own for each commit cost a seventh of a ticket."""
 AT_ONCE = 2_000
 """Rows of one look into the outbox; when there are more, the next look follows at once."""
 NEAR = 5_000
@@ -44,6 +49,14 @@ REST_S, REST_MOST_S = 0.25, 4.0
 """Waits between tries while the database is away, doubled each time."""
 RESYNC_ROWS = 200
 socketio = SocketIO()
+_ROWS = (
+    sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, Outbox.data)
+    .order_by(Outbox.id)
+    .limit(AT_ONCE)
+)
+_IS_NEWER = Outbox.id > sa.bindparam("last")
+_NEWER = _ROWS.where(_IS_NEWER)
+_NEWER_OR_AGAIN = _ROWS.where(sa.or_(_IS_NEWER, Outbox.id.in_(sa.bindparam("again", expanding=True))))
 
 
 class Relay:
@@ -104,7 +117,8 @@ class Relay:
             try:
                 if not self._begun:
                     self._begin()
-                self.pump()
+                if self.pump():
+                    self._stop.wait(PAUSE_S)
             except sa.exc.SQLAlchemyError as error:
                 self._rest(error)
             except Exception:
@@ -137,18 +151,10 @@ class Relay:
 
     def _committed(self) -> list[Any]:
         """Rows that were not seen yet, in order of their ids; they count as seen from here on."""
-        which = Outbox.id > self._last
-        if again := self._old_holes():
-            which = sa.or_(which, Outbox.id.in_(again))
+        again = self._old_holes()
         with self._engine.connect() as connection:
-            rows = list(
-                connection.execute(
-                    sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, Outbox.data)
-                    .where(which)
-                    .order_by(Outbox.id)
-                    .limit(AT_ONCE)
-                )
-            )
+            asked = {"last": self._last, "again": again} if again else {"last": self._last}
+            rows = list(connection.execute(_NEWER_OR_AGAIN if again else _NEWER, asked))
         if rows and self._holes is not None:
             newest = max(self._last, rows[-1].id)
             begin = max(self._last + 1, newest - NEAR)
@@ -304,6 +310,7 @@ def init_app(app: Flask) -> None:
     without sticky sessions long polling fails, so there it is not offered.
     """
     settings = app.extensions["settings"]
+    pages = app.wsgi_app
     socketio.init_app(
         app,
         async_mode=async_mode(),
@@ -316,6 +323,19 @@ def init_app(app: Flask) -> None:
         **({"monitor_clients": False} if app.extensions["relay"].sender.fast else {}),
     )
     app.extensions["relay"].sender.install()
+    app.wsgi_app = _Door(pages, app.wsgi_app)  # type: ignore[method-assign]
+
+
+class _Door:
+    """WSGI middleware: Socket.IO's own requests go to it, all others past it (its middleware makes a class for each
+    request that comes by, which costs more than the rest of the way to the page and is garbage in a cycle)."""
+
+    def __init__(self, pages: Callable[..., Any], sockets: Callable[..., Any]) -> None:
+        self._pages, self._sockets = pages, sockets
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        ours = environ["PATH_INFO"].startswith(SOCKET_PATH)
+        return (self._sockets if ours else self._pages)(environ, start_response)
 
 
 def async_mode() -> str:

@@ -50,7 +50,8 @@ def post_worker_init(worker: Any) -> None:
 
     app = worker.app.wsgi()
     if worker.cfg.worker_class_str == "gevent":
-        app.wsgi_app = fair(app.wsgi_app)
+        # Not before the lane: who takes a ticket waits for the commit, and others have their turn then.
+        app.extensions["lane"].inner = fair(app.extensions["lane"].inner)
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)
     worker.van = loop.start(app)

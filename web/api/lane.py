@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from json import loads
+from json import JSONEncoder, loads
 from typing import Any
 
 from flask import Flask
@@ -24,6 +24,7 @@ from web.api.operations import OPERATIONS
 from web.api.schema import check
 from web.api.shapes import COMPONENTS
 from web.api.tickets import PREFIXES, actor_of, for_desk, light_json, prefix_key, service_code
+from web.i18n import LANGUAGES
 
 _PATH = re.compile(r"/api/v1/(?:queues/([0-9]{1,9})/tickets|desks/([0-9]{1,9})/next)\Z")
 _BEARER = re.compile(r"[Bb]earer +([\w.~+/=-]+) *\Z")
@@ -36,11 +37,15 @@ Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class Lane:
-    """WSGI middleware in front of Flask's own."""
+    """WSGI middleware in front of all others (what they do for a page costs more than all that is done here).
+
+    `inner`: where everything else goes. Addresses with a language (`/en/api/...`) are not looked at here.
+    """
 
     def __init__(self, app: Flask, inner: Callable[..., Any], headers: tuple[tuple[str, str], ...]) -> None:
-        self._app, self._inner = app, inner
-        self._headers = list(headers)
+        self._app, self.inner = app, inner
+        self._headers = [*headers, ("Content-Language", next(iter(LANGUAGES)))]
+        self._encode = JSONEncoder(ensure_ascii=app.json.ensure_ascii, sort_keys=app.json.sort_keys).encode  # type: ignore[attr-defined]
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST":
@@ -48,10 +53,9 @@ class Lane:
             answer = self._answer(environ, found) if found else None
             if answer is not None:
                 status, more, body = answer
-                language = environ.get("product.language", "ar")
-                start_response(status, [*more, *self._headers, ("Content-Language", language)])
+                start_response(status, more + self._headers)
                 return [body]
-        return self._inner(environ, start_response)  # type: ignore[no-any-return]
+        return self.inner(environ, start_response)  # type: ignore[no-any-return]
 
     def _answer(self, environ: dict[str, Any], path: re.Match[str]) -> Answer | None:
         bearer = _BEARER.match(environ.get("HTTP_AUTHORIZATION", ""))
@@ -110,8 +114,10 @@ class Lane:
         )
         if done is None:
             return None
-        with self._app.app_context():
-            code = service_code(self._app, done.ticket.service_id)
+        code = self._app.extensions.get("service_codes", {}).get(done.ticket.service_id)
+        if code is None:
+            with self._app.app_context():
+                code = service_code(self._app, done.ticket.service_id)
         made = light_json(done, token.desk_name, prefixes[0], code)
         return self._json("200 OK", for_desk(made, done, now), []) if made else None
 
@@ -136,5 +142,5 @@ class Lane:
         return body  # type: ignore[no-any-return]
 
     def _json(self, status: str, made: dict[str, Any], more: list[tuple[str, str]]) -> Answer:
-        body = (self._app.json.dumps(made) + "\n").encode()
+        body = (self._encode(made) + "\n").encode()
         return status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more], body
