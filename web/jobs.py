@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 
-from fleet.days import run_day_transitions
+from fleet.days import AT_ONCE, run_day_transitions
 from fleet.planning.repair import return_centers
 from fleet.store import Setting
 from fleet.tracking import mark_silent
@@ -56,15 +56,11 @@ def cron(**fields: str | int) -> CronTrigger:
     return CronTrigger(timezone=CAIRO, **fields)
 
 
-TRANSITIONS_AT_ONCE = 25
-"""Queues opened or closed in one transaction: a clerk's press never waits behind the whole country's morning."""
-
-
 def open_and_close(now: datetime) -> object:
     """Open and close queues, desks and visits that are due."""
     changed = 0
     while True:
-        done = write(lambda session: run_day_transitions(session, now=now, most=TRANSITIONS_AT_ONCE))
+        done = write(lambda session: run_day_transitions(session, now=now, most=AT_ONCE))
         changed += done.work
         if done.complete:
             return changed

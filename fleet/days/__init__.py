@@ -32,6 +32,7 @@ from fleet.store import Setting, Visit
 from queueing.desks import close_forgotten
 
 __all__ = [
+    "AT_ONCE",
     "OVERTIME",
     "VAN_OVERTIME",
     "Transitions",
@@ -43,6 +44,9 @@ __all__ = [
     "run_day_transitions",
 ]
 
+AT_ONCE = 25
+"""Queues and visits opened or closed in one transaction: a clerk's press never waits behind the whole country's
+morning."""
 SETTING = "days"
 """Key of the setting that remembers up to which instant hours have been acted upon."""
 

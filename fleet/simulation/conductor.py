@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from fleet.calendar import Calendar, default_calendar, local_day
-from fleet.days import run_day_transitions
+from fleet.days import AT_ONCE, run_day_transitions
 from fleet.simulation.clerks import Clerks
 from fleet.simulation.demand_today import scenarios
 from fleet.simulation.live_line import LiveLine, find_who_came, make_line, refresh
@@ -99,11 +99,15 @@ class Conductor:
                 self._pause(0.02 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _begin(self, session: Session, now: datetime) -> None:
-        """What opens and closes, once a simulated minute; the picture of the day, where there is none."""
+    def _begin(self, session: Session, now: datetime) -> bool:
+        """What opens and closes, once a simulated minute; the picture of the day, where there is none. False while
+        more is left to open or close than one transaction should."""
         if self._transitions_at is None or not now < self._transitions_at + TRANSITIONS_EVERY:
             try:
-                self.verbs += bool(run_day_transitions(session, now=now, calendar=self._calendar).changed)
+                done = run_day_transitions(session, now=now, calendar=self._calendar, most=AT_ONCE)
+                self.verbs += bool(done.changed)
+                if not done.complete:
+                    return False
             except QueueingError:
                 # A desk where a person still has a ticket cannot be closed: that waits, the day goes on.
                 self.refused += 1
@@ -111,6 +115,7 @@ class Conductor:
             self._look_at_visits(session, local_day(now))
         if self._day != local_day(now):
             self._load(session, now)
+        return True
 
     def _look_at_visits(self, session: Session, day: date) -> None:
         """Follow what the planner and the schedule did: closed and cancelled visits change ways, new ones
@@ -130,7 +135,8 @@ class Conductor:
     def _some(self, session: Session, now: datetime) -> bool:
         """A transaction's worth of what is due; True when nothing is left."""
         start, count = self._timer(), 0
-        self._begin(session, now)
+        if not self._begin(session, now):
+            return False
         self._look(session, now)
         while self._heap and self._heap[0][0] <= now:
             due, _, kind, queue_id, what = heapq.heappop(self._heap)

@@ -73,6 +73,25 @@ def test_a_whole_day_runs_and_ends_with_nobody_left(engine: Engine) -> None:
             assert measure.differences(session, [queue.id], DAY, now=instant(1200)) == []
 
 
+def test_the_morning_opens_a_few_queues_in_one_transaction(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many open at one minute: each transaction opens no more than its share, and the tick opens them all."""
+    monkeypatch.setattr("fleet.simulation.conductor.AT_ONCE", 1)
+    write, opened = writer(engine), []
+    country = write(make_country)
+
+    def counted(work: Callable[[Session], Any]) -> Any:
+        answer = write(work)
+        with Session(engine) as session:
+            opened.append(session.scalar(select(func.count()).where(Queue.state == "open")) or 0)
+        return answer
+
+    Conductor(counted, seed=3).tick(instant(570))
+    assert max(after - before for before, after in pairwise([0, *opened])) == 1
+    assert opened[-1] >= len(country.queues) > 1
+
+
 def test_the_van_tells_its_way_every_two_minutes_and_ends_where_the_visit_is(engine: Engine) -> None:
     write = writer(engine)
     country = write(make_country)
