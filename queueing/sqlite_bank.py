@@ -1,19 +1,20 @@
 """Loads and stores of the ledger on SQLite: one statement reads everything, one a table writes.
 
-The transaction has begun (BEGIN IMMEDIATE), so nothing can change between reading and writing. What is asked for goes
-in as JSON arrays and comes back as JSON arrays, because Python's driver gives up the interpreter's lock at every step
-of every statement: with thirty threads at work, getting it back costs more than the statement. So a batch takes few
-steps, and they run beside the other threads, not between them.
+The transaction is a writer's (BEGIN IMMEDIATE), so nothing can change between reading and writing. What is asked for
+and what is written goes in as JSON arrays and what is found comes back as JSON arrays, because Python's driver gives up
+the interpreter's lock at every step of every statement: where others are at work, getting it back costs more than the
+statement. So a batch takes few steps, and whoever makes the bank may have them taken elsewhere (`Way`): in a native
+thread, beside the greenlets, while all Python runs in one.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
 from queueing.order import PRIORITIES
@@ -111,7 +112,6 @@ _PHONE = (
     f" WHERE t.{LIVE_SQL} AND t.queue_id = ? AND t.aged_from >= ? AND t.aged_from < ? AND t.phone = ?"
     " AND e.state_from IS NULL LIMIT 1"
 )
-_LEFT = "UPDATE ticket SET desk_id = NULL WHERE id = ?"
 _LAST = (
     f"SELECT {EVENTS.columns} FROM ticket_event WHERE ticket_id = ? AND state_to = ? ORDER BY id DESC LIMIT 1"
 )
@@ -120,41 +120,48 @@ _MINUTES = (
     " JOIN service s ON s.id = q.service_id WHERE q.queue_id = ?"
 )
 _SHIFT = timedelta(microseconds=1)
-MOST_ROWS = 32
-"""Rows in one statement; the sizes are powers of two, so that few statements are ever prepared."""
+Step = tuple[str, Sequence[Any]]
+"""A statement and its parameters."""
+
+
+class Way(Protocol):
+    """Takes the steps of a bank: `steps()` gives the rows of each. `last`: they end the transaction."""
+
+    def __call__(self, steps: Callable[[], list[list[Any]]], *, last: bool) -> list[list[Any]]: ...
+
+
+def straight(steps: Callable[[], list[list[Any]]], *, last: bool) -> list[list[Any]]:
+    """Here and now."""
+    return steps()
 
 
 class _Written:
-    """Statements that write rows of a table, several at once."""
+    """The statement that writes rows of a table, however many: they come as one JSON array of arrays."""
 
     def __init__(self, codec: Codec, names: Sequence[str], *, update: bool = False, more: str = "") -> None:
-        self.codec, self.names, self.more, self.updates = codec, tuple(names), more, update
-        self.values = codec.values(self.names)
-        self.statement = lru_cache(maxsize=16)(self._statement)
+        self._values = codec.values(names)
+        # Materialized: else the text of a row is made anew for each of its columns.
+        rows = "WITH n AS MATERIALIZED (SELECT value AS v FROM json_each(?))"
+        table, columns = codec.table, ", ".join(names)
+        value = {name: f"json_extract(n.v, '$[{place}]')" for place, name in enumerate(names)}
+        if update:
+            assigned = ", ".join(f"{name} = {value[name]}" for name in names if name != "id")
+            self._statement = f"{rows} UPDATE {table} SET {assigned} FROM n WHERE {table}.id = {value['id']}"
+        else:
+            # WHERE: what follows is a conflict's clause, not a join's.
+            found = ", ".join(value[name] for name in names)
+            self._statement = f"{rows} INSERT INTO {table} ({columns}) SELECT {found} FROM n WHERE true{more}"
 
-    def _statement(self, count: int) -> str:
-        row = f"({', '.join('?' * len(self.names))})"
-        rows, names = ", ".join([row] * count), ", ".join(self.names)
-        if not self.updates:
-            return f"INSERT INTO {self.codec.table} ({names}) VALUES {rows}{self.more}"
-        assigned = ", ".join(f"{name} = n.{name}" for name in self.names if name != "id")
-        table = self.codec.table
-        return (
-            f"WITH n({names}) AS (VALUES {rows}) UPDATE {table} SET {assigned} FROM n WHERE {table}.id = n.id"
-        )
-
-    def write(self, cursor: sqlite3.Cursor, rows: Sequence[Any]) -> None:
-        """Write all rows, in their order."""
-        at = 0
-        while at < len(rows):
-            size = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
-            values = [value for row in rows[at : at + size] for value in self.values(row)]
-            cursor.execute(self.statement(size), values)
-            at += size
+    def steps(self, rows: Iterable[Any]) -> list[Step]:
+        """What writes all rows, in their order: one step, or none where there are no rows."""
+        values = [self._values(row) for row in rows]
+        return [(self._statement, (_json(values),))] if values else []
 
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _queues = _Written(QUEUES, ("id", "seq", "line_waiting", "line_seq", "line_since"), update=True)
-_paces = _Written(QUEUES, ("id", "pace_s", "pace_cv2"), update=True)
+_PACES = "UPDATE queue SET pace_s = ?, pace_cv2 = ? WHERE id = ?"
+_LEFT = "UPDATE ticket SET desk_id = NULL WHERE id = ?"
 _counters = _Written(
     COUNTERS,
     COUNTERS.names,
@@ -173,9 +180,19 @@ def _moved(names: tuple[str, ...]) -> _Written:
 class SqliteBank:
     """A `ledger.Bank` over a connection of `sqlite3`. `commits`: the store ends the transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, *, commits: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, commits: bool = False, way: Way = straight) -> None:
         self._cursor = connection.cursor()
         self._commits = commits
+        self._way = way
+
+    def _rows(self, *steps: Step, last: bool = False) -> list[list[Any]]:
+        """The rows of each step."""
+        execute = self._cursor.execute
+
+        def taken() -> list[list[Any]]:
+            return [execute(*step).fetchall() for step in steps]
+
+        return self._way(taken, last=last)
 
     def load(self, ledger: Ledger, needs: Needs) -> None:
         """Read what is needed: one statement, but for what is rare."""
@@ -208,13 +225,14 @@ class SqliteBank:
             parts += ("last",)
         if parts:
             most = max(needs.verbs.values(), default=1)
-            row = self._cursor.execute(_statement(parts), (most, *map(json.dumps, asked.values()))).fetchone()
+            [[row]] = self._rows((_statement(parts), (most, *map(_json, asked.values()))))
             self._read(ledger, needs, places, dict(zip(parts, row, strict=True)))
         for phone in needs.phones:
             values = (phone.queue_id, to_micros(phone.begin), to_micros(phone.end), phone.phone)
-            if found := self._cursor.execute(_PHONE, values).fetchone():
-                ticket = ledger.keep(TICKETS.read(found))
-                ledger.phones[phone] = ticket, EVENTS.read(found[len(TICKETS.names) :])
+            [found] = self._rows((_PHONE, values))
+            for row in found:
+                ticket = ledger.keep(TICKETS.read(row))
+                ledger.phones[phone] = ticket, EVENTS.read(row[len(TICKETS.names) :])
 
     def _place(self, ledger: Ledger, place: Any) -> list[int]:
         before = ledger.since[place.queue_id] - _SHIFT
@@ -229,7 +247,7 @@ class SqliteBank:
             queue = ledger.queues[values[0]] = QUEUES.read(values)
             queue.line_waiting = values[-1]
             if queue.pace_s is None or queue.pace_cv2 is None:
-                minutes = self._cursor.execute(_MINUTES, (queue.id,)).fetchall()
+                [minutes] = self._rows((_MINUTES, (queue.id,)))
                 ledger.paces[queue.id] = mixture(minutes)
         for queue_id, code, number in rows("services"):
             ledger.services[queue_id, code] = number
@@ -256,7 +274,8 @@ class SqliteBank:
         for values in rows("requests"):
             event = ledger.requests[values[EVENTS.names.index("request_id")]] = EVENTS.read(values)
             if event.ticket_id not in ledger.tickets:
-                ledger.keep(TICKETS.read(self._cursor.execute(_TICKETS, (event.ticket_id,)).fetchone()))
+                [[found]] = self._rows((_TICKETS, (event.ticket_id,)))
+                ledger.keep(TICKETS.read(found))
         if "top" in row:
             top = (row["top"] or 0) + 1
             ledger.ticket_ids = iter(range(top, top + needs.new_tickets))
@@ -266,32 +285,35 @@ class SqliteBank:
 
     def last(self, ticket_id: int, state_to: str) -> EventRow:
         """The latest stored event that brought a ticket into a state."""
-        found: EventRow = EVENTS.read(self._cursor.execute(_LAST, (ticket_id, state_to)).fetchone())
-        return found
+        [[found]] = self._rows((_LAST, (ticket_id, state_to)))
+        event: EventRow = EVENTS.read(found)
+        return event
 
     def store(self, ledger: Ledger) -> None:
         """Write what has changed: rows that free a desk before rows that take one."""
-        cursor = self._cursor
         told = [ledger.queues[number] for number in ledger.told]
         for queue in told:
             queue.line_seq, queue.line_since = queue.seq, ledger.since[queue.id]
-        _queues.write(cursor, told)
-        _paces.write(
-            cursor, [queue for queue in told if queue.id in ledger.paces and queue.pace_s is not None]
-        )
-        _counters.write(cursor, [ledger.counters[key] for key in ledger.drawn])
         left, freeing, taking = ledger.moving()
-        for ticket_id in left:
-            cursor.execute(_LEFT, (ticket_id,))
+        steps = _queues.steps(told)
+        steps += [
+            (_PACES, (q.pace_s, q.pace_cv2, q.id))
+            for q in told
+            if q.id in ledger.paces and q.pace_s is not None
+        ]
+        steps += _counters.steps(ledger.counters[key] for key in ledger.drawn)
+        steps += [(_LEFT, (ticket_id,)) for ticket_id in left]
         for names, rows in freeing:
-            _moved(names).write(cursor, rows)
-        _made.write(cursor, ledger.made)
+            steps += _moved(names).steps(rows)
+        steps += _made.steps(ledger.made)
         for names, rows in taking:
-            _moved(names).write(cursor, rows)
-        _events.write(cursor, ledger.events)
-        _outbox.write(cursor, ledger.outbox)
+            steps += _moved(names).steps(rows)
+        steps += _events.steps(ledger.events)
+        steps += _outbox.steps(ledger.outbox)
         if self._commits:
-            cursor.execute("COMMIT")
+            steps.append(("COMMIT", ()))
+        if steps:
+            self._rows(*steps, last=self._commits)
 
 
 @lru_cache(maxsize=64)
