@@ -4,8 +4,10 @@ One thread of each process writes. It takes what has queued up, carries it out o
 requests go with their answers, and takes what has come meanwhile. Nobody waits for a timer: one command alone costs
 one transaction, and the more come at once the less each costs. An answer is given after the commit, never before.
 
-Under gevent the thread of SQLite is a native one, so that a flush to the disk does not stop the greenlets; on
-PostgreSQL it is a greenlet, because psycopg waits together with the others.
+Under gevent the thread is a greenlet. On PostgreSQL it waits together with the others in psycopg; on SQLite its
+statements are taken in a native thread, so that a flush to the disk does not stop the greenlets, while everything that
+is decided is decided here: two threads with work in Python take the interpreter's lock and each other's caches all the
+time, which made each of them twice as slow.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from queueing.engine import DRIVERS, RETRIED_STATES, RETRIES, driver_errors
 from queueing.postgres_bank import HOT
+from queueing.sqlite_bank import SqliteBank
 from queueing.turn import LATER, Command, bank_on, carry_out
 
 MOST = 64
 """Commands in one transaction: what the first of them waits for the last is some milliseconds."""
+FORGOTTEN = "26000"
+"""What PostgreSQL says when somebody has taken a connection's prepared statements away."""
 GATHER_S = 0.005
 """How long a batch waits at the most, where the writer is a greenlet, for requests that have arrived and not been read
 yet: a transaction costs as much as handling five of them."""
@@ -65,6 +70,89 @@ def beside_hub() -> Callable[..., Any] | None:
         return pool.apply(contextvars.copy_context().run, (work, *given))
 
     return run
+
+
+class Beside:
+    """Calls functions in one native thread, in their order, while the greenlet that asks waits and the others go on.
+
+    Lighter than gevent's pool: what crosses is a call and its result.
+    """
+
+    def __init__(self) -> None:
+        from gevent import get_hub, monkey
+        from gevent.hub import Waiter
+
+        self._waiter = Waiter
+        self._asked: Any = _queue.SimpleQueue()  # the interpreter's own: gevent's would wait in a hub
+        self._done: deque[tuple[Any, Any, BaseException | None]] = deque()
+        self._watcher = get_hub().loop.async_()
+        self._watcher.start(self._arrived)
+        monkey.get_original("_thread", "start_new_thread")(self._run, ())
+
+    def __call__(self, work: Callable[..., Any], *given: Any) -> Any:
+        """What `work(*given)` gives, or raises, there."""
+        waiter = self._waiter()
+        self._asked.put((waiter, work, given))
+        result, error = waiter.get()
+        if error is not None:
+            raise error
+        return result
+
+    def _run(self) -> None:
+        while True:
+            waiter, work, given = self._asked.get()
+            try:
+                self._done.append((waiter, work(*given), None))
+            except BaseException as error:
+                self._done.append((waiter, None, error))
+            del waiter, work, given
+            self._watcher.send()
+
+    def _arrived(self) -> None:
+        while self._done:
+            waiter, result, error = self._done.popleft()
+            waiter.switch((result, error))
+
+
+def _here(work: Callable[..., Any], *given: Any) -> Any:
+    return work(*given)
+
+
+class _Transaction:
+    """A writer's transaction of SQLite with its turn among writers, begun by its first statement, ended by its last."""
+
+    def __init__(self, driver: Any, turn: Any, call: Callable[..., Any]) -> None:
+        self._driver, self._turn, self._call = driver, turn, call
+        self._begun = False
+
+    def way(self, steps: Callable[[], Any], *, last: bool) -> Any:
+        """As `queueing.sqlite_bank.Way`."""
+        return self._call(self._taken, steps, last)
+
+    def _taken(self, steps: Callable[[], Any], last: bool) -> Any:
+        if not self._begun:
+            self._turn.__enter__()
+            self._begun = True
+            self._driver.execute("BEGIN IMMEDIATE")
+        rows = steps()
+        if last:
+            self._end()
+        return rows
+
+    def give_up(self) -> None:
+        """Nothing of it remains. Raises the driver's error where the connection is beyond use."""
+        self._call(self._given_up)
+
+    def _given_up(self) -> None:
+        try:
+            self._driver.rollback()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._begun:
+            self._begun = False
+            self._turn.__exit__(None, None, None)
 
 
 class _Gate:
@@ -109,10 +197,14 @@ class Batcher:
         self._asked: Any = None
         """What has queued up; None until the first command of this process starts the thread."""
         self._gate: Callable[[], Any] = _Gate
-        self._deliver: Callable[[Sequence[_Work]], None] = self._let_go
+        self._deliver: Callable[[Sequence[_Work]], object] = self._let_go
+        self._call: Callable[..., Any] = _here
+        """Calls what may wait for SQLite or its disk."""
         self._gather: Callable[[], None] = _at_once
         self._held: Any = None
         """The connection of the batches, kept open."""
+        self._bank: Any = None
+        """Loads and stores on it."""
 
     def __call__(self, command: Command) -> Any:
         """Done, or None when there was nobody to call, once it is committed. Raises what the command raised, or the
@@ -131,31 +223,20 @@ class Batcher:
         with self._starting:
             if self._asked is not None:
                 return
-            if self._turn is not None and patched():
-                from gevent import get_hub, monkey
+            if patched():
+                from gevent import get_hub
                 from gevent.hub import Waiter
 
                 self._gate = Waiter
-                finished: deque[_Work] = deque()
-                watcher = get_hub().loop.async_()
-
-                def arrived() -> None:
-                    works = [finished.popleft() for _ in range(len(finished))]
-                    self._let_go(works)
-
-                def deliver(works: Sequence[_Work]) -> None:
-                    finished.extend(works)
-                    watcher.send()
-
-                watcher.start(arrived)
-                self._deliver = deliver
-                asked: Any = _queue.SimpleQueue()  # the interpreter's own: gevent's would wait in a hub
-                monkey.get_original("_thread", "start_new_thread")(self._run, (asked,))
-            else:
-                if patched():
+                loop = get_hub().loop
+                # All are let go by the hub, one after the other, without a callback for each.
+                self._deliver = lambda works: loop.run_callback(self._let_go, works)
+                if self._turn is not None:
+                    self._call = Beside()
+                else:
                     self._gather = _others_first
-                asked = queue.SimpleQueue()
-                threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
+            asked: Any = queue.SimpleQueue()
+            threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
             self._asked = asked
 
     def _run(self, asked: Any) -> None:
@@ -203,20 +284,15 @@ class Batcher:
             work.answer = answer
 
     def _transaction(self, commands: Sequence[Command]) -> list[Any]:
-        if self._turn is None:
-            return self._committed(commands)
-        with self._turn:
-            return self._committed(commands)
-
-    def _committed(self, commands: Sequence[Command]) -> list[Any]:
         driver = self._driver()
+        bank, give_up = self._bank, driver.rollback
+        if self._turn is not None:
+            one = _Transaction(driver, self._turn, self._call)
+            bank, give_up = SqliteBank(driver, commits=True, way=one.way), one.give_up
         try:
-            if self._engine.dialect.name == "sqlite":
-                with driver_errors():
-                    driver.execute("BEGIN IMMEDIATE")
-            return carry_out(bank_on(self._engine.dialect.name, driver, commits=True), commands)
+            return carry_out(bank, commands)
         except BaseException as error:
-            self._undo(driver, error)
+            self._undo(driver, error, give_up)
             raise
 
     def _driver(self) -> Any:
@@ -227,26 +303,28 @@ class Batcher:
                     held.driver_connection.execute(HOT)  # type: ignore[union-attr]
                     held.driver_connection.commit()  # type: ignore[union-attr]
             self._held = held
+            self._bank = bank_on(self._engine.dialect.name, held.driver_connection, commits=True)
         return self._held.driver_connection
 
-    def _undo(self, driver: Any, error: BaseException) -> None:
+    def _undo(self, driver: Any, error: BaseException, give_up: Callable[[], None]) -> None:
         """Nothing of a transaction that broke remains; a connection that broke with it is opened anew the next time."""
         try:
-            driver.rollback()
+            give_up()
         except DRIVERS:
             self._drop()
-        if getattr(driver, "closed", False) or getattr(driver, "broken", False):
+        forgotten = getattr(getattr(error, "orig", None), "sqlstate", None) == FORGOTTEN
+        if forgotten or getattr(driver, "closed", False) or getattr(driver, "broken", False):
             self._drop()
 
     def _drop(self) -> None:
-        held, self._held = self._held, None
+        held, self._held, self._bank = self._held, None, None
         if held is not None:
             with suppress(Exception):
                 held.invalidate()
 
 
 def _at_once() -> None:
-    """A native writer need not wait: what comes while it commits queues up by itself."""
+    """Where a flush goes on beside the hub nobody need wait: what comes while it lasts queues up by itself."""
 
 
 def _others_first() -> None:
@@ -259,11 +337,12 @@ def _others_first() -> None:
 
 def _again(error: Exception, tries: int) -> bool:
     """Whether the same command may fare better: after a deadlock, and once after a race for one request id or a
-    connection that broke (the request id keeps it from being done twice)."""
+    connection that broke or was emptied (the request id keeps it from being done twice)."""
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None)
     if state in RETRIED_STATES:
         return tries < RETRIES
-    broken = isinstance(error, IntegrityError) or state is None or state.startswith(("08", "57P"))
+    lost = state is None or state == FORGOTTEN or state.startswith(("08", "57P"))
+    broken = isinstance(error, IntegrityError) or lost
     return broken and tries < 2
