@@ -117,6 +117,7 @@ class Codec:
         self.kind, self.table = kind, table.name
         self.names = names_of(model)
         self.columns = ", ".join(self.names)
+        self._columns = table.columns
         self._from = [
             (name, made)
             for name in self.names
@@ -132,6 +133,10 @@ class Codec:
     def under(self, alias: str) -> str:
         """The columns for a SELECT from `alias`."""
         return ", ".join(f"{alias}.{name}" for name in self.names)
+
+    def types(self, names: Sequence[str]) -> list[Any]:
+        """The types of these columns."""
+        return [self._columns[name].type for name in names]
 
     def read(self, values: Sequence[Any]) -> Any:
         """The row that came from the driver (columns in the table's order; more behind them is left)."""

@@ -34,10 +34,12 @@ def places(engine: Engine) -> Iterator[tuple[Engine, list[Place]]]:
 
 
 def batch(engine: Engine, commands: Sequence[Command]) -> list[Any]:
-    """Carry out commands in one transaction of a plain connection, committed."""
+    """Carry out commands in one transaction of a connection that is for batches alone, committed."""
     held = engine.raw_connection()
+    driver: Any = held.driver_connection
+    if engine.dialect.name == "postgresql":
+        held.detach()
     try:
-        driver: Any = held.driver_connection
         if engine.dialect.name == "sqlite":
             driver.execute("BEGIN IMMEDIATE")
         return carry_out(bank_on(engine.dialect.name, driver, commits=True), commands)
