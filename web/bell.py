@@ -24,6 +24,8 @@ SAFETY_S = 2.0
 """How often it looks although the bell works: for what was committed by somebody who rings no bell."""
 SLOW_S = 1.0
 """How often it looks while Redis is gone: the promise that screens hear of a change within about a second."""
+REST_S = 0.02
+"""Between two rings: the first of many commits rings at once, and who hears it reads what the others left."""
 ANSWER_S = 2.0
 """How long Redis may take to answer before it counts as gone."""
 AGAIN_S = (0.2, 0.5, 1.0, 2.0)
@@ -102,7 +104,7 @@ class Bell:
             LOG.info("bell: Redis does not answer; the servers will look by themselves")
 
     def _pass_on(self) -> None:
-        """Rings of many commits become one, while the last one is on its way."""
+        """Rings of many commits become one, while the last one is on its way and for a moment after it."""
         assert self._client is not None
         while not self._stop.is_set():
             self._rang.wait()
@@ -112,6 +114,7 @@ class Bell:
                     self._client.publish(CHANNEL, self._name)
                 except redis.RedisError as error:
                     LOG.info("bell: could not ring (%s)", error.__class__.__name__)
+                self._stop.wait(REST_S)
 
     def _listen(self) -> None:
         tries = 0

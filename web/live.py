@@ -68,7 +68,9 @@ class Relay:
     """
 
     def __init__(self, engine: sa.Engine, sender: Fanout, redis_url: str | None = None) -> None:
-        self._engine = engine
+        alone = engine.dialect.name == "postgresql"
+        # One statement a look: there it needs no BEGIN and no ROLLBACK, which would be round trips of their own.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
         self.sender = sender
         self._wake = threading.Event()
         self._stop = threading.Event()
