@@ -89,10 +89,14 @@ class Beside:
         self._watcher.start(self._arrived)
         monkey.get_original("_thread", "start_new_thread")(self._run, ())
 
-    def __call__(self, work: Callable[..., Any], *given: Any) -> Any:
-        """What `work(*given)` gives, or raises, there."""
+    def __call__(
+        self, work: Callable[..., Any], *given: Any, before: Callable[[], None] | None = None
+    ) -> Any:
+        """What `work(*given)` gives, or raises, there. `before`: called here once it is on its way."""
         waiter = self._waiter()
         self._asked.put((waiter, work, given))
+        if before is not None:
+            before()
         result, error = waiter.get()
         if error is not None:
             raise error
@@ -114,45 +118,52 @@ class Beside:
             waiter.switch((result, error))
 
 
-def _here(work: Callable[..., Any], *given: Any) -> Any:
+def _here(work: Callable[..., Any], *given: Any, before: Callable[[], None] | None = None) -> Any:
     return work(*given)
 
 
 class _Transaction:
-    """A writer's transaction of SQLite with its turn among writers, begun by its first statement, ended by its last."""
+    """A writer's transaction of SQLite with its turn among writers, begun by its first statement, ended by its last or
+    by the first that fails. `leaving`: called when the last is on its way: whatever is asked of the connection from
+    then on comes behind it."""
 
-    def __init__(self, driver: Any, turn: Any, call: Callable[..., Any]) -> None:
-        self._driver, self._turn, self._call = driver, turn, call
+    def __init__(self, driver: Any, turn: Any, call: Callable[..., Any], leaving: Callable[[], None]) -> None:
+        self._driver, self._turn, self._call, self._leaving = driver, turn, call, leaving
         self._begun = False
 
     def way(self, steps: Callable[[], Any], *, last: bool) -> Any:
         """As `queueing.sqlite_bank.Way`."""
-        return self._call(self._taken, steps, last)
+        return self._call(self._taken, steps, last, before=self._leaving if last else None)
 
     def _taken(self, steps: Callable[[], Any], last: bool) -> Any:
-        if not self._begun:
-            self._turn.__enter__()
-            self._begun = True
-            self._driver.execute("BEGIN IMMEDIATE")
-        rows = steps()
-        if last:
-            self._end()
+        try:
+            if not self._begun:
+                self._turn.__enter__()
+                self._begun = True
+                self._driver.execute("BEGIN IMMEDIATE")
+            rows = steps()
+            if last:
+                self._end()
+        except BaseException:
+            self._given_up()
+            raise
         return rows
 
     def give_up(self) -> None:
         """Nothing of it remains. Raises the driver's error where the connection is beyond use."""
-        self._call(self._given_up)
+        if self._begun:
+            self._call(self._given_up)
 
     def _given_up(self) -> None:
-        try:
-            self._driver.rollback()
-        finally:
-            self._end()
+        if self._begun:
+            try:
+                self._driver.rollback()
+            finally:
+                self._end()
 
     def _end(self) -> None:
-        if self._begun:
-            self._begun = False
-            self._turn.__exit__(None, None, None)
+        self._begun = False
+        self._turn.__exit__(None, None, None)
 
 
 class _Gate:
@@ -171,6 +182,27 @@ class _Gate:
     def switch(self, _value: object = None) -> None:
         """Let go."""
         self._lock.release()
+
+
+class _Baton:
+    """Whose the connection is: a writer holds it from the first statement of its batch to the last."""
+
+    __slots__ = ("_held", "_lock")
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock, self._held = lock, False
+
+    def take(self) -> None:
+        """Wait for it, unless it is here."""
+        if not self._held:
+            self._lock.acquire()
+            self._held = True
+
+    def leave(self) -> None:
+        """Let the other writer begin."""
+        if self._held:
+            self._held = False
+            self._lock.release()
 
 
 class _Work:
@@ -200,6 +232,8 @@ class Batcher:
         self._deliver: Callable[[Sequence[_Work]], object] = self._let_go
         self._call: Callable[..., Any] = _here
         """Calls what may wait for SQLite or its disk."""
+        self._writers = 1
+        self._connection = threading.Lock()
         self._gather: Callable[[], None] = _at_once
         self._held: Any = None
         """The connection of the batches, kept open."""
@@ -232,17 +266,21 @@ class Batcher:
                 # All are let go by the hub, one after the other, without a callback for each.
                 self._deliver = lambda works: loop.run_callback(self._let_go, works)
                 if self._turn is not None:
-                    self._call = Beside()
+                    # Two: one batch is loaded and decided on as soon as the other is on its way to the disk.
+                    self._call, self._writers = Beside(), 2
                 else:
                     self._gather = _others_first
             asked: Any = queue.SimpleQueue()
-            threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
+            for _ in range(self._writers):
+                threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
             self._asked = asked
 
     def _run(self, asked: Any) -> None:
-        """The writer's life."""
+        """A writer's life."""
         left: list[_Work] = []
+        baton = _Baton(self._connection)
         while True:
+            baton.take()
             batch = left or [asked.get()]
             self._gather()
             while len(batch) < MOST:
@@ -251,7 +289,7 @@ class Batcher:
                 except queue.Empty:
                     break
             try:
-                self._carry(batch)
+                self._carry(batch, baton)
             except BaseException as error:  # a bug: nobody may be left waiting for ever
                 for work in batch:
                     if work.answer is LATER:
@@ -264,36 +302,40 @@ class Batcher:
         for work in works:
             work.gate.switch(None)
 
-    def _carry(self, batch: Sequence[_Work]) -> None:
+    def _carry(self, batch: Sequence[_Work], baton: _Baton) -> None:
         """One transaction; where the database refuses it, one for each command, tried again where that can help."""
         try:
-            answers = self._transaction([work.command for work in batch])
+            answers = self._transaction([work.command for work in batch], baton)
         except Exception as error:
             if len(batch) > 1:
                 for work in batch:
-                    self._carry([work])
+                    self._carry([work], baton)
                 return
             work = batch[0]
             work.tries += 1
             if not _again(error, work.tries):
                 work.answer = error
                 return
-            self._carry(batch)
+            self._carry(batch, baton)
             return
         for work, answer in zip(batch, answers, strict=True):
             work.answer = answer
 
-    def _transaction(self, commands: Sequence[Command]) -> list[Any]:
-        driver = self._driver()
-        bank, give_up = self._bank, driver.rollback
-        if self._turn is not None:
-            one = _Transaction(driver, self._turn, self._call)
-            bank, give_up = SqliteBank(driver, commits=True, way=one.way), one.give_up
+    def _transaction(self, commands: Sequence[Command], baton: _Baton) -> list[Any]:
+        baton.take()
         try:
-            return carry_out(bank, commands)
-        except BaseException as error:
-            self._undo(driver, error, give_up)
-            raise
+            driver = self._driver()
+            bank, give_up = self._bank, driver.rollback
+            if self._turn is not None:
+                one = _Transaction(driver, self._turn, self._call, baton.leave)
+                bank, give_up = SqliteBank(driver, commits=True, way=one.way), one.give_up
+            try:
+                return carry_out(bank, commands)
+            except BaseException as error:
+                self._undo(driver, error, give_up)
+                raise
+        finally:
+            baton.leave()
 
     def _driver(self) -> Any:
         if self._held is None:
@@ -320,7 +362,7 @@ class Batcher:
         held, self._held, self._bank = self._held, None, None
         if held is not None:
             with suppress(Exception):
-                held.invalidate()
+                self._call(held.invalidate)  # behind what others have asked of it
 
 
 def _at_once() -> None:
