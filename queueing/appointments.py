@@ -14,20 +14,21 @@ two hours before: each once, through queueing/notices.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from queueing.daytime import local_day
+from queueing.daytime import day_bounds, local_day
 from queueing.errors import Closed, Conflict, Exhausted, Invalid
 from queueing.issuing import admit, clean_phone, give_back, random_code, same_phone, service_of
-from queueing.notices import tell
+from queueing.notices import ENDED_BY_US, tell
 from queueing.order import APPOINTMENT
-from queueing.slots import Pattern, Slot, slot_at
+from queueing.slots import Pattern, Slot, slot_at, slots
 from queueing.store import LIVE_SQL, DeskShift, Queue, Service, Ticket, TicketEvent
-from queueing.store_life import Booking
-from queueing.ticket import APPOINTMENT_GRACE, move
+from queueing.store_life import Booking, Notice
+from queueing.ticket import APPOINTMENT_GRACE, ENDED, move
 from queueing.turn import Done, OwnRequest, Turn, fresh_ticket
 
 HORIZON_DAYS = 60
@@ -122,18 +123,9 @@ def move_to(
         day = local_day(at, turn.queue.zone)
         slot = _free_slot(turn, at, day, ticket.service_id, default, without=ticket.id)
         code = session.scalar(select(Service.code).where(Service.id == ticket.service_id)) or ""
-        booking = session.get(Booking, ticket.id, populate_existing=True)
         told = {"from": _iso(ticket.appointment_at), "to": at.isoformat()}
         if day == ticket.day:
-            was = ticket.appointment_at
-            ticket.appointment_at = at
-            change = move(ticket, "move", now=now)
-            change.before["appointment_at"] = was
-            if booking is not None:
-                booking.slot_minutes = slot.minutes
-                booking.confirm_by, booking.confirmed_at = None, _confirmed(at, now)
-            tell(session, ticket, "moved", key=_key(at), now=now, at=at.isoformat())
-            return Done(ticket, turn.record(ticket, change, data=told))
+            return Done(ticket, _retime(turn, ticket, slot))
         change = move(ticket, "hand_over", now=now)
         give_back(turn, ticket.day)
         went_on, _ = _seat(
@@ -152,6 +144,97 @@ def move_to(
         event = turn.record(ticket, change, data={**told, "went_to": went_on.id})
         tell(session, went_on, "moved", key=_key(at), now=now, at=at.isoformat())
         return Done(ticket, event, went_on=went_on)
+
+
+def rebook(
+    session: Session,
+    ticket: Ticket,
+    to_queue: Queue,
+    *,
+    at: datetime,
+    request_id: str,
+    actor: str,
+    now: datetime,
+    default: Sequence[Pattern] = (),
+    new_code: Callable[[], str] = random_code,
+) -> Done:
+    """An appointment elsewhere for somebody whose ticket was ended through no fault of theirs (`owed`): the old link
+    leads on to it. They have come, or would have come, for nothing: nobody asks them to confirm, a full day has room
+    for them, and nobody gets two (the second request answers with the first's).
+
+    Raises Conflict `nothing_owed`; else as `book`.
+    """
+    ids = sorted({ticket.queue_id, to_queue.id})
+    with ExitStack() as locked:
+        # Always locked in one order; the old queue's turn keeps two presses from booking twice.
+        turns = {
+            number: locked.enter_context(Turn(session, number, request_id=request_id, actor=actor, now=now))
+            for number in ids
+        }
+        turn = turns[to_queue.id]
+        old = fresh_ticket(session, ticket)
+        if old.next_ticket_id is not None:
+            went_on = session.get_one(Ticket, old.next_ticket_id)
+            return Done(went_on, _first(session, went_on), repeated=True)
+        if not owed(session, old):
+            raise Conflict("nothing_owed", "this ticket was not ended by us")
+        earlier, _ = turn.earlier(("book",))
+        if earlier is not None:
+            raise Conflict("request_id_reused", "this request id was used for another appointment")
+        code = session.scalars(select(Service.code).where(Service.id == old.service_id)).one()
+        service_id = service_of(session, turn.queue.id, code)
+        slot = _free_slot(turn, at, local_day(at, turn.queue.zone), service_id, default)
+        new, event = _seat(
+            turn, at, slot, service_id, code, phone=old.phone, channel=old.channel, code=new_code(),
+            over_capacity=True, data={"from": old.id},
+        )  # fmt: skip
+        session.get_one(Booking, new.id).confirmed_at = now
+        new.note, old.next_ticket_id = old.note, new.id
+        session.flush()
+        tell(session, new, "booked", now=now, at=at.isoformat())
+        return Done(new, event)
+
+
+def owed(session: Session, ticket: Ticket) -> bool:
+    """Whether a ticket was ended by us, and nothing has been given in its place."""
+    if ticket.state not in ENDED or ticket.next_ticket_id is not None:
+        return False
+    told = select(Notice.id).where(Notice.ticket_id == ticket.id, Notice.kind.in_(ENDED_BY_US))
+    return session.scalar(told.limit(1)) is not None
+
+
+def fit(
+    session: Session, queue: Queue, day: date, *, actor: str, now: datetime, default: Sequence[Pattern] = ()
+) -> int:
+    """The hours of `day` are others now: who is booked outside of them gets the free slot nearest to their time (where
+    all are taken, the nearest at all), keeps the number, and is told; how many. Again it changes nobody."""
+    moved = 0
+    begin, end = day_bounds(day, queue.zone)
+    booked = session.scalars(
+        select(Ticket)
+        .where(
+            text(f"ticket.{LIVE_SQL}"), Ticket.queue_id == queue.id, Ticket.state == "booked",
+            Ticket.appointment_at >= begin, Ticket.appointment_at < end,
+        )
+        .order_by(Ticket.appointment_at, Ticket.number)
+    ).all()  # fmt: skip
+    for ticket in booked:
+        was = ticket.appointment_at
+        cut = slots(session, queue, day, service_id=ticket.service_id, default=default, without=ticket.id)
+        assert was is not None
+        if not cut or any(one.at <= was < one.at + timedelta(minutes=one.minutes) for one in cut):
+            continue
+        free = (
+            [one for one in cut if one.free > 0 and one.at > now]
+            or [one for one in cut if one.at > now]
+            or cut
+        )
+        slot = min(free, key=lambda one: (abs(one.at - was), one.at))
+        request = OwnRequest(f"fit#:{ticket.id}:{_key(slot.at)}:{_key(now)}")
+        with Turn(session, queue.id, request_id=request, actor=actor, now=now) as turn:
+            _retime(turn, fresh_ticket(session, ticket), slot)
+            moved += 1
+    return moved
 
 
 def ask_and_remind(session: Session, *, now: datetime, most: int = 200) -> int:
@@ -266,6 +349,19 @@ def _free_slot(
     return slot
 
 
+def _retime(turn: Turn, ticket: Ticket, slot: Slot) -> TicketEvent:
+    """Another time on the same day: the ticket keeps its number, its holder is told."""
+    was, ticket.appointment_at = ticket.appointment_at, slot.at
+    change = move(ticket, "move", now=turn.now)
+    change.before["appointment_at"] = was
+    booking = turn.session.get(Booking, ticket.id, populate_existing=True)
+    if booking is not None:
+        booking.slot_minutes = slot.minutes
+        booking.confirm_by, booking.confirmed_at = None, _confirmed(slot.at, turn.now)
+    tell(turn.session, ticket, "moved", key=_key(slot.at), now=turn.now, at=slot.at.isoformat())
+    return turn.record(ticket, change, data={"from": _iso(was), "to": slot.at.isoformat()})
+
+
 def _seat(
     turn: Turn,
     at: datetime,
@@ -277,6 +373,7 @@ def _seat(
     channel: str,
     code: str,
     second: bool = False,
+    over_capacity: bool = False,
     data: dict[str, object] | None = None,
 ) -> tuple[Ticket, TicketEvent]:
     ticket, event = admit(
@@ -291,7 +388,7 @@ def _seat(
         appointment_at=at,
         aged_from=at,
         code=code,
-        over_capacity=channel == "staff",
+        over_capacity=over_capacity or channel == "staff",
         second=second,
         data={"at": at.isoformat(), **(data or {})},
     )

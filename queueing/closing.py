@@ -123,9 +123,26 @@ def _people(session: Session, queue: Queue, now: datetime) -> list[Ticket]:
     return sorted(found, key=lambda t: (group[t.state], *rank(t, now)))
 
 
+def send_home(session: Session, queue: Queue, *, flag: str, actor: str, now: datetime) -> list[Ticket]:
+    """End the ticket of everybody live today who is not at a desk, for a reason that the caller tells them. `flag` says
+    in the events why."""
+    people = [t for t in _people(session, queue, now) if t.state not in AT_DESK]
+    _end_all(session, queue, people, {"flag": flag}, actor, now)
+    return people
+
+
 def _cancel_all(
     session: Session, queue: Queue, people: Sequence[Ticket], reason: str, actor: str, now: datetime
 ) -> int:
+    _end_all(session, queue, people, {"flag": "closing", "reason": reason[:200]}, actor, now)
+    for ticket in people:
+        tell(session, ticket, "closed", now=now, reason=reason[:200])
+    return len(people)
+
+
+def _end_all(
+    session: Session, queue: Queue, people: Sequence[Ticket], data: dict[str, str], actor: str, now: datetime
+) -> None:
     for ticket in people:
         request = OwnRequest(f"closing#:{ticket.id}")
         with Turn(session, queue.id, request_id=request, actor=actor, now=now) as turn:
@@ -133,9 +150,7 @@ def _cancel_all(
             change = move(ticket, "cancel", now=now)
             if booked:
                 give_back(turn, ticket.day)
-            turn.record(ticket, change, data={"flag": "closing", "reason": reason[:200]})
-            tell(session, ticket, "closed", now=now, reason=reason[:200])
-    return len(people)
+            turn.record(ticket, change, data=dict(data))
 
 
 def _move_all(

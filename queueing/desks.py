@@ -43,7 +43,7 @@ def pause_queue(
 
 
 def close_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> Queue:
-    """The day is over: who still waits is closed and flagged; who is at a desk is finished there. Desks
+    """The day is over: who still waits is closed, flagged and told; who is at a desk is finished there. Desks
     without a ticket are closed. Appointments of coming days stay."""
     end = day_bounds(local_day(now, queue.zone), queue.zone)[1]
     with Turn(session, queue.id, request_id=CLOSE, actor=actor, now=now) as turn:
@@ -51,7 +51,7 @@ def close_queue(session: Session, queue: Queue, *, actor: str, now: datetime) ->
         for ticket in tickets.all():
             if ticket.state not in AT_DESK:
                 _close(turn, ticket)
-                if ticket.phone is not None:
+                if ticket.channel != "simulated":  # nobody holds those
                     tell(session, ticket, "closed", now=now, reason="")
     for desk in session.scalars(select(Desk).where(Desk.queue_id == queue.id, Desk.state != "closed")).all():
         if lineup.open_ticket(session, desk.id) is None:

@@ -31,7 +31,10 @@ KINDS = (
     "taken_back",
     "cancelled",
     "closed",
+    "called_off",
 )
+ENDED_BY_US = ("closed", "called_off")
+"""Messages that a ticket ended through no fault of its holder: something is owed in its place."""
 UNSENT_SQL = "sent_at IS NULL AND phone IS NOT NULL"
 """Condition of the partial index, word for word."""
 _TABLE = cast(Table, Notice.__table__)

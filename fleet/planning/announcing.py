@@ -19,6 +19,7 @@ from fleet.network.queues import QueueSpec, make_queues
 from fleet.planning.blobs import Decoded
 from fleet.planning.cancelling import cancel_all
 from fleet.planning.frame import Frame, Mark, origins, routes_of
+from fleet.planning.informing import fit_bookings, tell_called_off
 from fleet.planning.shapes import PublishReport
 from fleet.planning.tours import carried_in
 from fleet.store import Center, Plan, Site, Visit
@@ -180,6 +181,9 @@ def announce_week(
         visit.overnight, visit.origin_site_id = False, None  # the new plan says where vans sleep
     closed = cancel_all(session, gone, REPLANNED_AR, REPLANNED_EN, actor=actor, now=now)
     created = _create(session, plan, found.fresh)
+    # After what is new stands: it may be the nearest.
+    fit_bookings(session, [there.queue_id for there, _row in found.moves], actor=actor, now=now)
+    tell_called_off(session, gone, now=now)
     touched = {row.center_id for _there, row in found.moves} | {row.center_id for row in found.fresh}
     touch_all(session, {*touched, *(visit.center_id for visit in gone), *also}, part="visit", now=now)
     return PublishReport(

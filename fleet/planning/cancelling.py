@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from fleet.errors import Conflict
 from fleet.planning.blobs import decode
 from fleet.planning.frame import load_frame, marks_of
+from fleet.planning.informing import tell_called_off
 from fleet.planning.ledger import judge, tell, visits_of
 from fleet.planning.tours import LONGEST_AWAY
 from fleet.store import Plan, Visit
@@ -35,9 +36,17 @@ def cancel_visit(
 
 
 def cancel_visits(
-    session: Session, visits: Sequence[Visit], reason_ar: str, reason_en: str, *, actor: str, now: datetime
+    session: Session,
+    visits: Sequence[Visit],
+    reason_ar: str,
+    reason_en: str,
+    *,
+    actor: str,
+    now: datetime,
+    inform: bool = True,
 ) -> int:
-    """Cancel announced visits for the same reason, as `cancel_visit` does one."""
+    """Cancel announced visits for the same reason, as `cancel_visit` does one. Without `inform` the caller tells who
+    held a ticket, once it has announced what takes the visits' place (fleet/planning/informing.py)."""
     chosen = [visit for visit in visits if visit.status != "cancelled"]
     for visit in chosen:
         if visit.status != "announced":
@@ -55,14 +64,16 @@ def cancel_visits(
         for visit_id in some:
             tell(session, session.get_one(Plan, plan_id), "visits", {"cancelled": visit_id}, now)
     session.flush()
+    if inform:
+        tell_called_off(session, chosen, now=now)
     return closed
 
 
 def cancel_all(
     session: Session, visits: Sequence[Visit], reason_ar: str, reason_en: str, *, actor: str, now: datetime
 ) -> int:
-    """Strike visits through, close their tickets and queues and tell those who wait; their centers are told by the
-    caller. Returns the tickets closed."""
+    """Strike visits through, close their tickets and queues; their centers' screens, and who held a ticket, are told by
+    the caller. Returns the tickets closed."""
     if not visits:
         return 0
     by_queue = {visit.queue_id: visit for visit in visits}

@@ -22,6 +22,7 @@ from fleet.planning.blobs import decode
 from fleet.planning.cancelling import cancel_visits
 from fleet.planning.filling import Filling, draft_like, fill, worked_out
 from fleet.planning.frame import Frame, Mark, load_frame
+from fleet.planning.informing import fit_bookings, tell_called_off
 from fleet.planning.ledger import visits_of
 from fleet.planning.publish import publish_repaired
 from fleet.planning.repair import refuse_stale, take_turn
@@ -30,6 +31,7 @@ from fleet.planning.repair_proposals import proposal_of, with_tickets
 from fleet.planning.repair_shapes import Accepted, Disrupted, Proposal, VisitAt
 from fleet.planning.tours import LONGEST_AWAY
 from fleet.store import Center, Plan, PlanVisit, Repair, Visit
+from queueing.closing import send_home
 from queueing.store import Desk, Queue
 
 REASONS = {
@@ -89,13 +91,14 @@ def accept_repair(
     proposal = prepared.proposal
     if not proposal.changes and not proposal.nights:
         made.result_id = old.id
-        _end_open_visits(session, disrupted, now)
+        ended = _end_open_visits(session, disrupted, actor, now)
         session.flush()
+        tell_called_off(session, ended, now=now)
         return Accepted(made.id, old.id, 0, 0, 0, 0, now)
     standing = _concerned(session, proposal)
     made.calls.extend(calls_of(with_tickets(proposal, held_tickets(session, standing.values()))))
-    changed, cancelled, closed = _change_now(session, proposal, standing, disrupted, actor, now)
-    _end_open_visits(session, disrupted, now)
+    changed, lost, closed = _change_now(session, proposal, standing, disrupted, actor, now)
+    ended = _end_open_visits(session, disrupted, actor, now)
     _sleep(session, proposal)
     plan = draft_like(
         session, old, old.problem, actor=actor, now=now, solution=old.solution, bound=None,
@@ -106,8 +109,10 @@ def accept_repair(
     report = publish_repaired(session, plan, actor=actor, now=now, rows=prepared.rows, also=crews)
     made.result_id = plan.id
     session.flush()
+    fit_bookings(session, [visit.queue_id for visit in standing.values()], actor=actor, now=now)
+    tell_called_off(session, [*lost, *ended], now=now)
     return Accepted(
-        made.id, plan.id, len(report.created), changed + len(report.changed), cancelled + len(report.cancelled),
+        made.id, plan.id, len(report.created), changed + len(report.changed), len(lost) + len(report.cancelled),
         closed + report.tickets_closed, now,
     )  # fmt: skip
 
@@ -171,8 +176,9 @@ def _change_now(
     disrupted: Disrupted,
     actor: str,
     now: datetime,
-) -> tuple[int, int, int]:
-    """Hand visits to other centers, move what is overdue, cancel what nobody makes; (changed, cancelled, tickets)."""
+) -> tuple[int, list[Visit], int]:
+    """Hand visits to other centers, move what is overdue, cancel what nobody makes: (changed, cancelled, tickets). Who
+    held a ticket is told later, when the rest is announced."""
     changed = 0
     reason_ar, reason_en = REASONS[disrupted.kind]
     lost: list[Visit] = []
@@ -192,9 +198,9 @@ def _change_now(
             changed += new.center_id == old.center_id
     for visit in lost:
         visit.overnight, visit.origin_site_id = False, None  # the proposal says where vans sleep
-    closed = cancel_visits(session, lost, reason_ar, reason_en, actor=actor, now=now)
+    closed = cancel_visits(session, lost, reason_ar, reason_en, actor=actor, now=now, inform=False)
     session.flush()
-    return changed, len(lost), closed
+    return changed, lost, closed
 
 
 def _sleep(session: Session, proposal: Proposal) -> None:
@@ -235,17 +241,29 @@ def _retime(visit: Visit, new: VisitAt, now: datetime) -> None:
     visit.changed_at = now
 
 
-def _end_open_visits(session: Session, disrupted: Disrupted, now: datetime) -> None:
-    """What a broken center or a closed place has open now ends now."""
-    wanted = select(Visit).where(Visit.day == local_day(now), Visit.status == "open").order_by(Visit.id)
+def _end_open_visits(session: Session, disrupted: Disrupted, actor: str, now: datetime) -> list[Visit]:
+    """What a broken center or a closed place has open now ends now: who waits there is sent home with the reason (they
+    are told by the caller), who is at a desk is finished. Returns those visits. A line that is out with its van is left
+    to the van."""
+    wanted = (
+        select(Visit)
+        .join(Queue, Queue.id == Visit.queue_id)
+        .where(Visit.day == local_day(now), Visit.status == "open", Queue.held_by.is_(None))
+        .order_by(Visit.id)
+        .options(joinedload(Visit.queue))
+    )
     if disrupted.kind == "center_out":
         wanted = wanted.where(Visit.center_id == disrupted.center_id)
     elif disrupted.kind == "site_closed":
         wanted = wanted.where(Visit.site_id == disrupted.site_id)
     else:
-        return
-    for visit in session.scalars(wanted).all():
+        return []
+    ended = list(session.scalars(wanted))
+    for visit in ended:
+        visit.reason_ar, visit.reason_en = REASONS[disrupted.kind]
+        send_home(session, visit.queue, flag="called_off", actor=actor, now=now)
         close_visit(session, visit, now=now)
+    return ended
 
 
 def _mark(visit: VisitAt, old: PlanVisit | None, frame: Frame) -> Mark:

@@ -1,4 +1,4 @@
-"""Pages carry out the verbs of a ticket as the API does: as commands, committed together with those of other requests."""
+"""Pages carry verbs out as the API does: as commands, committed together with those of other requests."""
 
 from __future__ import annotations
 

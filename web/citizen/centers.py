@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import abort, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.calendar import default_calendar, is_working_day, local_day, local_instant
+from fleet.calendar import local_day
 from fleet.network.geo import km_matrix
+from fleet.openings import hours_on, next_opening
 from fleet.store import Site
 from queueing.slots import with_rules
 from web import clock
@@ -20,9 +20,8 @@ from web.citizen.fragments import fragment
 from web.citizen.situation import situation
 from web.db import read
 
+__all__ = ["hours_on", "next_opening"]
 KINDS = ("fixed", "complex")
-SEARCH_DAYS = 21
-"""How far ahead a next opening is looked for: longer than any run of holidays."""
 
 
 @blueprint.get("/centers/<int:site_id>")
@@ -89,23 +88,3 @@ def nearest_centers(session: Session, lat: float, lon: float, *, limit: int) -> 
     away = km_matrix([lat], [lon], [row.lat for row in rows], [row.lon for row in rows])[0]
     order = sorted(zip(away.tolist(), (row.id for row in rows), strict=True))[:limit]
     return [NearCenter(session.get_one(Site, site_id), km) for km, site_id in order]
-
-
-def hours_on(site: Site, day: date) -> tuple[int, int]:
-    """Opening hours of the site on a day, minutes from midnight (Ramadan has its own)."""
-    return default_calendar().hours(day, site.open_minute, site.close_minute)
-
-
-def next_opening(site: Site, now: datetime) -> datetime | None:
-    """When the site opens next by the calendar; None when it is inside today's hours or nothing is found."""
-    for ahead in range(SEARCH_DAYS):
-        day = local_day(now) + timedelta(days=ahead)
-        if not is_working_day(day):
-            continue
-        first, last = hours_on(site, day)
-        if ahead == 0 and now >= local_instant(day, first):
-            if now < local_instant(day, last):
-                return None
-            continue
-        return local_instant(day, first)
-    return None
