@@ -38,9 +38,9 @@ COUNTERS = Codec(CounterRow, QueueDay, "sqlite")
 OUTBOX = Codec(OutboxRow, Outbox, "sqlite")
 
 
-def _all(columns: str, rest: str) -> str:
-    """All rows of a query as one JSON array of arrays."""
-    return f"(SELECT json_group_array(json_array({columns})) FROM {rest})"
+def _all(columns: str, rest: str, first: str = "") -> str:
+    """All rows of a query as one JSON array of arrays. `first`: what stands before its SELECT."""
+    return f"({first} SELECT json_group_array(json_array({columns})) FROM {rest})"
 
 
 def _n(place: int) -> str:
@@ -48,24 +48,39 @@ def _n(place: int) -> str:
     return f"json_extract(n.value, '$[{place}]')"
 
 
+def _given(parameter: str, *names: str) -> str:
+    """A part of a statement: the arrays that were asked with as rows `n` of these columns (and `place`). Twice
+    materialized: else each look at a column writes the text of its row anew."""
+    columns = ", ".join(f"json_extract(v, '$[{place}]') AS {name}" for place, name in enumerate(names))
+    return (
+        f"WITH v AS MATERIALIZED (SELECT key AS place, value AS v FROM json_each({parameter})),"
+        f" n AS MATERIALIZED (SELECT place, {columns} FROM v)"
+    )
+
+
 _WAITS = f"t.{LIVE_SQL} AND t.state = 'waiting'"
-_LIMITED = "SELECT l.service_id FROM desk_service l WHERE l.desk_id = " + _n(0)
+_LIMITED = "SELECT l.service_id FROM desk_service l WHERE l.desk_id = n.desk_id"
 _FIRSTS = " UNION ALL ".join(
-    f"SELECT id FROM (SELECT t.id FROM ticket t WHERE {_WAITS} AND t.queue_id = {_n(1)} AND t.priority = {c}"
-    f" AND t.aged_from >= {_n(2)} AND (t.hold_until IS NULL OR t.hold_until <= {_n(3)})"
-    f" AND (NOT EXISTS ({_LIMITED}) OR t.service_id IN ({_LIMITED})) ORDER BY t.aged_from, t.number"
+    f"SELECT id FROM (SELECT t.id FROM ticket t WHERE {_WAITS} AND t.queue_id = n.queue_id AND t.priority = {c}"
+    " AND t.aged_from >= n.since AND (t.hold_until IS NULL OR t.hold_until <= n.now)"
+    f" AND (NOT n.limited OR t.service_id IN ({_LIMITED})) ORDER BY t.aged_from, t.number"
+    # How many is the same for all: what a LIMIT says cannot depend on the row.
     " LIMIT ?1 + (SELECT count(*) FROM hand h WHERE h.queue_id IN"
     " (SELECT json_extract(m.value, '$[0]') FROM json_each(?11) m)))"
     for c in PRIORITIES
 )
+_CALLS = (
+    _given("?8", "desk_id", "queue_id", "since", "now")
+    + f", d AS MATERIALIZED (SELECT n.*, EXISTS ({_LIMITED}) AS limited FROM n)"
+)
 _BEHIND = " + ".join(
-    f"(SELECT count(*) FROM ticket t WHERE {_WAITS} AND t.queue_id = {_n(0)} AND t.priority = {c}"
-    f" AND t.aged_from > {_n(3 + c)})"
+    f"(SELECT count(*) FROM ticket t WHERE {_WAITS} AND t.queue_id = n.queue_id AND t.priority = {c}"
+    f" AND t.aged_from > n.k{c})"
     for c in PRIORITIES
 )
 _DUE = (
-    f"(SELECT count(*) FROM ticket t WHERE t.{LIVE_SQL} AND t.queue_id = {_n(0)} AND t.state = 'booked'"
-    f" AND t.priority IN ({', '.join(map(str, PRIORITIES))}) AND t.aged_from BETWEEN {_n(1)} AND {_n(2)})"
+    f"(SELECT count(*) FROM ticket t WHERE t.{LIVE_SQL} AND t.queue_id = n.queue_id AND t.state = 'booked'"
+    f" AND t.priority IN ({', '.join(map(str, PRIORITIES))}) AND t.aged_from BETWEEN n.due_from AND n.due_to)"
 )
 _COUNT = (
     f"CASE WHEN q.line_seq = q.seq AND q.line_since = {_n(1)} THEN q.line_waiting ELSE (SELECT count(*) FROM ticket t"
@@ -82,7 +97,11 @@ _PARTS = {
     "counters": _all(
         COUNTERS.under("d"), f"json_each(?5) n JOIN queue_day d ON d.queue_id = {_n(0)} AND d.day = {_n(1)}"
     ),
-    "behind": _all(f"n.key, {_BEHIND}, {_DUE}", "json_each(?6) n"),
+    "behind": _all(
+        f"n.place, {_BEHIND}, {_DUE}",
+        "n",
+        _given("?6", "queue_id", "due_from", "due_to", *(f"k{c}" for c in PRIORITIES)),
+    ),
     "desks": _all(
         "d.id, d.queue_id, d.name, d.state, d.operator,"
         " (SELECT group_concat(l.service_id) FROM desk_service l WHERE l.desk_id = d.id),"
@@ -93,8 +112,10 @@ _PARTS = {
         TICKETS.under("o"), f"json_each(?8) n JOIN ticket o ON o.{AT_DESK_SQL} AND o.desk_id = {_n(0)}"
     ),
     "offered": _all(
-        f"{_n(0)}, (SELECT json_group_array(json_array({TICKETS.under('c')})) FROM ticket c WHERE c.id IN ({_FIRSTS}))",
-        "json_each(?8) n",
+        f"n.desk_id, (SELECT json_group_array(json_array({TICKETS.under('c')}))"
+        f" FROM ticket c WHERE c.id IN ({_FIRSTS}))",
+        "d AS n",
+        _CALLS,
     ),
     "tickets": _all(TICKETS.under("t"), "json_each(?9) n JOIN ticket t ON t.id = n.value"),
     "codes": _all(TICKETS.under("t"), "json_each(?10) n JOIN ticket t ON t.code = n.value"),
