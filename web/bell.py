@@ -24,7 +24,7 @@ SAFETY_S = 2.0
 """How often it looks although the bell works: for what was committed by somebody who rings no bell."""
 SLOW_S = 1.0
 """How often it looks while Redis is gone: the promise that screens hear of a change within about a second."""
-REST_S = 0.02
+REST_S = 0.04
 """Between two rings: the first of many commits rings at once, and who hears it reads what the others left."""
 ANSWER_S = 2.0
 """How long Redis may take to answer before it counts as gone."""

@@ -15,7 +15,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeGuard
 
@@ -36,7 +36,7 @@ from web.fanout import PING_EVERY_S, PING_TIMEOUT_S, Fanout
 LOG = logging.getLogger(__name__)
 NAMESPACE = "/live"
 SOCKET_PATH = "/socket.io/"
-PAUSE_S = 0.02
+PAUSE_S = 0.05
 """Between two looks that found something: what is committed meanwhile is read together. The first of many goes out at
 once, the others that much later; a look of its own for each commit cost a seventh of a ticket."""
 AT_ONCE = 2_000
@@ -68,9 +68,11 @@ class Relay:
     """
 
     def __init__(self, engine: sa.Engine, sender: Fanout, redis_url: str | None = None) -> None:
-        alone = engine.dialect.name == "postgresql"
-        # One statement a look: there it needs no BEGIN and no ROLLBACK, which would be round trips of their own.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
+        self._engine = engine
+        self._line: sa.Connection | None = None
+        """On PostgreSQL, while the thread runs: the connection of the looks. To take one out of the pool for each (a
+        ping, BEGIN and ROLLBACK are round trips) cost more than the look."""
+        self._keeps = False
         self.sender = sender
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -113,6 +115,7 @@ class Relay:
         self._wake.set()
 
     def _run(self) -> None:
+        self._keeps = self._engine.dialect.name == "postgresql"
         while not self._stop.is_set():
             self._wake.wait(self.bell.pace_s)
             self._wake.clear()
@@ -131,6 +134,31 @@ class Relay:
                 if self.failures:
                     LOG.warning("relay: the database answers again")
                 self.failures = 0
+        self._hang_up()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A connection for one look."""
+        if not self._keeps:
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        if self._line is None:
+            self._line = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._line.detach()  # nobody else gets it afterwards
+            # Planned when the outbox was empty, kept when it is long: never as a scan of the whole.
+            self._line.exec_driver_sql("SET enable_seqscan = off")
+        try:
+            yield self._line
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            with contextlib.suppress(Exception):
+                line.close()
 
     def _rest(self, error: Exception) -> None:
         """The database is away: try again by and by, at different moments in different processes."""
@@ -154,7 +182,7 @@ class Relay:
     def _committed(self) -> list[Any]:
         """Rows that were not seen yet, in order of their ids; they count as seen from here on."""
         again = self._old_holes()
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             asked = {"last": self._last, "again": again} if again else {"last": self._last}
             rows = list(connection.execute(_NEWER_OR_AGAIN if again else _NEWER, asked))
         if rows and self._holes is not None:
