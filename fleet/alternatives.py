@@ -121,7 +121,7 @@ def _buildings(
 
 
 def _booked_ahead(session: Session, queue: Queue, service_id: int, now: datetime) -> Slot | None:
-    today = local_day(now, queue.zone)
+    today = local_day(now)
     first = 0 if queue.state == "open" else 1
     for ahead in range(first, BOOKED_AHEAD + 1):
         free = _first_free(session, queue, today + timedelta(days=ahead), service_id, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from flask import current_app, g
 from flask_babel import force_locale
@@ -20,7 +21,7 @@ from queueing import notices
 from queueing.store import Queue, Ticket
 from queueing.store_life import Notice
 from web.db import read, write
-from web.i18n import LANGUAGES, clock_time, local, long_date, minutes_text, named
+from web.i18n import LANGUAGES, clock_time, language, local, long_date, minutes_text, named
 
 LOG = logging.getLogger(__name__)
 Sender = Callable[[str, str], None]
@@ -73,6 +74,8 @@ def words_of(db: Session, notice: Notice) -> str:
     when = _("%(day)s at %(time)s", day=long_date(local(at).date()), time=clock_time(at)) if at else ""
     by = _instant(data.get("by"))
     label = ticket.label
+    if notice.kind == "called_off":
+        return _called_off(db, data, place)
     texts = {
         "booked": _(
             "Your appointment: %(when)s, %(place)s. Your number: %(label)s.", when=when, place=place, label=label
@@ -112,6 +115,24 @@ def words_of(db: Session, notice: Notice) -> str:
         ),
     }  # fmt: skip
     return str(texts[notice.kind])
+
+
+def _called_off(db: Session, data: dict[str, Any], place: str) -> str:
+    """A visit that does not take place, why, and where to go instead."""
+    reason = data.get(f"reason_{language()}") or data.get("reason_ar") or ""
+    said = [
+        _("Your ticket for %(place)s has ended: %(reason)s.", place=place, reason=reason.rstrip(". "))
+        if reason
+        else _("Your ticket for %(place)s has ended: the visit does not take place.", place=place)
+    ]
+    other = db.get(Queue, data["offer"]) if data.get("offer") else None
+    at = _instant(data.get("offer_at"))
+    if other is not None and at is not None:
+        when = _("%(day)s at %(time)s", day=long_date(local(at).date()), time=clock_time(at))
+        said.append(_("The nearest instead: %(place)s, %(when)s.", place=named(other), when=when))
+    elif other is not None:
+        said.append(_("The nearest instead: %(place)s, open now.", place=named(other)))
+    return " ".join(said)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ def tell_called_off(session: Session, visits: Iterable[Visit], *, now: datetime)
         if key not in nearest:
             nearest[key] = next(iter(alternatives(session, *key, now=now, most=1)), None)
         visit, offer = by_queue[ticket.queue_id], nearest[key]
-        facts: dict[str, object] = {"reason_ar": visit.reason_ar, "reason_en": visit.reason_en}
+        facts: dict[str, Any] = {"reason_ar": visit.reason_ar, "reason_en": visit.reason_en}
         if offer is not None:
             at = offer.at or offer.opens_at
             facts |= {"offer": offer.queue.id, "offer_at": at.isoformat() if at is not None else None}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, current_app, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from fleet.appointments import bookable_days, patterns, slots_on
 from queueing import appointments
 from queueing.daytime import local_day
-from queueing.errors import QueueingError
+from queueing.errors import NotFound, QueueingError
+from queueing.journeys import current_of
 from queueing.store import Queue, Service, Ticket
 from web import clock
 from web.app import new_request_id
@@ -110,6 +111,34 @@ def move(code: str) -> Any:
     except QueueingError as error:
         fault = {"at": words_for(error.code, str(error))}
         return _page(read().get_one(Queue, queue.id), fault, _booking(code)), 409
+    remember(new)
+    return redirect(url_for("citizen.ticket", code=new), 303)
+
+
+@blueprint.post("/tickets/<code>/again")
+def again(code: str) -> Any:
+    """Take an appointment that was offered in place of a ticket that we ended. Pressed twice it is one."""
+    ticket_id, now, form = current_of(read(), _booking(code)).id, clock.now(), request.form
+    at, number = _instant(form.get("at", "")), form.get("queue", "")
+    if at is None or not (number.isascii() and number.isdigit() and len(number) < 9):
+        abort(400)
+
+    def run(db: Session) -> str:
+        there = db.get(Queue, int(number))
+        if there is None:
+            raise NotFound("queue_not_found", "there is no such queue")
+        done = appointments.rebook(
+            db, db.get_one(Ticket, ticket_id), there, at=at, request_id=form.get("request_id", ""), actor="phone",
+            now=now, default=patterns(db, there, local_day(at, there.zone)),
+        )  # fmt: skip
+        return done.ticket.code
+
+    try:
+        new = write(run)
+    except QueueingError as error:
+        # Taken meanwhile: the page offers what is free now.
+        flash(words_for(error.code, _("This is not possible now.")))
+        return redirect(url_for("citizen.ticket", code=code), 303)
     remember(new)
     return redirect(url_for("citizen.ticket", code=new), 303)
 

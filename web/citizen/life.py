@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from flask import abort, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from queueing import journeys, rating
+from fleet.alternatives import Alternative, alternatives
+from queueing import appointments, journeys, rating
 from queueing.errors import QueueingError
 from queueing.journeys import JourneyView, current_of
 from queueing.notices import notices_of
@@ -28,8 +29,10 @@ FACE = Markup(
     '<path d="M8.7 9.2v1M15.3 9.2v1M{}"/></svg>'
 )
 MOUTHS = ("7.5 17.2q4.5-5 9 0", "8 16.6q4-2.4 8 0", "8 15.8h8", "8 15q4 2.6 8 0", "7 14q5 6.6 10 0z")
-NEWS = ("moved", "handed_over", "taken_back", "freed", "closed", "cancelled")
+NEWS = ("moved", "handed_over", "taken_back", "freed", "closed", "called_off", "cancelled")
 """Messages that the page repeats, so that nobody needs a telephone number to hear them."""
+OFFERED_FOR = timedelta(days=7)
+"""How long a ticket that we ended shows where to go instead."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Life:
     """Whether a rating is asked for now."""
     rated: int
     reason: str
+    offers: list[Alternative]
+    """Where to go instead, when the ticket was ended by us."""
 
     @property
     def asks_to_confirm(self) -> bool:
@@ -60,13 +65,20 @@ class Life:
             tuple((s.position, s.state, s.queue.id if s.queue else 0) for s in way.steps) if way else (),
             way.ends_at.isoformat(timespec="minutes") if way and way.ends_at else "",
             self.asks_to_confirm, self.news, self.ask, self.rated, self.reason,
+            tuple((o.queue.id, o.at, o.opens_at) for o in self.offers),
         )  # fmt: skip
 
 
 @blueprint.app_template_global()
 def life_of(ticket: Ticket) -> Life:
-    """What the page of `ticket` shows beside the line."""
-    db, now = read(), clock.now()
+    """What the page of `ticket` shows beside the line, looked up once a request."""
+    kept: dict[int, Life] = g.setdefault("lives", {})
+    if ticket.id not in kept:
+        kept[ticket.id] = _life(read(), ticket, clock.now())
+    return kept[ticket.id]
+
+
+def _life(db: Session, ticket: Ticket, now: datetime) -> Life:
     said = rating.rating_of(db, ticket) if ticket.state == "served" else None
     told = next((n for n in notices_of(db, [ticket.id]) if n.kind in NEWS), None)
     return Life(
@@ -76,7 +88,15 @@ def life_of(ticket: Ticket) -> Life:
         ask=rating.may_rate(db, ticket, now=now),
         rated=said.score if said else 0,
         reason=said.reason if said else "",
+        offers=offers_of(db, ticket, now),
     )
+
+
+def offers_of(db: Session, ticket: Ticket, now: datetime) -> list[Alternative]:
+    """Where the holder of a ticket that we ended can go, for some days."""
+    if ticket.ended_at is None or now - ticket.ended_at > OFFERED_FOR or not appointments.owed(db, ticket):
+        return []
+    return alternatives(db, ticket.queue_id, ticket.service_id, now=now)
 
 
 def _way(db: Session, ticket: Ticket, now: datetime) -> JourneyView | None:
