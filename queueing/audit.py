@@ -152,18 +152,7 @@ def _of_tickets(session: Session, wanted: Wanted, after: Cursor | None, count: i
     if after is not None:
         chosen = chosen.where(_before(TicketEvent, after, 0))
     return [
-        Act(
-            event.happened_at,
-            event.actor,
-            event.action,
-            f"queue:{event.queue_id}",
-            "",
-            label,
-            code,
-            desk or "",
-            event.data,
-            Cursor(event.happened_at, 0, event.id),
-        )
+        _act(event, 0, f"queue:{event.queue_id}", label=label, code=code, desk=desk or "")
         for event, label, code, desk in session.execute(_of_staff(chosen, TicketEvent, wanted))
     ]
 
@@ -182,20 +171,23 @@ def _of_entries(session: Session, wanted: Wanted, after: Cursor | None, count: i
     if after is not None:
         chosen = chosen.where(_before(AuditEntry, after, 1))
     return [
-        Act(
-            entry.happened_at,
-            entry.actor,
-            entry.action,
-            entry.topic,
-            entry.subject,
-            "",
-            "",
-            "",
-            entry.data,
-            Cursor(entry.happened_at, 1, entry.id),
-        )
+        _act(entry, 1, entry.topic, subject=entry.subject)
         for entry in session.scalars(_of_staff(chosen, AuditEntry, wanted))
     ]
+
+
+def _act(
+    row: TicketEvent | AuditEntry,
+    kind: int,
+    topic: str,
+    *,
+    subject: str = "",
+    label: str = "",
+    code: str = "",
+    desk: str = "",
+) -> Act:
+    key = Cursor(row.happened_at, kind, row.id)
+    return Act(row.happened_at, row.actor, row.action, topic, subject, label, code, desk, row.data, key)
 
 
 def _when(table: Any, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:

@@ -513,16 +513,7 @@ def _rest_here(session: Session, ticket: Ticket, now: datetime) -> float | None:
     if ticket.state in ("called", "parked", "missed"):
         return mean
     queue = session.get_one(Queue, ticket.queue_id)
-    stands = lineup.standing(
-        session,
-        queue.id,
-        service.id,
-        now=now,
-        since=lineup.since(now, queue.zone),
-        aged_from=ticket.aged_from,
-        priority=ticket.priority,
-        number=ticket.number,
-    )
+    stands = lineup.standing_of(session, ticket, now=now, zone=queue.zone)
     wait = expected(stands.ahead, stands.desks, pace_of(session, queue).seconds, free=stands.free)
     return None if wait is None else wait + mean
 
@@ -604,7 +595,7 @@ def _offers(
                 queue.id,
                 step.service_id,
                 now=now,
-                since=lineup.since(now, queue.zone),
+                zone=queue.zone,
                 aged_from=now,
                 priority=priority,
             )

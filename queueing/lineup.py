@@ -87,7 +87,7 @@ def standing(
     service_id: int,
     *,
     now: datetime,
-    since: datetime,
+    zone: str,
     aged_from: datetime,
     priority: int,
     number: int = _LAST_NUMBER,
@@ -98,7 +98,7 @@ def standing(
     values: dict[str, Any] = {
         "the_queue": queue_id,
         "service": service_id,
-        "since": since,
+        "since": since(now, zone),
         "number": number,
         "due_from": now - APPOINTMENT_GRACE,
         "due_to": now + BOOKED_AHEAD,
@@ -106,6 +106,20 @@ def standing(
     values |= {f"key{c}": place + HEAD_START[c] for c in PRIORITIES}
     before, waiting, due, desks, free = session.connection().execute(_STANDING, values).one()
     return Standing(before + due, waiting, desks, free)
+
+
+def standing_of(session: Session, ticket: Ticket, *, now: datetime, zone: str) -> Standing:
+    """How the holder of a waiting ticket stands in its queue of `zone`."""
+    return standing(
+        session,
+        ticket.queue_id,
+        ticket.service_id,
+        now=now,
+        zone=zone,
+        aged_from=ticket.aged_from,
+        priority=ticket.priority,
+        number=ticket.number,
+    )
 
 
 _OPEN_TICKET = select(Ticket).where(text(f"ticket.{AT_DESK_SQL}"), Ticket.desk_id == bindparam("the_desk"))

@@ -94,13 +94,12 @@ class TicketStatus:
 def public_status(session: Session, queue: Queue, now: datetime) -> QueueStatus:
     """The public state of a queue. `queue` may be stale: state and seq are read anew."""
     row = queue_row(session, queue.id)
-    begin = lineup.since(now, row.zone)
     stands = lineup.standing(
-        session, row.id, lineup.ANY_SERVICE, now=now, since=begin, aged_from=now, priority=0
+        session, row.id, lineup.ANY_SERVICE, now=now, zone=row.zone, aged_from=now, priority=0
     )
     pace = pace_of(session, row)
     wait = estimate(stands.ahead, stands.desks, pace.seconds, as_of=now, free=stands.free, cv2=pace.cv2)
-    calls = last_called(session, row.id, begin)
+    calls = last_called(session, row.id, lineup.since(now, row.zone))
     return QueueStatus(row.id, row.state, stands.waiting, stands.desks, calls, wait, row.seq)
 
 
@@ -174,16 +173,7 @@ def ticket_status(session: Session, ticket: Ticket, now: datetime) -> TicketStat
     ahead: int | None = None
     wait: WaitRange | None = None
     if ticket.state == "waiting":
-        stands = lineup.standing(
-            session,
-            row.id,
-            ticket.service_id,
-            now=now,
-            since=lineup.since(now, row.zone),
-            aged_from=ticket.aged_from,
-            priority=ticket.priority,
-            number=ticket.number,
-        )
+        stands = lineup.standing_of(session, ticket, now=now, zone=row.zone)
         pace = pace_of(session, row)
         ahead = stands.ahead
         wait = estimate(ahead, stands.desks, pace.seconds, as_of=now, free=stands.free, cv2=pace.cv2)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fleet.store import Plan
 from tests.web import world as cast
 from tests.web.planned import copy_planned, make_planned
 from web.app import create_app
@@ -35,9 +37,14 @@ def clock() -> cast.StillClock:
 
 
 @pytest.fixture
-def app(template: tuple[Path, cast.World], clock: cast.StillClock, tmp_path: Path) -> Iterator[Flask]:
-    """The application over a fresh copy of the cast. CSRF checks are off;
-    `app.config["WTF_CSRF_ENABLED"] = True` turns them on for a test that sends a page's forms."""
+def app(
+    request: pytest.FixtureRequest, template: tuple[Path, cast.World], clock: cast.StillClock, tmp_path: Path
+) -> Iterator[Flask]:
+    """The application over a fresh copy of the cast, or of the week that a module's mark `week` names. CSRF checks
+    are off; `app.config["WTF_CSRF_ENABLED"] = True` turns them on for a test that sends a page's forms."""
+    if week := _week(request):
+        yield request.getfixturevalue("over")(request.getfixturevalue(week))
+        return
     cast.copy_database(template[0], tmp_path / "test.db")
     made = create_app(cast.settings_for(tmp_path), time_source=clock)
     made.config["WTF_CSRF_ENABLED"] = False
@@ -68,10 +75,38 @@ def over(clock: cast.StillClock, tmp_path: Path) -> Iterator[Callable[[Path], Fl
         app.extensions["writer"].engine.dispose()
 
 
+def _week(request: pytest.FixtureRequest) -> str:
+    """The fixture with the week that the module's tests work on; empty: the bare cast."""
+    mark = request.node.get_closest_marker("week")
+    return str(mark.args[0]) if mark else ""
+
+
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """Somebody who is not signed in."""
-    return app.test_client()
+def client(request: pytest.FixtureRequest, app: Flask, login: Callable[..., FlaskClient]) -> FlaskClient:
+    """Somebody who is not signed in; with the mark `week`, the planner at work."""
+    return login("planner") if _week(request) else app.test_client()
+
+
+@pytest.fixture
+def plan(db_session: Session) -> Plan:
+    """The solved draft of a planned week."""
+    return db_session.scalars(select(Plan)).one()
+
+
+@pytest.fixture
+def busy(login: Callable[..., FlaskClient], world: cast.World, clock: cast.StillClock) -> FlaskClient:
+    """A clerk's morning at Aswan: three came, one is served after 10 minutes of waiting and 4 of service."""
+    from tests.web.test_clerk import give, press
+
+    clerk = login("clerk")
+    clerk.post(f"/desk/{world.desks_a[0]}/take")
+    give(clerk, world.desks_a[0], 3)
+    clock.advance(minutes=10)
+    press(clerk, "/next")
+    press(clerk, "/start")
+    clock.advance(minutes=4)
+    press(clerk, "/finish")
+    return clerk
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,26 +22,10 @@ from web.api.operations import OPERATIONS
 from web.api.schema import check
 from web.api.shapes import COMPONENTS
 
+pytestmark = pytest.mark.week("planned")
+
 API = "/api/v1"
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
-
-
-@pytest.fixture
-def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
-    """The application over a fresh copy of the planned week."""
-    return over(planned)
-
-
-@pytest.fixture
-def client(login: Callable[..., FlaskClient]) -> FlaskClient:
-    """The planner at work."""
-    return login("planner")
-
-
-@pytest.fixture
-def plan(db_session: Session) -> Plan:
-    """The solved draft."""
-    return db_session.scalars(select(Plan)).one()
 
 
 def told(name: str, answer: Any, *statuses: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,20 +14,6 @@ from queueing import counter
 from queueing.store import Desk, Queue, Ticket
 from tests.web.test_clerk import give, press, states
 from web.accounts import AccessToken
-
-
-@pytest.fixture
-def busy(login: Any, world: Any, clock: Any) -> Any:
-    """A clerk's morning at Aswan: three came, one is served after 10 minutes of waiting and 4 of service."""
-    clerk = login("clerk")
-    clerk.post(f"/desk/{world.desks_a[0]}/take")
-    give(clerk, world.desks_a[0], 3)
-    clock.advance(minutes=10)
-    press(clerk, "/next")
-    press(clerk, "/start")
-    clock.advance(minutes=4)
-    press(clerk, "/finish")
-    return clerk
 
 
 def test_todays_numbers_are_those_of_the_events(busy: Any, login: Any) -> None:
@@ -89,7 +76,7 @@ def test_a_desk_with_a_ticket_cannot_be_closed_over_the_clerks_head(
 
 def test_the_trail_of_a_ticket_is_found_by_its_label(busy: Any, login: Any) -> None:
     page = login("supervisor").get("/en/supervisor/tickets?label=a001").text
-    trail = page.split('class="trail"')[1].split("</table>")[0]
+    trail = page.split('class="trail cards"')[1].split("</table>")[0]
     said = [line for line in ("ticket given out", "called", "service began", "served") if line in trail]
     assert said == ["ticket given out", "called", "service began", "served"]
     assert "There is no ticket" in login("supervisor").get("/en/supervisor/tickets?label=Z999").text
@@ -125,8 +112,7 @@ def test_an_agency_sees_its_own_services_by_site_and_nothing_else(
     page = login("agency").get("/en/agency").text
     today = page.split('id="today"')[1].split('id="week"')[0]
     assert "Aswan technology center" in today and "Nasr City" not in today
-    cells = [part.split("</td>")[0] for part in today.split('<td class="num">')[1:]]
-    assert cells == ["3", "2", "1", "0"]
+    assert re.findall(r'<td class="num"[^>]*>(.*?)</td>', today) == ["3", "2", "1", "0"]
 
 
 def test_the_supervisors_page_is_whole_in_arabic(busy: Any, login: Any, db_session: Any) -> None:
@@ -150,7 +136,7 @@ def test_the_trail_names_machines_in_the_readers_language(
     chief = login("supervisor")
     for language, words in (("", "جهاز التذاكر"), ("/en", "Kiosk")):
         page = chief.get(f"{language}/supervisor/tickets?label={label}").text
-        assert words in page.split('class="trail"')[1].split("</table>")[0]
+        assert words in page.split('class="trail cards"')[1].split("</table>")[0]
 
 
 def test_two_minutes_are_right_arabic(busy: Any, world: Any, clock: Any) -> None:

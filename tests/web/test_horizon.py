@@ -22,6 +22,8 @@ from tests.web.planned import LIMIT, WEEK, make_planned
 from web import nightly, solving
 from web.app import create_app
 
+pytestmark = pytest.mark.week("spanned")
+
 SECOND = WEEK + timedelta(days=7)
 
 
@@ -36,18 +38,6 @@ def spanned(template: tuple[Path, cast.World], tmp_path_factory: pytest.TempPath
         assert solving.solve_now(plan_id) == "draft"
     app.extensions["writer"].engine.dispose()
     return target
-
-
-@pytest.fixture
-def app(spanned: Path, over: Callable[[Path], Flask]) -> Flask:
-    """The application over a fresh copy of it."""
-    return over(spanned)
-
-
-@pytest.fixture
-def client(login: Callable[..., FlaskClient]) -> FlaskClient:
-    """The planner at work."""
-    return login("planner")
 
 
 def text(client: FlaskClient, path: str) -> str:

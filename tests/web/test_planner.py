@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,25 +26,9 @@ from routing.solution import Plan as Routes
 from tests.web import world as cast
 from tests.web.planned import WEEK
 
+pytestmark = pytest.mark.week("planned")
+
 PART = {"X-Part": "1"}
-
-
-@pytest.fixture
-def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
-    """The application over a fresh copy of the planned week."""
-    return over(planned)
-
-
-@pytest.fixture
-def client(login: Callable[..., FlaskClient]) -> FlaskClient:
-    """The planner at work."""
-    return login("planner")
-
-
-@pytest.fixture
-def plan(db_session: Session) -> Plan:
-    """The solved draft."""
-    return db_session.scalars(select(Plan)).one()
 
 
 @pytest.fixture

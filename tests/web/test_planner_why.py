@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -22,26 +21,10 @@ from fleet.store import Plan, PlanVisit, Site
 from tests.web import world as cast
 from web.planner import whatif_runs as runs
 
+pytestmark = pytest.mark.week("planned")
+
 PART = {"X-Part": "1"}
 ANSWERED = '<span class="quiet">planned anew'
-
-
-@pytest.fixture
-def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
-    """The application over a fresh copy of the planned week."""
-    return over(planned)
-
-
-@pytest.fixture
-def client(login: Callable[..., FlaskClient]) -> FlaskClient:
-    """The planner at work."""
-    return login("planner")
-
-
-@pytest.fixture
-def plan(db_session: Session) -> Plan:
-    """The solved draft."""
-    return db_session.scalars(select(Plan)).one()
 
 
 @pytest.fixture

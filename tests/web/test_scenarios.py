@@ -29,17 +29,7 @@ from tests.web import world as cast
 from tests.web.planned import WEEK
 from web import nightly, solving
 
-
-@pytest.fixture
-def app(planned: Path, over: Callable[[Path], Flask]) -> Flask:
-    """The application over a fresh copy of the planned week."""
-    return over(planned)
-
-
-@pytest.fixture
-def client(login: Callable[..., FlaskClient]) -> FlaskClient:
-    """The planner at work."""
-    return login("planner")
+pytestmark = pytest.mark.week("planned")
 
 
 def made(client: FlaskClient, name: str = "Longer days") -> int:

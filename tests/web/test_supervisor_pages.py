@@ -13,24 +13,10 @@ from sqlalchemy import select
 from queueing import audit, desks, statistics_check
 from queueing.statistics_check import Checked, Wrong
 from queueing.store import Desk, Queue, Ticket
-from tests.web.test_clerk import give, press
+from tests.web.test_clerk import press
 from tests.web.world import TODAY, form_to
 from web.accounts import AccessToken
 from web.printing.store import KioskPrinter, PrintJob
-
-
-@pytest.fixture
-def busy(login: Any, world: Any, clock: Any) -> Any:
-    """Three came; one waited ten minutes and was served in four."""
-    clerk = login("clerk")
-    clerk.post(f"/desk/{world.desks_a[0]}/take")
-    give(clerk, world.desks_a[0], 3)
-    clock.advance(minutes=10)
-    press(clerk, "/next")
-    press(clerk, "/start")
-    clock.advance(minutes=4)
-    press(clerk, "/finish")
-    return clerk
 
 
 @pytest.mark.parametrize("page", ["day", "tickets", "audit", "audit.csv", "setup"])
@@ -90,16 +76,16 @@ def test_a_trail_says_how_long_each_state_lasted_and_is_found_by_link_too(
             and "<dt>Being served</dt><dd>4 minutes</dd>" in spent
         )
     for query in ("label=A001", f"code={code}"):
-        assert 'class="trail"' not in login("other_supervisor").get(f"/supervisor/tickets?{query}").text
+        assert 'class="trail cards"' not in login("other_supervisor").get(f"/supervisor/tickets?{query}").text
 
 
 def test_the_audit_lists_staff_and_filters(busy: Any, login: Any) -> None:
     chief = login("supervisor")
     page = chief.get("/en/supervisor/audit").text
-    table = page.split('class="audit"')[1]
+    table = page.split('class="audit cards"')[1]
     for words in ("desk opened", "for clerk", "served", "service began", "A001"):
         assert words in table
-    only = chief.get("/en/supervisor/audit?action=finish").text.split('class="audit"')[1].split("</table>")[0]
+    only = chief.get("/en/supervisor/audit?action=finish").text.split('class="audit cards"')[1].split("</table>")[0]
     assert only.count("<tr>") == 2 and "served" in only
     assert "Nothing of this kind" in chief.get("/en/supervisor/audit?person=nobody").text
     assert "A001" not in login("other_supervisor").get("/en/supervisor/audit").text

@@ -22,10 +22,10 @@ from queueing.store_tablet import PaperStrip
 from web import clock
 from web.auth import require_queue, roles
 from web.citizen.priorities import priority_of
+from web.citizen.situation import services_of
 from web.clerk import words
 from web.clerk.door import blueprint
 from web.clerk.scope import ZONE, todays_queues
-from web.clerk.screen import services_of
 from web.db import read, write
 from web.errors import status_of, words_for
 

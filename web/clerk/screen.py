@@ -14,6 +14,7 @@ from queueing.status import LineRow, line
 from queueing.store import Desk, DeskService, Queue, QueueService, Service, Ticket, TicketEvent
 from queueing.ticket import AT_DESK, possible
 from queueing.undoing import NEVER_UNDONE
+from web.citizen.situation import services_of
 from web.clerk.scope import sister_queues
 
 SHOWN = 40
@@ -131,18 +132,6 @@ def desk_screen(session: Session, desk: Desk, *, now: datetime, may_choose: bool
         made.more_services = [choice for choice in made.targets if choice.services]
     made.undo = undo_offer(session, desk, now=now, occupied=made.current is not None)
     return made
-
-
-def services_of(session: Session, queue_id: int) -> list[Service]:
-    """The services of a queue, the most wanted first."""
-    return list(
-        session.scalars(
-            select(Service)
-            .join(QueueService, QueueService.service_id == Service.id)
-            .where(QueueService.queue_id == queue_id)
-            .order_by(Service.popularity.desc(), Service.code)
-        )
-    )
 
 
 def undo_offer(session: Session, desk: Desk, *, now: datetime, occupied: bool) -> Undo | None:
