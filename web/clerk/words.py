@@ -87,9 +87,16 @@ def state_words(state: str) -> str:
         "open": _("open"),
         "paused": _("paused"),
         "closed": _("closed"),
+        "closing": _("closing: who is inside is served"),
         "announced": _("announced"),
     }
     return words.get(state, state)
+
+
+@blueprint.app_template_filter("queue_words")
+def queue_words(queue: Queue) -> str:
+    """A queue's state; one that is served out before it closes is more than paused."""
+    return state_words("closing" if queue.closing and queue.state == "paused" else queue.state)
 
 
 @blueprint.app_template_filter("actor_words")
