@@ -31,7 +31,9 @@ def local(now: datetime, zone: str) -> datetime:
 
 def local_day(now: datetime, zone: str) -> date:
     """The local business day of an instant: from local midnight to local midnight."""
-    return local(now, zone).date()
+    if now.tzinfo is None:
+        raise ValueError(f"a naive time has no local day: {now!r}")
+    return hour_slot(now, zone)[0]
 
 
 def at_minute(day: date, minute: int, zone: str) -> datetime:
@@ -64,11 +66,10 @@ def _midnight(day: date, zone: str) -> datetime:
 def callable_days(now: datetime, zone: str) -> list[date]:
     """The business days whose waiting people may be called now: today, and in the small hours also
     yesterday."""
-    here = local(now, zone)
-    days = [here.date()]
-    if here.hour < EARLY_HOURS:
-        days.append(here.date() - timedelta(days=1))
-    return days
+    if now.tzinfo is None:
+        raise ValueError(f"a naive time has no local day: {now!r}")
+    day, hour = hour_slot(now, zone)
+    return [day, day - timedelta(days=1)] if hour < EARLY_HOURS else [day]
 
 
 def hour_slot(now: datetime, zone: str) -> tuple[date, int]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Table, insert
@@ -55,8 +56,9 @@ def announce_all(session: Session, changes: Sequence[Change], now: datetime) -> 
         session.connection().execute(_INSERT, rows)
 
 
+@lru_cache(maxsize=256)
 def parts_of(action: str, state_from: str | None, state_to: str) -> list[str]:
-    """Which sections a ticket's change touches, the most telling first."""
+    """Which sections a ticket's change touches, the most telling first; not to be changed by the caller."""
     states = (state_from, state_to)
     parts = []
     if action in CALLING:

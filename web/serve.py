@@ -7,6 +7,7 @@ Socket.IO server over websockets only, so no sticky sessions are needed. Decisio
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -23,6 +24,8 @@ worker_connections = int(os.environ.get("CONNECTIONS", "12000"))
 SWITCH_S = 0.001
 """How long a thread that has come back from the database waits for the interpreter at most while others compute. It
 wants it for microseconds; Python's 5 ms were most of a batch."""
+GARBAGE = 5_000
+"""New objects after which the collector looks at them. Python's 700 is less than one batch keeps until its answers."""
 backlog = 4096
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 timeout = 60
@@ -54,6 +57,10 @@ def post_worker_init(worker: Any) -> None:
 
     app = worker.app.wsgi()
     sys.setswitchinterval(SWITCH_S)
+    # What the start has made stays for good: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     if worker.cfg.worker_class_str == "gevent":
         # Not before the lane: who takes a ticket waits for the commit, and others have their turn then.
         app.extensions["lane"].inner = fair(app.extensions["lane"].inner)
