@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import and_, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from queueing.daytime import day_bounds, local_day
@@ -31,6 +31,8 @@ from queueing.store_life import Booking, Notice
 from queueing.ticket import APPOINTMENT_GRACE, ENDED, move
 from queueing.turn import Done, OwnRequest, Turn, fresh_ticket
 
+BOOKED = and_(text(f"ticket.{LIVE_SQL}"), Ticket.state == "booked")
+"""Who has an appointment and has not come yet, through the index of live tickets."""
 HORIZON_DAYS = 60
 """How far ahead appointments can be booked."""
 ASK_BEFORE = timedelta(hours=24)
@@ -213,8 +215,7 @@ def fit(
     booked = session.scalars(
         select(Ticket)
         .where(
-            text(f"ticket.{LIVE_SQL}"), Ticket.queue_id == queue.id, Ticket.state == "booked",
-            Ticket.appointment_at >= begin, Ticket.appointment_at < end,
+            BOOKED, Ticket.queue_id == queue.id, Ticket.appointment_at >= begin, Ticket.appointment_at < end
         )
         .order_by(Ticket.appointment_at, Ticket.number)
     ).all()  # fmt: skip
@@ -271,9 +272,8 @@ def free_unconfirmed(session: Session, *, now: datetime, actor: str = "scheduler
         .join(Booking, Booking.ticket_id == Ticket.id)
         .join(Queue, Queue.id == Ticket.queue_id)
         .where(
-            text(f"ticket.{LIVE_SQL}"),
+            BOOKED,
             Queue.held_by.is_(None),
-            Ticket.state == "booked",
             Booking.confirmed_at.is_(None),
             Booking.confirm_by <= now,
         )
@@ -431,8 +431,7 @@ _DUE = (
     select(Ticket, Booking)
     .outerjoin(Booking, Booking.ticket_id == Ticket.id)
     .where(
-        text(f"ticket.{LIVE_SQL}"),
-        Ticket.state == "booked",
+        BOOKED,
         Ticket.appointment_at > bindparam("now", type_=Ticket.aged_from.type),
         Ticket.appointment_at <= bindparam("until", type_=Ticket.aged_from.type),
     )
@@ -443,9 +442,8 @@ _LATE = (
     .join(Queue, Queue.id == Ticket.queue_id)
     .outerjoin(Booking, Booking.ticket_id == Ticket.id)
     .where(
-        text(f"ticket.{LIVE_SQL}"),
+        BOOKED,
         Queue.held_by.is_(None),
-        Ticket.state == "booked",
         Ticket.appointment_at <= bindparam("before", type_=Ticket.aged_from.type),
     )
     .order_by(Ticket.queue_id, Ticket.appointment_at, Ticket.id)

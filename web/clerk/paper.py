@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from fleet.store import Visit
 from queueing import paper
+from queueing.appointments import BOOKED
 from queueing.daytime import at_minute, day_bounds, local_day
 from queueing.errors import Invalid, QueueingError
 from queueing.paper import Entry
@@ -65,10 +66,10 @@ def paper_bookings(queue_id: int, day: str) -> Any:
             select(Ticket, Service)
             .join(Service, Service.id == Ticket.service_id)
             .where(
+                BOOKED,
                 Ticket.queue_id == queue.id,
                 Ticket.appointment_at >= begin,
                 Ticket.appointment_at < end,
-                Ticket.state == "booked",
             )
             .order_by(Ticket.appointment_at, Ticket.number)
         )
