@@ -124,6 +124,19 @@ class Calendar:
         holiday."""
         return weekdays[weekday_index(day)] == "1" and self.holiday(day) is None
 
+    def is_after_holiday(self, day: date) -> bool:
+        """Whether offices (Sunday to Thursday) were closed by a holiday since their working day before: what was
+        put off comes on such a day."""
+        if not self.is_working_day(day):
+            return False
+        for back in range(1, 15):
+            before = day - timedelta(days=back)
+            if self.is_working_day(before):
+                return False
+            if FIXED_WEEK[weekday_index(before)] == "1":
+                return True
+        return False
+
     def hours(self, day: date, open_minute: int, close_minute: int) -> tuple[int, int]:
         """Opening hours of the day in minutes from local midnight: the usual ones, in Ramadan within
         09:00-14:00."""
@@ -171,6 +184,20 @@ def default_calendar() -> Calendar:
     """The calendar under the decrees that come with the product (read once)."""
     text = resources.files("fleet").joinpath("network/data/decrees.csv").read_text(encoding="utf-8-sig")
     return Calendar(Decrees.from_rows(csv.DictReader(text.splitlines())))
+
+
+@functools.cache
+def _seasons() -> tuple[tuple[str, date, date], ...]:
+    text = resources.files("fleet").joinpath("network/data/seasons.csv").read_text(encoding="utf-8-sig")
+    return tuple(
+        (row["season"], date.fromisoformat(row["first"]), date.fromisoformat(row["last"]))
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+def in_season(season: str, day: date) -> bool:
+    """Whether the day lies in a season of `network/data/seasons.csv` (school registration)."""
+    return any(name == season and first <= day <= last for name, first, last in _seasons())
 
 
 def week_of(day: date) -> date:

@@ -345,6 +345,9 @@ class ForecastHour(Base):
     desks: Mapped[float] = mapped_column(Float)
     level: Mapped[int] = mapped_column(SmallInteger)
     """Congestion level, 0 calm to 4 severe (queueing/measure.py has the definition)."""
+    low: Mapped[float | None] = mapped_column(Float)
+    high: Mapped[float | None] = mapped_column(Float)
+    """The 80% band of arrivals."""
     made_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_forecast_hour_day", "day"),)
@@ -443,3 +446,7 @@ class RepairCall(Base):
     told_by: Mapped[str | None] = mapped_column(String(80))
 
     repair: Mapped[Repair] = relationship(back_populates="calls")
+
+
+# Whoever has the metadata has the tables of the forecast too.
+import fleet.store_forecast  # noqa: E402, F401

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from fleet import demand, rhythm
+from fleet import demand
 from fleet.calendar import week_days
-from fleet.forecast import KIND_PRIOR, RAMADAN, backtest, day_facts, make_forecast
+from fleet.forecast import EFFECT_PRIOR, backtest, day_facts, make_forecast, rhythm
 from fleet.lines import load_queues
 from fleet.store import ForecastHour, SiteQueue
 from queueing.store import QueueHour
@@ -190,17 +190,14 @@ def test_a_short_record_is_drawn_to_what_all_share() -> None:
     counts[50] = 0
     counts[50, sunday] = 3 * 100 * shares
     fitted = rhythm.fit(
-        counts,
-        seen,
-        facts,
-        kind_prior=KIND_PRIOR,
+        rhythm.Record(counts, seen, facts),
+        effect_prior=EFFECT_PRIOR,
         level_prior=np.full(51, 100.0),
         profile_prior=np.tile(shares, (51, 2, 1)),
-        short_kind=RAMADAN,
     )
     assert fitted.weekday[0, 6] == pytest.approx(1.3, rel=0.05)
     assert fitted.weekday[50, 6] < 1.75, "three times the usual on one day is mostly chance"
-    assert fitted.level[0] == pytest.approx(100, rel=0.05)
+    assert fitted.levels[1, 0] * fitted.nation[-1] == pytest.approx(100, rel=0.05)
 
 
 def test_thousands_of_queues_are_fitted_in_seconds() -> None:
@@ -211,15 +208,11 @@ def test_thousands_of_queues_are_fitted_in_seconds() -> None:
     counts = rng.poisson(10.0, (5000, 56, 24)).astype(float)
     prior = np.full((5000, 2, 24), 1 / 24)
     began = time.process_time()
+    record = rhythm.Record(counts, np.ones((5000, 56), dtype=bool), facts)
     fitted = rhythm.fit(
-        counts,
-        np.ones((5000, 56), dtype=bool),
-        facts,
-        kind_prior=KIND_PRIOR,
-        level_prior=np.full(5000, 240.0),
-        profile_prior=prior,
+        record, effect_prior=EFFECT_PRIOR, level_prior=np.full(5000, 240.0), profile_prior=prior
     )
-    fitted.predict(facts)
+    fitted.shares(facts)
     assert time.process_time() - began < 5
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from web.cli.checks import check
+from web.cli.evaluate import evaluate
 from web.cli.network import network
 from web.cli.plans import plan
 from web.cli.repairs import repair
@@ -16,4 +17,4 @@ from web.van.cli import van
 plan.add_command(repair)
 plan.add_command(scenario)
 
-groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo, check, van)
+groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo, check, van, evaluate)
