@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from queueing import paper
 from queueing.counter import issue
 from queueing.store import Queue
+from tests.web.world import TODAY
 from web.accounts import new_token
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -28,6 +30,16 @@ SCREENS: tuple[tuple[str, str, str | None], ...] = (
     ("board", "/board/{board}", None),
     ("desk", "/desk", "clerk"),
     ("supervisor", "/supervisor", "supervisor"),
+    ("day", "/supervisor/day", "supervisor"),
+    ("trail", "/supervisor/tickets?label=A001", "supervisor"),
+    ("audit", "/supervisor/audit?all=1", "supervisor"),
+    ("setup", "/supervisor/setup", "supervisor"),
+    ("change", "/supervisor/queues/{queue}/change", "supervisor"),
+    ("appointments", "/supervisor/queues/{queue}/appointments", "supervisor"),
+    ("paper", "/desk/paper", "clerk"),
+    ("unsent", "/desk/unsent", "clerk"),
+    ("book", "/queues/{queue}/book", None),
+    ("laptops", "/planner/vans", "planner"),
     ("agency", "/agency", "agency"),
     ("week", "/planner", "planner"),
     ("congestion", "/planner/congestion", "planner"),
@@ -56,6 +68,7 @@ def addresses(live: Any) -> dict[str, str]:
             ).ticket
             for n in range(3)
         ]
+        paper.reserve(session, queue, TODAY, 20, request_id="strip", actor="clerk", now=now)
         return {
             "ticket": tickets[1].code,
             "kiosk": new_token(session, "kiosk", now=now, queue_id=queue_id),
