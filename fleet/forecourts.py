@@ -27,6 +27,8 @@ a visit at opening and one later, as the first and second stops of a day are."""
 WORTH_A_LOOK_H = 1.0
 """A day on which a whole line waits less than this in all cannot be relieved by more: its value is left
 zero."""
+SLIGHT = 0.05
+"""Share of the arrivals that is left out to see what one citizen less is worth at a center."""
 RETURN_TRIP_H = 1.0
 """Who gives up waiting comes again another day: half an hour each way in a town."""
 
@@ -48,13 +50,14 @@ def relieve_forecourts(
     stays).
 
     `desks` of each class of van; `stays` in minutes; `factor` and `extra` (sites x days) change the
-    forecast: arrivals times the factor, and extra people a day spread like the others. Returns the mean wait
-    of an arrival, hours, by fixed site id.
+    forecast: arrivals times the factor, and extra people a day spread like the others. Returns by fixed site id the
+    person-hours of waiting that one citizen less spares there: the own wait, and that of everybody behind until the
+    line is next empty.
     """
     queues = load_queues(session, now=now)
-    arrivals = _forecast(session, queues, days)
-    busiest = _busiest(queues, arrivals)
-    share, van_service = _mobile_mix(session, queues)
+    arrivals = forecast_arrivals(session, queues, days)
+    busiest = busiest_lines(queues, arrivals)
+    share, van_service = mobile_mix(session, queues)
     row_of = {site.id: i for i, site in enumerate(sites)}
     picked = np.array([q for site_id, q in busiest.items() if site_id in row_of], dtype=np.intp)
     if not picked.size:
@@ -79,10 +82,10 @@ def relieve_forecourts(
         ],
         float,
     )
-    waited = np.zeros(demand_of.shape[:2])
+    spared = np.zeros(demand_of.shape[:2])
     for deviation, weight in relief.NODES:
         scale = 1 + relief.DEMAND_CV * deviation
-        waited += weight * _relieve_all(
+        spared += weight * _relieve_all(
             station,
             demand_of * scale,
             windows / 60,
@@ -99,7 +102,7 @@ def relieve_forecourts(
             part[rows, :, :, t] = (part[rows, :, :, t - 1] + part[rows, :, :, t + 1]) / 2
     people = demand_of.sum(axis=(1, 2))
     return {
-        queues.site_ids[q]: float(waited[i].sum() / people[i])
+        queues.site_ids[q]: float(spared[i].sum() / (SLIGHT * people[i]))
         for i, q in enumerate(picked.tolist())
         if people[i] > 0
     }
@@ -119,11 +122,12 @@ def _relieve_all(
 ) -> Floats:
     """Add `weight` x the relief of every site, day, class and computed stay to `parts`; all in one batch.
 
-    Returns the person-hours waited without a van, sites x days.
+    Returns the person-hours that a share SLIGHT of the citizens less would spare without any van, sites x days.
     """
     size, days = demand_of.shape[:2]
     site, day = np.divmod(np.arange(size * days), days)
     before = relief.waiting(_at(station, site, demand_of.reshape(-1, 24)))
+    fewer = relief.waiting(_at(station, site, (1 - SLIGHT) * demand_of.reshape(-1, 24)))
     busy = np.flatnonzero(before.hours > WORTH_A_LOOK_H)
     combos = [(k, t, later) for k in range(len(desks)) for t in range(0, len(stays), 2) for later in STARTS]
     if busy.size:
@@ -148,7 +152,7 @@ def _relieve_all(
         stays_on = before.left[pair] - after.fixed_left - after.van_left
         for part, gain in zip(parts, (spared, RETURN_TRIP_H * stays_on, after.diverted), strict=True):
             np.add.at(part, (rows[site[pair]], day[pair], k, t), w * gain)
-    return before.hours.reshape(size, days)
+    return (before.hours - fewer.hours).reshape(size, days)
 
 
 def _at(
@@ -160,7 +164,7 @@ def _at(
     )
 
 
-def _forecast(session: Session, queues: Queues, days: tuple[date, ...]) -> Floats:
+def forecast_arrivals(session: Session, queues: Queues, days: tuple[date, ...]) -> Floats:
     index = {queue_id: i for i, queue_id in enumerate(queues.ids)}
     arrivals = np.zeros((len(queues.ids), len(days), 24))
     f = ForecastHour
@@ -172,7 +176,7 @@ def _forecast(session: Session, queues: Queues, days: tuple[date, ...]) -> Float
     return arrivals
 
 
-def _busiest(queues: Queues, arrivals: Floats) -> dict[int, int]:
+def busiest_lines(queues: Queues, arrivals: Floats) -> dict[int, int]:
     """The queue a van would relieve at each site: a complex has several lines, the van helps the most
     loaded."""
     load = arrivals.sum(axis=(1, 2)) * queues.service_h / queues.desks
@@ -183,7 +187,7 @@ def _busiest(queues: Queues, arrivals: Floats) -> dict[int, int]:
     return best
 
 
-def _mobile_mix(session: Session, queues: Queues) -> tuple[Floats, Floats]:
+def mobile_mix(session: Session, queues: Queues) -> tuple[Floats, Floats]:
     """Per queue: share of its citizens who come for a van's services, and the mean hours of those
     services."""
     index = {queue_id: i for i, queue_id in enumerate(queues.ids)}

@@ -1,7 +1,8 @@
 """What a visit is worth, in person-hours, at every candidate site, day, class of van and stay.
 
 Forecourts of fixed centers: waiting relieved there by a van standing by (`fleet.forecourts`). Villages: trips
-and waits spared to those whose errands have gathered since the last visit. One scale for both:
+spared to those whose errands have gathered since the last visit, and the waiting that their staying away spares at
+their center: their own and that of everybody behind them. One scale for both:
 
     value = WAIT_WEIGHT x waiting spared + travelling spared        (a forecourt spares the second trip of
     who gave up)
@@ -113,7 +114,7 @@ def compute_values(
         for i, site in enumerate(sites):
             factor[i] = supposed.factor.get(site.id, factor[i])
             extra[i] = supposed.extra.get(site.id, extra[i])
-    wait_by_site = relieve_forecourts(
+    spared_by_site = relieve_forecourts(
         session,
         sites,
         days,
@@ -131,7 +132,7 @@ def compute_values(
         days,
         fleet,
         parts,
-        wait_by_site,
+        spared_by_site,
         calendar=calendar,
         factor=factor,
         planned=planned or {},
@@ -156,7 +157,7 @@ def _villages(
     days: tuple[date, ...],
     fleet: Fleet,
     parts: list[Floats],
-    wait_by_site: dict[int, float],
+    spared_by_site: dict[int, float],
     *,
     calendar: Calendar,
     factor: Floats,
@@ -171,10 +172,9 @@ def _villages(
     services = list(session.scalars(select(Service).where(Service.at_mobile)))
     minutes = demand.mean_service_minutes(services) if services else 12.0
     service_h = np.full(len(villages), max(minutes, 1.0) / 60)
-    national = float(np.mean(list(wait_by_site.values()))) if wait_by_site else 0.25
-    wait_there = np.array([wait_by_site.get(v.nearest_fixed_id or 0, national) for v in villages])
-    km = np.array([v.nearest_fixed_km or 0.0 for v in villages])
-    trip = 2 * np.maximum(ROAD_DETOUR * km / BUS_KMH + BUS_ACCESS_H - VILLAGE_ACCESS_H, 0.0)
+    national = float(np.mean(list(spared_by_site.values()))) if spared_by_site else 0.25
+    wait_there = np.array([spared_by_site.get(v.nearest_fixed_id or 0, national) for v in villages])
+    trip = trip_hours(np.array([v.nearest_fixed_km or 0.0 for v in villages]))
     works = np.array([calendar.is_working_day(day, weekdays=MOBILE_WEEK) for day in days])
     cs2 = np.full(len(villages), 0.35)
     for k, desks in enumerate(fleet.desks):
@@ -193,6 +193,13 @@ def _villages(
                 waiting[rows, d, k, t] = helped * wait_there - at_van
                 travel[rows, d, k, t] = helped * trip
                 people[rows, d, k, t] = helped
+
+
+def trip_hours(km: Floats) -> Floats:
+    """Return the hours that a visit spares a villager whose center is so many km away as the crow flies: there and
+    back by microbus, less the walk to the van."""
+    hours: Floats = 2 * np.maximum(ROAD_DETOUR * km / BUS_KMH + BUS_ACCESS_H - VILLAGE_ACCESS_H, 0.0)
+    return hours
 
 
 def village_stock(
