@@ -56,6 +56,17 @@ def native_lock() -> Any:
     return threading.Lock()
 
 
+def native_thread(run: Callable[[], None]) -> None:
+    """Run a function in a native thread that ends with the process, also under gevent. It must not use what gevent has
+    patched (locks, sleeping, logging): that would make a hub of its own there."""
+    if patched():
+        from gevent import monkey
+
+        monkey.get_original("_thread", "start_new_thread")(run, ())
+    else:
+        threading.Thread(target=run, daemon=True).start()
+
+
 def beside_hub() -> Callable[..., Any] | None:
     """In a process of gevent's: what runs a function in a native thread, while the greenlet that asked waits and the
     others go on. None where threads are threads."""
@@ -79,7 +90,7 @@ class Beside:
     """
 
     def __init__(self) -> None:
-        from gevent import get_hub, monkey
+        from gevent import get_hub
         from gevent.hub import Waiter
 
         self._waiter = Waiter
@@ -87,7 +98,7 @@ class Beside:
         self._done: deque[tuple[Any, Any, BaseException | None]] = deque()
         self._watcher = get_hub().loop.async_()
         self._watcher.start(self._arrived)
-        monkey.get_original("_thread", "start_new_thread")(self._run, ())
+        native_thread(self._run)
 
     def __call__(
         self, work: Callable[..., Any], *given: Any, before: Callable[[], None] | None = None

@@ -53,6 +53,7 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside requests: the relay of committed changes, the scheduler, a van's sync."""
     from web import jobs
+    from web.checkpoints import Checkpoints
     from web.van import loop
 
     app = worker.app.wsgi()
@@ -64,6 +65,9 @@ def post_worker_init(worker: Any) -> None:
     if worker.cfg.worker_class_str == "gevent":
         # Not before the lane: who takes a ticket waits for the commit, and others have their turn then.
         app.extensions["lane"].inner = fair(app.extensions["lane"].inner)
+    writer = app.extensions["writer"]
+    worker.checkpoints = Checkpoints(writer.engine, writer.turn)
+    worker.checkpoints.start()
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)
     worker.van = loop.start(app)
@@ -86,6 +90,9 @@ def fair(application: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End the scheduler's child processes with the worker, and what listens to Redis."""
+    checkpoints = getattr(worker, "checkpoints", None)
+    if checkpoints is not None:
+        checkpoints.stop()
     van = getattr(worker, "van", None)
     if van is not None:
         van.stop()

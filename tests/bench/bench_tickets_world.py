@@ -84,8 +84,11 @@ def _service(code: str) -> Service:
 
 
 @contextlib.contextmanager
-def server(app: str, *, workers: int, env: Mapping[str, str], name: str) -> Iterator[int]:
-    """Serve `app` ("ours", "echo" or "control") as the product is served; the port it listens on."""
+def server(
+    app: str, *, workers: int, env: Mapping[str, str], name: str, threads: int | None = None
+) -> Iterator[int]:
+    """Serve `app` ("ours", "echo" or "control") as the product is served, or in `threads` of each worker; the port it
+    listens on."""
     port = free_port()
     given = {**os.environ, "PORT": str(port), "WORKERS": str(workers), "SCHEDULER": "0", "DEMO": "0", **env}
     config = ["-c", "python:web.serve"]
@@ -94,7 +97,8 @@ def server(app: str, *, workers: int, env: Mapping[str, str], name: str) -> Iter
         # The same worker, threads and keep-alive, without what our application starts beside its requests.
         import web.serve as shipped
 
-        config = ["-k", shipped.worker_class, "--threads", str(shipped.threads), "-w", str(workers)]
+        kind = shipped.worker_class if threads is None else "gthread"
+        config = ["-k", kind, "--threads", str(threads or shipped.threads), "-w", str(workers)]
         config += ["--keep-alive", str(shipped.keepalive), "-b", f"127.0.0.1:{port}"]
         target = f"tests.bench.bench_tickets_apps:{app}()"
     command = [sys.executable, "-m", "gunicorn", *config, target]
