@@ -24,7 +24,8 @@ from sqlalchemy.orm import Session
 from queueing.journal import chain
 from queueing.journal.choices import ask
 from queueing.journal.facts import instant
-from queueing.journal.project import May, Projected, RowApplier, project
+from queueing.journal.project import project
+from queueing.journal.projected import May, Projected, RowApplier
 from queueing.store import to_micros
 from queueing.store_journal import Chain, Choice, ClockSegment, Device, JournalEntry, Lease
 

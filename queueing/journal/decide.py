@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from queueing.errors import Conflict, Invalid
 from queueing.journal.facts import instant, shifted
 from queueing.journal.leases import end, tell
-from queueing.journal.project import Projected, add_event, request_id_of, settle
+from queueing.journal.project import add_event, request_id_of, settle
+from queueing.journal.projected import Projected
 from queueing.store import Queue, Ticket, TicketEvent
 from queueing.store_journal import Choice, ClockSegment, JournalEntry, JournalTicket, Lease
 
@@ -143,7 +144,7 @@ def reclock(session: Session, device: str, segment: str, offset_us: int, *, now:
             continue
         event.happened_at = instant(body["h"] + offset_us)
         basis = session.get(JournalTicket, body["c"])
-        if basis is not None and "n" in body:
+        if basis is not None and "n" in body and "e" not in body:
             day = basis.facts["day"]
             basis.facts = {**shifted(body["n"], offset_us), "code": body["c"], "day": day}
         if basis is not None and "s" in body:

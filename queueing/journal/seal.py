@@ -6,7 +6,8 @@ with what was last written.
 
 Body of an entry, by kind `k`:
 - ticket: c code, a action, f state before, t state after, d desk, w actor, r request id, h when, x data; n the ticket's
-  facts (with its first entry), s what the rules do not explain, often nothing (with the last of a sealing)
+  facts (with its first entry; where headquarters gave the ticket out with e, the events that came with it), s what the
+  rules do not explain, often nothing (with the last of a sealing)
 - row:    n table, i key, v values that changed, h when it was noticed
 - clock:  g segment, h the device's time at its beginning, w why
 - start:  w cause, o [device, epoch, sequence] that it goes on from, h when
@@ -105,11 +106,16 @@ def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
     tickets = {t.id: t for t in session.scalars(select(Ticket).where(Ticket.id.in_(touched)))}
     codes = [ticket.code for ticket in tickets.values()]
     known = {k.code: k for k in session.scalars(select(JournalTicket).where(JournalTicket.code.in_(codes)))}
+    told = select(JournalEntry.ticket_code).where(JournalEntry.ticket_code.in_(codes)).distinct()
+    in_log = set(session.scalars(told))
     histories: dict[int, list[Happening]] = {}
+    given: dict[int, list[dict[str, Any]]] = {}
     every = select(TicketEvent).where(TicketEvent.ticket_id.in_(touched)).order_by(TicketEvent.id)
     for e in session.scalars(every):
         moved = Happening(e.action, e.state_from, e.state_to, e.happened_at, e.desk_id)
         histories.setdefault(e.ticket_id, []).append(moved)
+        if e.data.get("office"):
+            given.setdefault(e.ticket_id, []).append(_told(e))
     holds = {row.id: row.cool_down_s for row in session.execute(select(Queue.id, Queue.cool_down_s))}
     last = {event.ticket_id: event.id for event in events}
     bodies = []
@@ -131,6 +137,11 @@ def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
             session.add(fresh)
             known[ticket.code] = fresh
             body["n"] = {k: v for k, v in fresh.facts.items() if k != "code"}
+        elif ticket.code not in in_log and ticket.id in given:
+            # Headquarters gave it out. Should it be restored from a backup, it hears of the ticket from here.
+            body["n"] = {k: v for k, v in known[ticket.code].facts.items() if k != "code"}
+            body["e"] = given[ticket.id]
+        in_log.add(ticket.code)
         if last[ticket.id] == event.id:
             body["s"] = _corrections(
                 ticket, known[ticket.code].facts, histories[ticket.id], holds[ticket.queue_id]
@@ -139,12 +150,11 @@ def _ticket_bodies(session: Session, events: Any) -> list[dict[str, Any]]:
     return bodies
 
 
-def happenings(session: Session, ticket: Ticket) -> list[Happening]:
-    """The events of a ticket as this database has them."""
-    rows = session.scalars(
-        select(TicketEvent).where(TicketEvent.ticket_id == ticket.id).order_by(TicketEvent.id)
-    )
-    return [Happening(e.action, e.state_from, e.state_to, e.happened_at, e.desk_id) for e in rows]
+def _told(event: TicketEvent) -> dict[str, Any]:
+    return {
+        "a": event.action, "f": event.state_from, "t": event.state_to, "w": event.actor,
+        "h": to_micros(event.happened_at), "r": event.request_id, "d": event.desk_id,
+    }  # fmt: skip
 
 
 def _corrections(

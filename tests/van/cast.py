@@ -7,11 +7,12 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.serving import make_server
 
@@ -20,9 +21,11 @@ from queueing import counter, desks
 from queueing.engine import make_engine, transaction
 from queueing.journal.epochs import Witness
 from queueing.store import Base, Desk, Queue, Ticket, TicketEvent
+from tests.van.source import Source
 from tests.web import world as cast
 from web.accounts import new_token
 from web.app import create_app
+from web.db import db
 from web.van import identity
 from web.van.clock import VanClock
 from web.van.laptop import Laptop
@@ -39,13 +42,15 @@ class PowerCut(BaseException):
 class Office:
     """Headquarters over its own copy of the cast, served on a free port."""
 
-    def __init__(self, template: Path, folder: Path, clock: cast.StillClock, world: cast.World) -> None:
+    def __init__(self, source: Source, folder: Path, clock: cast.StillClock) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        cast.copy_database(template, folder / "test.db")
-        self.clock, self.world = clock, world
-        self.app = create_app(cast.settings_for(folder), time_source=clock)
+        self.clock, self.world, self.source, self.folder = clock, source.world, source, folder
+        settings = replace(cast.settings_for(folder), database_url=source.new(folder))
+        self.app = create_app(settings, time_source=clock)
         self.write: Callable[[Callable[[Session], Any]], Any] = self.app.extensions["writer"]
-        self.token: str = self.write(lambda s: new_token(s, "van", now=clock.now(), center_id=world.center_a))
+        self.token: str = self.write(
+            lambda s: new_token(s, "van", now=clock.now(), center_id=self.world.center_a)
+        )
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
@@ -59,15 +64,33 @@ class Office:
 
     def read(self, look: Callable[[Session], T]) -> T:
         """What `look(session)` sees."""
-        with Session(self.app.extensions["writer"].engine) as session:
+        with Session(self.engine) as session:
             return look(session)
+
+    @property
+    def engine(self) -> Engine:
+        """Where its database is."""
+        engine: Engine = self.app.extensions["writer"].engine
+        return engine
+
+    def back_up(self) -> str:
+        """Keep its database as it is now."""
+        return self.source.back_up(self.engine, self.folder)
+
+    def restore(self, kept: str) -> None:
+        """Put the kept database in the place of the present one."""
+        with self.app.app_context():  # Flask-SQLAlchemy has an engine of its own
+            db.engine.dispose()
+        self.source.restore(self.engine, kept)
 
     def close(self) -> None:
         """Stop serving."""
         self._server.shutdown()
         self._thread.join(5)
         self._server.server_close()
-        self.app.extensions["writer"].engine.dispose()
+        with self.app.app_context():
+            db.engine.dispose()
+        self.source.drop(self.engine)
 
 
 class Machine:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.van.cast import Machine, Office
 from tests.van.proxy import Proxy
+from tests.van.source import PostgresSource, Source, SqliteSource
 from tests.web import world as world_cast
 
 
@@ -24,12 +25,18 @@ def clock() -> world_cast.StillClock:
     return world_cast.StillClock()
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def source(request: pytest.FixtureRequest, template: tuple[Path, world_cast.World]) -> Source:
+    """Headquarters' databases: every test that asks for it runs on both."""
+    if request.param == "postgresql":
+        return PostgresSource(request.getfixturevalue("postgres"), template[1])
+    return SqliteSource(template)
+
+
 @pytest.fixture
-def office(
-    template: tuple[Path, world_cast.World], tmp_path: Path, clock: world_cast.StillClock
-) -> Iterator[Office]:
+def office(source: Source, tmp_path: Path, clock: world_cast.StillClock) -> Iterator[Office]:
     """Headquarters, served."""
-    made = Office(template[0], tmp_path / "office", clock, template[1])
+    made = Office(source, tmp_path / "office", clock)
     yield made
     made.close()
 

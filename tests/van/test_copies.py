@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -198,26 +197,16 @@ def test_a_wrong_clock_is_corrected_and_a_person_is_told(
     van.off()
 
 
-def test_headquarters_restored_from_a_backup_is_told_again(
-    van: Machine, office: Office, tmp_path: Path
-) -> None:
+def test_headquarters_restored_from_a_backup_is_told_again(van: Machine, office: Office) -> None:
     """Headquarters lost a day: the laptop's log has it, and sends it again from where headquarters stands."""
     queue, _desks = ready(van, office)
     van.issue(queue)
     van.laptop.sync()
-    engine = office.app.extensions["writer"].engine
-    database = Path(engine.url.database)
-    from tests.web.world import copy_database
-
-    copy_database(database, tmp_path / "office-old.db")
+    kept = office.back_up()
     for _ in range(5):
         van.issue(queue)
     van.laptop.sync()
-    engine.dispose()
-    for part in database.parent.glob("test.db-*"):
-        if not part.name.endswith("-turn"):
-            part.unlink()
-    shutil.copy(tmp_path / "office-old.db", database)
+    office.restore(kept)
     assert len(office.read(lambda s: tickets(s, queue))) == 1
     van.laptop.sync()
     assert office.read(lambda s: requests(s, queue)) == van.read(lambda s: requests(s, queue))

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day
 from fleet.store import Visit
-from queueing import counter
 from queueing.journal import chain
 from queueing.journal.epochs import Witness, begin, doubt
 from queueing.journal.facts import instant, plain
@@ -28,10 +27,10 @@ from queueing.journal.packing import VERSION, pack
 from queueing.journal.project import project
 from queueing.journal.seal import append, head, me, seal, skip_events
 from queueing.journal.wishes import carry_out
-from queueing.store import AT_DESK_SQL, LIVE_SQL, QueueDay, Ticket, to_micros
+from queueing.store import LIVE_SQL, QueueDay, Ticket, to_micros
 from queueing.store_journal import JournalEntry
 from web.van import identity
-from web.van.applying import apply_bands, apply_changes
+from web.van.applying import apply_bands, apply_changes, free_desks
 from web.van.clock import VanClock
 from web.van.line import Line, NoLine, Refused
 
@@ -315,7 +314,7 @@ class Laptop:
         self._seal(session, now)
         project(session, [e for e in entries if e.kind == "ticket"], now=now, may=lambda _queue: True)
         skip_events(session)
-        _free_desks(session, now)
+        free_desks(session, now)
         done = {**recover, "after": answer["lost_to"]}
         set_mark(session, "recover", {} if answer["lost_all"] else done)
 
@@ -398,17 +397,6 @@ def _visits(session: Session, now: datetime) -> dict[str, dict[str, Any]]:
         for v in rows
         if v.status != "announced"
     }
-
-
-def _free_desks(session: Session, now: datetime) -> None:
-    """People whose desk has somebody else by now go back to where a clerk sees them."""
-    stranded = (
-        select(Ticket).where(text(f"ticket.{AT_DESK_SQL}"), Ticket.desk_id.is_(None)).order_by(Ticket.id)
-    )
-    for ticket in session.scalars(stranded).all():
-        verb = counter.requeue if ticket.state == "called" else counter.park
-        request_id = f"recovered-{ticket.code}-{to_micros(now)}"
-        verb(session, ticket, request_id=request_id, actor="log", now=now)
 
 
 def _people_here(session: Session) -> bool:

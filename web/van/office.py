@@ -60,22 +60,23 @@ def sync() -> Response:
         return _refused(401, "this needs the token of a van: flask --app wsgi token van --center ...")
     center_id = token.center_id
     try:
-        asked = _asked(unpack(request.get_data()))
+        asked = read_message(unpack(request.get_data()))
     except (Unreadable, KeyError, TypeError, ValueError) as error:
         return _refused(400, f"not a message of a van: {error}")
     now = clock.now()
     try:
-        answer = write(lambda session: _answer(session, center_id, asked, now))
+        said = write(lambda session: answer(session, center_id, asked, now))
     except BadPush as error:
         return _refused(409, str(error))
-    return Response(pack(answer), mimetype=CONTENT)
+    return Response(pack(said), mimetype=CONTENT)
 
 
 def _refused(status: int, words: str) -> Response:
     return Response(words, status=status, mimetype="text/plain")
 
 
-def _asked(message: dict[str, Any]) -> Asked:
+def read_message(message: dict[str, Any]) -> Asked:
+    """A message of a van, checked. Raises ValueError, KeyError or TypeError where it is none."""
     if message["v"] != VERSION:
         raise ValueError(f"version {message['v']!r}, this is {VERSION}")
     entries = message.get("entries", [])
@@ -97,7 +98,8 @@ def _asked(message: dict[str, Any]) -> Asked:
     )
 
 
-def _answer(session: Session, center_id: int, asked: Asked, now: datetime) -> dict[str, Any]:
+def answer(session: Session, center_id: int, asked: Asked, now: datetime) -> dict[str, Any]:
+    """What a van of this center is told after what it asked has been taken in; the caller commits before he says it."""
     push = asked.push
     allowed = set(session.scalars(select(Visit.queue_id).where(Visit.center_id == center_id)))
     allowed |= set(session.scalars(select(Lease.queue_id).where(Lease.device == push.device)))
@@ -109,11 +111,11 @@ def _answer(session: Session, center_id: int, asked: Asked, now: datetime) -> di
         may=allowed.__contains__,
         rows=lambda *row: _row(now, *row),
     )
-    answer: dict[str, Any] = {
+    said: dict[str, Any] = {
         "v": VERSION, "now": to_micros(now), "verdict": taken.verdict, "ack": taken.ack, "hash": taken.hash,
     }  # fmt: skip
     if taken.verdict in ("behind", "fork"):
-        return answer
+        return said
     look_at_clock(session, push.device, center_id, now=now)
     for queue_id, day in sorted(taken.projected.days):
         measure_day(session, [queue_id], day, now=now, learn=False)
@@ -122,23 +124,23 @@ def _answer(session: Session, center_id: int, asked: Asked, now: datetime) -> di
         device.pulled_at = now
         _lease(session, center_id, push, asked.pull, now)
     leases.end_old(session, now=now)
-    answer |= _lease_facts(session, push, now)
+    said |= _lease_facts(session, push, now)
     told = news(
         session, device, picture(session, center_id, push.device, now), confirmed=asked.cursor,
         most_bytes=asked.down,
     )  # fmt: skip
-    answer |= {"changes": [_whole(session, change) for change in told.changes], "cursor": told.cursor}
+    said |= {"changes": [_whole(session, change) for change in told.changes], "cursor": told.cursor}
     if told.more:
-        answer["more"] = True
+        said["more"] = True
     origin = _goes_on_from(session, push)
     if origin and decided(session, "copy", f"{origin[0]}:{origin[1]}") == "one":
-        answer["recover"] = origin  # there is one laptop only: what the copy lacks is its own
+        said["recover"] = origin  # there is one laptop only: what the copy lacks is its own
     if asked.recover is not None and _same_center(session, asked.recover[0], center_id):
         lost = list(lost_entries(session, *asked.recover, limit=LOST_AT_ONCE))
-        answer["lost"] = [json.loads(text) for _sequence, text in lost]
-        answer["lost_to"] = lost[-1][0] if lost else asked.recover[2]
-        answer["lost_all"] = len(lost) < LOST_AT_ONCE
-    return answer
+        said["lost"] = [json.loads(text) for _sequence, text in lost]
+        said["lost_to"] = lost[-1][0] if lost else asked.recover[2]
+        said["lost_all"] = len(lost) < LOST_AT_ONCE
+    return said
 
 
 def _lease(session: Session, center_id: int, push: Push, days: int, now: datetime) -> None:

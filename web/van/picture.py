@@ -115,7 +115,12 @@ def _tickets(
     leased = select(Lease.queue_id).where(
         Lease.device == device, Lease.ended_at.is_(None), Lease.day >= today, Lease.queue_id.in_(queue_ids)
     )
-    of_logs = select(JournalEntry.ticket_code).where(JournalEntry.ticket_code == Ticket.code)
+    # Whom a laptop has in its own log is not given to another; whom one had that does not run this queue any more, is.
+    gone = select(Lease.device).where(Lease.queue_id == Ticket.queue_id, Lease.ended_at.is_not(None))
+    of_logs = select(JournalEntry.ticket_code).where(
+        JournalEntry.ticket_code == Ticket.code,
+        or_(JournalEntry.device == device, JournalEntry.device.not_in(gone)),
+    )
     stands = text(f"ticket.{LIVE_SQL}")
     chosen = select(Ticket).where(
         Ticket.queue_id.in_(leased), Ticket.day >= today,
@@ -146,6 +151,8 @@ def ticket_row(session: Session, ticket_id: int) -> dict[str, Any]:
                 "a": e.action, "f": e.state_from, "t": e.state_to, "w": e.actor, "h": to_micros(e.happened_at),
                 "r": e.request_id, "d": e.desk_id,
             }
+            | ({"b": e.data["before"]} if e is events[-1] and e.data.get("before") else {})
+            | ({"o": e.data["from"]} if e.data.get("from") is not None else {})
             for e in events
         ],
     }  # fmt: skip
