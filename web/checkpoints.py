@@ -32,6 +32,8 @@ class Checkpoints:
 
     def __init__(self, engine: sa.Engine, turn: Any) -> None:
         self._engine, self._turn = engine, turn
+        self._seen = 0, 0
+        """What the last round found: while nobody writes there is nothing to do."""
         self._stopped = native_lock()
         self._stopped.acquire()
 
@@ -63,9 +65,11 @@ class Checkpoints:
             log, left = _checkpoint(connection)
             if left <= LITTLE:
                 break
-        if left and log >= LONG:
+        if log >= LONG and (log, left) != self._seen:
+            # Also where nothing seems left: what was written since we looked keeps the log from beginning anew.
             with self._turn:
                 log, left = _checkpoint(connection)
+        self._seen = log, left
         return left
 
 
