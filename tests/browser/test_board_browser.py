@@ -166,9 +166,12 @@ def test_without_scripts_the_board_still_moves(open_page: Callable[..., Any], bo
 def test_a_call_that_was_told_late_is_shown_without_a_chime(
     open_page: Callable[..., Any], board: str, live: Live
 ) -> None:
-    """A tablet that worked without a line tells its calls afterwards: they stand on the board, in silence."""
+    """A tablet that worked without a line tells its calls afterwards: they stand on the board, in silence, for screen
+    readers too; a call of now is chimed and said, it alone."""
     page = open_page(board)
     expect(page.locator("li .label").first).to_have_text("A005")
+    spoken = page.locator("[data-announce]")
+    assert page.locator("[aria-live]").count() == 1
 
     def late(session: Session) -> None:
         now = live.clock.advance(seconds=1)
@@ -183,6 +186,9 @@ def test_a_call_that_was_told_late_is_shown_without_a_chime(
     live.write(late)
     expect(page.locator("li .label").first).to_have_text("A006", timeout=8000)
     assert page.evaluate("document.body.dataset.chimes") is None
+    expect(spoken).to_have_text("")
     call(live)
     expect(page.locator("li .label").first).to_have_text("A007", timeout=8000)
     assert page.evaluate("document.body.dataset.chimes") == "1", "a call of now is still chimed"
+    expect(spoken).to_contain_text("A007")
+    assert "A006" not in spoken.inner_text()

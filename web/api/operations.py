@@ -123,6 +123,7 @@ _STATUS = {
     "state": "open",
     "seq": 311,
     "waiting": 4,
+    "resumes_at": None,
     "open_desks": 2,
     "last_called": {"label": "A103", "desk": "2", "at": "2026-11-22T10:40:12+02:00"},
     "wait": _WAIT,

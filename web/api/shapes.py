@@ -128,12 +128,14 @@ COMPONENTS: dict[str, Schema] = {
             "state": {"type": "string", "enum": ["closed", "open", "paused"]},
             "seq": COUNT,
             "waiting": COUNT,
+            "resumes_at": or_null(INSTANT),
             "open_desks": COUNT,
             "last_called": or_null(ref("Called")),
             "wait": ref("Wait"),
             "services": {"type": "array", "items": TEXT},
         },
-        words="`seq` is the number that `changed` messages of the live namespace count on.",
+        words="`seq` is the number that `changed` messages of the live namespace count on. `resumes_at`: when a pause"
+        " ends by itself.",
     ),
     "Visit": obj(
         {
@@ -326,6 +328,7 @@ def queue_status(row: Queue, status: QueueStatus, services: list[str]) -> dict[s
         "state": row.state,
         "seq": status.seq,
         "waiting": status.waiting,
+        "resumes_at": instant(row.resumes_at) if row.state == "paused" and row.resumes_at else None,
         "open_desks": status.open_desks,
         "last_called": None
         if called is None

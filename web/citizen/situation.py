@@ -39,6 +39,8 @@ class Situation:
     high: int | None
     as_of: datetime
     seq: int
+    back_at: datetime | None = None
+    """When a pause ends by itself, as staff said."""
 
     @property
     def open(self) -> bool:
@@ -65,7 +67,7 @@ class Situation:
 
     def mark(self) -> tuple[object, ...]:
         """What the ETag stands for: everything shown but the time."""
-        return (self.state, self.waiting, self.desks, self.low, self.high)
+        return (self.state, self.waiting, self.desks, self.low, self.high, self.back_at)
 
 
 def situation(session: Session, queue: Queue, now: datetime) -> Situation:
@@ -87,11 +89,18 @@ def situation(session: Session, queue: Queue, now: datetime) -> Situation:
         high=high,
         as_of=wait.as_of if wait else now,
         seq=queue.seq,
+        back_at=back_at(queue, now),
     )
     if len(kept) >= KEPT:
         kept.clear()
     kept[queue.id] = picture
     return picture
+
+
+def back_at(queue: Queue, now: datetime) -> datetime | None:
+    """When a paused queue opens again by itself; None where nobody has said, or where that time is over."""
+    at = queue.resumes_at if queue.state == "paused" else None
+    return at if at is not None and at > now else None
 
 
 def _shown_state(session: Session, queue: Queue, now: datetime) -> str:

@@ -59,7 +59,7 @@ class TicketView:
         ticket = self.ticket
         return (
             ticket.state, ticket.label, ticket.desk_id, ticket.recalls, ticket.called_at, self.ahead,
-            self.wait_words, self.next_code, self.queue.state,
+            self.wait_words, self.next_code, self.queue.state, self.situation.back_at,
         )  # fmt: skip
 
 

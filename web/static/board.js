@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   var EVERY = 3000, PAUSE = 250, LOST = 8000, SHOW = 4000, MOST = 5;
-  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), slow = document.querySelector("[data-slow]"), mute = document.querySelector("[data-mute]");
+  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), slow = document.querySelector("[data-slow]"), mute = document.querySelector("[data-mute]"), spoken = document.querySelector("[data-announce]");
   var etag = "", latest = null, seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0, startedAt = Date.now();
 
   function keys() { return Array.from(latest.querySelectorAll("[data-call]"), function (row) { return row.dataset.call; }); }
@@ -13,6 +13,14 @@
     var picture = latest.cloneNode(true), rows = picture.querySelectorAll("[data-call]");
     rows.forEach(function (row) { if (!seen.has(row.dataset.call)) row.remove(); });
     main.replaceChildren.apply(main, Array.from(picture.childNodes));
+  }
+  // For screen readers: the call that is shown now, and nothing else (not the picture as a whole, not calls told late).
+  function tell(key) {
+    var row = Array.from(main.querySelectorAll("[data-call]")).find(function (one) { return one.dataset.call === key; });
+    if (!row || !spoken) return;
+    var words = Array.from(row.children, function (part) { return part.textContent.trim(); }).join(" ");
+    spoken.textContent = "";  // a number called again is said again
+    setTimeout(function () { spoken.textContent = words; }, 50);
   }
   function step() {
     var waiting = unseen();
@@ -26,6 +34,7 @@
     draw();
     void main.offsetWidth;  // lets the same animation start anew
     main.classList.add("flash");
+    tell(waiting[waiting.length - 1]);
     chime();
     setTimeout(step, Math.max(1500, SHOW / waiting.length));
   }
