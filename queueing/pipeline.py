@@ -98,6 +98,21 @@ class Pipe:
         """Within a trip: the transaction ends with it."""
         self._send(_COMMIT, ())
 
+    def rollback(self) -> None:
+        """Outside a trip: nothing of the transaction remains. Raises psycopg.Error on a connection that is beyond use.
+
+        Not the driver's own: that also throws away what is prepared, ours included."""
+        if self._driver.pipeline_status != pq.PipelineStatus.OFF:
+            raise psycopg.OperationalError("a round trip was broken off")
+        if self._driver.transaction_status == pq.TransactionStatus.IDLE:
+            return
+        self._asked = []
+        self._driver.enter_pipeline_mode()
+        self._send(_ROLLBACK, ())
+        failed = self._finish()
+        if failed is not None:
+            raise failed
+
     def _ask(self, statement: Statement, *values: Any) -> Answer:
         packed = [one(value) for one, value in zip(statement.packed, values, strict=True)]
         return self._send(statement, packed)
@@ -169,7 +184,11 @@ class CursorPipe:
 
     def commit(self) -> None:
         """Not here: the session commits."""
-        raise NotImplementedError("a session commits its own transaction")
+        raise NotImplementedError("a session ends its own transaction")
+
+    def rollback(self) -> None:
+        """Not here either."""
+        raise NotImplementedError("a session ends its own transaction")
 
     def _ask(self, statement: Statement, *values: Any) -> Answer:
         cursor = psycopg.RawCursor(self._connection)
@@ -194,7 +213,7 @@ class _CursorAnswer(Answer):
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
 
-_BEGIN, _COMMIT = Statement("BEGIN"), Statement("COMMIT")
+_BEGIN, _COMMIT, _ROLLBACK = Statement("BEGIN"), Statement("COMMIT"), Statement("ROLLBACK")
 
 # How values go over the line: PostgreSQL's binary form of each type, and of one-dimensional arrays.
 

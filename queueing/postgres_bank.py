@@ -326,6 +326,10 @@ class PostgresBank:
         found: EventRow = EVENTS.read(answer.rows()[0])
         return found
 
+    def rollback(self) -> None:
+        """Nothing of the transaction remains. Raises psycopg.Error on a connection that is beyond use."""
+        self._pipe.rollback()
+
     def store(self, ledger: Ledger) -> None:
         """Write what has changed, and commit where that is this bank's: one round trip. Rows that free a desk come
         before rows that take one."""

@@ -1,8 +1,9 @@
 """Group commit: what many requests ask of queues at one moment is carried out in one transaction and committed once.
 
 One thread of each process writes. It takes what has queued up, carries it out on one ledger, commits, lets the
-requests go with their answers, and takes what has come meanwhile. Nobody waits for a timer: one command alone costs
-one transaction, and the more come at once the less each costs. An answer is given after the commit, never before.
+requests go with their answers, and takes what has come meanwhile (on PostgreSQL under load also what comes within a
+moment: web/gathering.py). One command alone costs one transaction, and the more come at once the less each costs. An
+answer is given after the commit, never before.
 
 Under gevent the thread is a greenlet. On PostgreSQL it waits together with the others in psycopg; on SQLite its
 statements are taken in a native thread, so that a flush to the disk does not stop the greenlets, while everything that
@@ -25,17 +26,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from queueing.engine import DRIVERS, RETRIED_STATES, RETRIES, driver_errors
-from queueing.postgres_bank import HOT
+from queueing.postgres_bank import HOT, PostgresBank
 from queueing.sqlite_bank import SqliteBank
-from queueing.turn import LATER, Command, bank_on, carry_out
+from queueing.turn import LATER, Command, carry_out
+from web.gathering import Together, at_once
 
-MOST = 64
-"""Commands in one transaction: what the first of them waits for the last is some milliseconds."""
 FORGOTTEN = "26000"
 """What PostgreSQL says when somebody has taken a connection's prepared statements away."""
-GATHER_S = 0.005
-"""How long a batch waits at the most, where the writer is a greenlet, for requests that have arrived and not been read
-yet: a transaction costs as much as handling five of them."""
 
 
 def patched() -> bool:
@@ -245,11 +242,11 @@ class Batcher:
         """Calls what may wait for SQLite or its disk."""
         self._writers = 1
         self._connection = threading.Lock()
-        self._gather: Callable[[], None] = _at_once
+        self._gather: Callable[[Any, list[Any]], None] = at_once
         self._held: Any = None
         """The connection of the batches, kept open."""
         self._bank: Any = None
-        """Loads and stores on it."""
+        """Loads and stores on PostgreSQL's."""
 
     def __call__(self, command: Command) -> Any:
         """Done, or None when there was nobody to call, once it is committed. Raises what the command raised, or the
@@ -280,7 +277,7 @@ class Batcher:
                     # Two: one batch is loaded and decided on as soon as the other is on its way to the disk.
                     self._call, self._writers = Beside(), 2
                 else:
-                    self._gather = _others_first
+                    self._gather = Together()
             asked: Any = queue.SimpleQueue()
             for _ in range(self._writers):
                 threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
@@ -293,12 +290,7 @@ class Batcher:
         while True:
             baton.take()
             batch = left or [asked.get()]
-            self._gather()
-            while len(batch) < MOST:
-                try:
-                    batch.append(asked.get_nowait())
-                except queue.Empty:
-                    break
+            self._gather(asked, batch)
             try:
                 self._carry(batch, baton)
             except BaseException as error:  # a bug: nobody may be left waiting for ever
@@ -336,10 +328,12 @@ class Batcher:
         baton.take()
         try:
             driver = self._driver()
-            bank, give_up = self._bank, driver.rollback
+            bank: Any
             if self._turn is not None:
                 one = _Transaction(driver, self._turn, self._call, baton.leave)
                 bank, give_up = SqliteBank(driver, commits=True, way=one.way), one.give_up
+            else:
+                bank, give_up = self._bank, self._bank.rollback
             try:
                 return carry_out(bank, commands)
             except BaseException as error:
@@ -355,8 +349,8 @@ class Batcher:
                 with driver_errors():
                     held.driver_connection.execute(HOT)  # type: ignore[union-attr]
                     held.driver_connection.commit()  # type: ignore[union-attr]
+                self._bank = PostgresBank(held.driver_connection, commits=True)
             self._held = held
-            self._bank = bank_on(self._engine.dialect.name, held.driver_connection, commits=True)
         return self._held.driver_connection
 
     def _undo(self, driver: Any, error: BaseException, give_up: Callable[[], None]) -> None:
@@ -374,18 +368,6 @@ class Batcher:
         if held is not None:
             with suppress(Exception):
                 self._call(held.invalidate)  # behind what others have asked of it
-
-
-def _at_once() -> None:
-    """Where a flush goes on beside the hub nobody need wait: what comes while it lasts queues up by itself."""
-
-
-def _others_first() -> None:
-    """Let every greenlet that can go on do so first: what has arrived is read, and joins the batch."""
-    import gevent
-
-    with gevent.Timeout(GATHER_S, False):
-        gevent.idle()
 
 
 def _again(error: Exception, tries: int) -> bool:
