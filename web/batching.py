@@ -288,8 +288,8 @@ class Batcher:
         left: list[_Work] = []
         baton = _Baton(self._connection)
         while True:
-            baton.take()
             batch = left or [asked.get()]
+            baton.take()  # not before: who waits for somebody to come must not keep the other from trying again
             self._gather(asked, batch)
             try:
                 self._carry(batch, baton)

@@ -1,0 +1,122 @@
+"""Group commit on SQLite beside gevent's hub: statements in a native thread, all else among the greenlets, two batches
+under way. Everybody gets an answer, nobody is lost, whatever fails in whichever of the two."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+from gevent import monkey; monkey.patch_all()
+import collections, fcntl, json, sys, time
+import gevent
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+import fleet.store  # its tables belong to the metadata
+from queueing.counter import CallNext, Issue
+from queueing.engine import begin_write, make_engine
+from queueing.errors import QueueingError
+from queueing.rebuild import check
+from queueing.store import Base, Ticket
+from tests.builders import MORNING, make_place
+from web.batching import Batcher
+from web.db import Turnstile
+
+file = sys.argv[1]
+engine = make_engine("sqlite:///" + file)
+Base.metadata.create_all(engine)
+with Session(engine, expire_on_commit=False) as session:
+    begin_write(session)
+    place = make_place(session)
+    session.commit()
+batcher = Batcher(engine, Turnstile(file), lambda: None)
+queue = place.queue.id
+answers, sizes = collections.Counter(), []
+carry = Batcher._carry
+Batcher._carry = lambda self, batch, baton: (sizes.append(len(batch)), carry(self, batch, baton))[1]
+
+class Broken:
+    queue_id = queue
+    def ask(self, needs, zone):
+        return Issue(queue, "id", "never", "kiosk", MORNING).ask(needs, zone)
+    def carry_out(self, ledger):
+        raise ZeroDivisionError("on purpose, between load and store")
+
+def person(number):
+    for turn in range(6):
+        name = f"{number}-{turn}"
+        command = Issue(queue, "id", name, "kiosk", MORNING)
+        if number % 10 == 3:
+            command = Issue(queue, "nothing", name, "kiosk", MORNING)
+        elif number % 10 == 5 and turn % 3 == 1:
+            command = Broken()
+        elif number % 10 == 7:  # the database refuses all of these but one, and with them the whole batch at first
+            command = Issue(queue, "id", name, "kiosk", MORNING, new_code=lambda: "the same")
+        elif number % 10 == 9:
+            command = CallNext(queue, place.desks[number // 10 % 2].id, name, "clerk", MORNING)
+        try:
+            done = batcher(command)
+            answers["none" if done is None else done.event.action] += 1
+        except Exception as error:
+            answers[error.code if isinstance(error, QueueingError) else type(error).__name__] += 1
+
+gevent.joinall([gevent.spawn(person, number) for number in range(40)], raise_error=True)
+
+# Another process has the turn: the greenlets go on, the ticket comes when it is given back.
+held = open(file + "-turn", "a")
+fcntl.flock(held, fcntl.LOCK_EX)
+waiting = gevent.spawn(batcher, Issue(queue, "id", "last", "kiosk", MORNING))
+ticks = 0
+until = time.monotonic() + 0.2
+while time.monotonic() < until:
+    gevent.sleep(0.005)
+    ticks += 1
+waited = not waiting.dead
+fcntl.flock(held, fcntl.LOCK_UN)
+last = waiting.get(timeout=20)
+with Session(engine) as session:
+    numbers = sorted(session.scalars(sa.select(Ticket.number)))
+    print(json.dumps({
+        "answers": answers, "waited": waited, "ticks": ticks, "last": last.ticket.number == numbers[-1],
+        "gaps": numbers != list(range(1, len(numbers) + 1)), "tickets": len(numbers), "faults": check(session),
+        "several": max(sizes) > 1,
+    }))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a process of its own saw: gevent's patches are for good."""
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    file = tmp_path_factory.mktemp("beside") / "queues.db"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_everybody_has_an_answer_and_what_is_wrong_hurts_nobody_else(seen: Any) -> None:
+    """240 requests of forty people: each is answered as it deserves, tickets run without gap, events agree."""
+    answers = seen["answers"]
+    assert sum(answers.values()) == 240
+    assert answers["unknown_service"] == 24
+    assert answers["ZeroDivisionError"] == 8
+    assert answers["IntegrityError"] == 23
+    assert answers["issue"] == seen["tickets"] - 1 == 240 - 24 - 8 - 23 - 24
+    assert answers.get("call", 0) + answers.get("none", 0) == 24
+    assert (seen["gaps"], seen["faults"]) == (False, [])
+    assert seen["several"]
+
+
+def test_who_waits_for_another_process_stops_nobody(seen: Any) -> None:
+    """While another process holds the turn the greenlets run on; then the ticket is there."""
+    assert seen["waited"]
+    assert seen["ticks"] >= 10
+    assert seen["last"]
