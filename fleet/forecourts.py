@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 
 from fleet import relief
 from fleet.calendar import Calendar
-from fleet.lines import Queues, load_queues
+from fleet.lines import Queues, load_queues, services_of_sites
 from fleet.relief import Floats
 from fleet.store import ForecastHour, Site
-from queueing.store import QueueService, Service
 
 STARTS = (0.0, 0.6)
 """A visit may begin anywhere between opening and the last start that fits its stay: the value is the mean of
@@ -192,16 +191,15 @@ def mobile_mix(session: Session, queues: Queues) -> tuple[Floats, Floats]:
     services."""
     index = {queue_id: i for i, queue_id in enumerate(queues.ids)}
     total, mobile, minutes = (np.zeros(len(queues.ids)) for _ in range(3))
-    for queue_id, s in session.execute(
-        select(QueueService.queue_id, Service).join(Service, Service.id == QueueService.service_id)
-    ):
+    for queue_id, services in services_of_sites(session).items():
         i = index.get(queue_id)
         if i is None:
             continue
-        total[i] += s.popularity
-        if s.at_mobile:
-            mobile[i] += s.popularity
-            minutes[i] += s.popularity * (s.minutes_low + s.minutes_mode + s.minutes_high) / 3
+        for s in services:
+            total[i] += s.popularity
+            if s.at_mobile:
+                mobile[i] += s.popularity
+                minutes[i] += s.popularity * (s.minutes_low + s.minutes_mode + s.minutes_high) / 3
     share = np.divide(mobile, total, out=np.zeros_like(total), where=total > 0)
     hours = np.divide(minutes / 60, mobile, out=queues.service_h.copy(), where=mobile > 0)
     return share, np.maximum(hours, 1 / 60)

@@ -82,6 +82,19 @@ def load_queues(session: Session, *, now: datetime) -> Queues:
     )
 
 
+def services_of_sites(session: Session) -> dict[int, list[Service]]:
+    """Return the services of every queue of a building, by queue id: not those of the thousands of past visits."""
+    known = {service.id: service for service in session.scalars(select(Service))}
+    mixes: dict[int, list[Service]] = {}
+    for queue_id, service_id in session.execute(
+        select(QueueService.queue_id, QueueService.service_id)
+        .join(SiteQueue, SiteQueue.queue_id == QueueService.queue_id)
+        .order_by(QueueService.queue_id, QueueService.service_id)
+    ):
+        mixes.setdefault(queue_id, []).append(known[service_id])
+    return mixes
+
+
 def _staffed(
     session: Session, index: Mapping[int, int], desks: Floats, closes: list[int], now: datetime
 ) -> Floats:
@@ -112,14 +125,9 @@ def _pace(session: Session, index: Mapping[int, int], now: datetime) -> tuple[Fl
     nation."""
     size = len(index)
     mean = np.full(size, 0.2)
-    mixes: dict[int, list[Service]] = {}
-    for queue_id, service in session.execute(
-        select(QueueService.queue_id, Service).join(Service, Service.id == QueueService.service_id)
-    ):
+    for queue_id, services in services_of_sites(session).items():
         if queue_id in index:
-            mixes.setdefault(queue_id, []).append(service)
-    for queue_id, services in mixes.items():
-        mean[index[queue_id]] = max(demand.mean_service_minutes(services), 1.0) / 60
+            mean[index[queue_id]] = max(demand.mean_service_minutes(services), 1.0) / 60
     q = QueueHour
     today = local_day(now)
     held, called, total, square, served, left, waited = (np.zeros(size) for _ in range(7))
@@ -127,6 +135,7 @@ def _pace(session: Session, index: Mapping[int, int], now: datetime) -> tuple[Fl
     for row in session.execute(
         select(q.queue_id, *(func.sum(column) for column in columns))
         .where(q.day >= today - timedelta(days=HISTORY_DAYS), q.day < today)
+        .where(q.queue_id.in_(select(SiteQueue.queue_id)))
         .group_by(q.queue_id)
     ):
         i = index.get(row[0])

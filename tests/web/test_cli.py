@@ -129,6 +129,21 @@ def test_a_plan_is_published_once(planned_app: Flask) -> None:
     assert made_by(planned_app, "plan", "publish", "1")["created"] == 0
 
 
+def test_a_week_is_played_against_both_baselines(planned_app: Flask) -> None:
+    """`simulate` prints hours saved with intervals, the same for the same seed, and refuses what it cannot play."""
+    words = ("simulate", "--plan", "1", "--runs", "4", "--seed", "7")
+    made = made_by(planned_app, *words)
+    for name in ("saved_against_no_vans", "saved_against_towns", "towns_against_no_vans"):
+        one = made[name]
+        assert one["low"] <= one["mean"] <= one["high"]
+    assert made["saved_against_no_vans"]["low"] > 0
+    assert made == made_by(planned_app, *words)
+    assert "person-hours saved against no vans" in run(planned_app, *words).output
+    refused = run(planned_app, "simulate", "--plan", "99")
+    assert refused.exit_code == 1 and "there is no plan 99" in refused.output
+    assert run(planned_app, "simulate", "--plan", "1", "--runs", "0").exit_code == 2
+
+
 def test_a_week_is_drafted_from_the_command_line(planned_app: Flask) -> None:
     """`plan draft` forecasts, solves in a child process and keeps a draft beside the one that is there."""
     made = made_by(planned_app, "plan", "draft", "--week", WEEK.isoformat(), "--seconds", "2")
