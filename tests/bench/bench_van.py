@@ -7,8 +7,8 @@ The line is a proxy on the loopback: 30 kbit/s each way, 600 ms there and back, 
 lost and sent again after a time-out that doubles; in the second form every tenth exchange is lost whole as well. A day
 of 300 people is written on a laptop without a line; measured is how long one sync then takes.
 
-The random days (tests/van/trials.py) run with headquarters on both databases in turn; `lost` counts events that stand on
-a laptop, or once stood at headquarters, and are not there at the end; `doubled` what happened once and stands there
+The random days (tests/van/trials.py) run with headquarters on both databases in turn; `lost` counts events that stand
+on a laptop, or once stood at headquarters, and are not there at the end; `doubled` what happened once and stands there
 twice.
 """
 

@@ -24,6 +24,7 @@ KINDS = {
     "queue": "queues", "desk": "desks", "queue_service": "services", "desk_service": "services",
 }  # fmt: skip
 """Tables as a person knows them; all others are `places`."""
+URGENT = ("copy", "two_vans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class LaptopRow:
     """What it has not confirmed, by kind; {} when it knows everything."""
     clock_off: bool
     choices: int
+    unheard: bool
+    """Its visit is on, and it has not been heard since it opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Question:
     choice: Choice
     center: Center | None
     facts: dict[str, Any]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether two lines may be growing side by side while nobody decides."""
+        return self.choice.kind in URGENT
 
 
 def laptops(session: Session, now: datetime) -> list[LaptopRow]:
@@ -73,6 +81,7 @@ def laptops(session: Session, now: datetime) -> list[LaptopRow]:
             LaptopRow(
                 device, center, log.cause if log else "first", list(visits), lacking(session, device, now),
                 abs(device.offset_us) > STRANGE_US, asked.get(device.id, 0),
+                any(v.opens_at <= now < v.closes_at and device.heard_at < v.opens_at for v in visits),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (not row.visits, row.device.heard_at))
@@ -106,9 +115,9 @@ def silent_centers(session: Session, now: datetime) -> list[tuple[Center, Visit]
 
 
 def questions(session: Session) -> list[Question]:
-    """What waits for a decision, with names in the place of ids."""
+    """What waits for a decision, with names in the place of ids: what is urgent first, then the oldest."""
     found = []
-    for choice in open_choices(session):
+    for choice in sorted(open_choices(session), key=lambda choice: choice.kind not in URGENT):
         facts = dict(choice.facts)
         codes = facts.get("codes") or ([facts["code"]] if "code" in facts else [])
         facts["tickets"] = list(

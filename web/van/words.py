@@ -115,30 +115,84 @@ def question(asked: Question) -> str:
     return str(words)
 
 
-def options(asked: Question) -> list[tuple[str, str]]:
-    """(value, words) of the answers that can be given."""
+def advice(asked: Question) -> str:
+    """What a person does before deciding."""
+    return {
+        "copy": str(
+            _(
+                "Ring the crew and ask how many laptops are switched on. If a copy stands on "
+                "a second one, switch that one off, or leave both on if both are needed."
+            )
+        ),
+        "two_vans": str(
+            _(
+                "Ring both crews and ask who stands at the place of the visit. People who already have "
+                "a number keep it, whatever you press."
+            )
+        ),
+        "same_number": str(_("Let the crew know, so that it calls both by name and not by number.")),
+        "two_histories": str(_("Ask the crew what became of this person, and keep the history that is true.")),
+        "clock": str(_("Compare one or two times with what the crew remembers. Mostly the corrected times are right.")),
+    }[asked.choice.kind]  # fmt: skip
+
+
+def options(asked: Question, now: datetime) -> list[tuple[str, str, str]]:
+    """(value, words, what it does) of the answers that can be given."""
     kind = asked.choice.kind
     if kind == "copy":
         return [
-            ("one", str(_("There is one laptop: it was restored"))),
-            ("two", str(_("Both laptops are in use"))),
+            (
+                "one",
+                str(_("There is one laptop: it was restored")),
+                str(_("It gets its line back, and goes on under its new name.")),
+            ),
+            (
+                "two",
+                str(_("Both laptops are in use")),
+                str(_("Both go on, each with numbers of its own.")),
+            ),
         ]
     if kind == "two_vans":
         named = [
-            (device.id, str(_("Laptop %(name)s stands", name=f"\u2066{device.id[:6]}\u2069")))
+            (
+                device.id,
+                str(_("Laptop %(name)s stands", name=f"\u2066{device.id[:6]}\u2069")),
+                str(
+                    _(
+                        "Last heard: %(ago)s. It runs the visit and gets everybody who waits; "
+                        "the other one is told to stop.",
+                        ago=ago(device.heard_at, now),
+                    )
+                ),
+            )
             for device in asked.facts["laptops"]
         ]
-        return [*named, ("both", str(_("Both go on")))]
+        return [
+            *named,
+            ("both", str(_("Both go on")), str(_("Two lines at one place, each with its own numbers."))),
+        ]
     if kind == "same_number":
-        return [("seen", str(_("Seen")))]
+        return [("seen", str(_("Seen")), str(_("Both people stay in the line.")))]
     if kind == "two_histories":
         return [
-            ("first", str(_("Keep what is shown"))),
-            ("second", str(_("The other one is right"))),
+            ("first", str(_("Keep what is shown")), str(_("The later events stay in the log only."))),
+            (
+                "second",
+                str(_("The other one is right")),
+                str(_("The ticket is shown as that laptop had it.")),
+            ),
         ]
     return [
-        ("measured", str(_("Keep the corrected times"))),
-        ("told", str(_("Use the times as the laptop said them"))),
+        (
+            "measured",
+            str(_("Keep the corrected times")),
+            str(_("Waits and statistics are counted by them.")),
+        ),
+        (
+            "told",
+            str(_("Use the times as the laptop said them")),
+            str(_("If the laptop's clock was right, and ours was not.")),
+        ),
     ]
 
 
