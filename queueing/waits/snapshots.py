@@ -1,17 +1,18 @@
 """Snapshots of real queues, and the waits that can be rebuilt from them. Pure.
 
-A snapshot says, every five minutes or so and for each queue: how many people wait (L), which number was called
-last (C), how many counters are open. Numbers are given out in order, so the last one given out is I = C + L.
-Number n was given out when I reached n and called when C reached n; between two snapshots both are taken to
-move evenly. From that follows the wait of every number that was called before the snapshots end.
+A snapshot says, every five minutes or so and for each queue: how many people wait (L), which number was
+called last (C), how many counters are open. Numbers are given out in order, so the last one given out is I
+= C + L. Number n was given out when I reached n and called when C reached n; between two snapshots both are
+taken to move evenly. From that follows the wait of every number that was called before the snapshots end.
 
-Not every queue-day can be rebuilt. Left out are days on which numbers fall (a series begins anew, somebody calls by
-hand) or jump by more than `MOST_CALLED_AT_ONCE` between two snapshots, and days on which more than `MOST_NEGATIVE` of
-the arrivals are negative (numbers thrown away, people who went). A called number vanishes from the screen now and then:
-the last one seen stands. Series that begin at a hundred (201, 601, ...) are taken to begin there.
+Not every queue-day can be rebuilt. Left out are days on which numbers fall (a series begins anew, somebody
+calls by hand) or jump by more than `MOST_CALLED_AT_ONCE` between two snapshots, and days on which more than
+`MOST_NEGATIVE` of the arrivals are negative (numbers thrown away, people who went). A called number
+vanishes from the screen now and then: the last one seen stands. Series that begin at a hundred (201, 601,
+...) are taken to begin there.
 
-What somebody who arrives knows: their number n, the time, and all snapshots until then. So the people ahead are
-n - C - 1 with C from the last snapshot, never one interpolated with a snapshot that is still to come.
+What somebody who arrives knows: their number n, the time, and all snapshots until then. So the people ahead
+are n - C - 1 with C from the last snapshot, never one interpolated with a snapshot that is still to come.
 """
 
 from __future__ import annotations

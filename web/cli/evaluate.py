@@ -55,3 +55,26 @@ def evaluate_forecast(train: tuple[Path, ...], test: tuple[Path, ...]) -> None:
         else:
             figures[kind] = found
     click.echo(json.dumps(figures))
+
+
+@evaluate.command("waits", cls=ManyFiles)
+@click.option("--train", "train", type=FILES, multiple=True, required=True, help="Snapshots to learn from.")
+@click.option("--test", "test", type=FILES, multiple=True, required=True, help="Snapshots of later days.")
+@click.option("--new-offices", is_flag=True, help="Promise for offices that were left out of learning.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the learning.")
+@plain_errors
+def evaluate_waits(train: tuple[Path, ...], test: tuple[Path, ...], new_offices: bool, seed: int) -> None:
+    """Learn from snapshots of queues, promise the wait at each arrival of later days, and compare.
+
+    Files have the columns office, date, time, queue_id, waiting, number_called, open_counters and
+    published_service_min, as csv or csv.gz. The last two training days calibrate the bands. Days up to the last
+    training day are left out of the test. Minutes and shares; `ahead3`: with three or more people ahead.
+    """
+    from queueing.waits.evaluation import evaluate as promises
+    from queueing.waits.evaluation import evaluate_new_offices
+
+    measured = evaluate_new_offices if new_offices else promises
+    try:
+        click.echo(json.dumps(measured(train, test, seed=seed)))
+    except ValueError as error:  # what no file of snapshots can be, in a sentence
+        raise click.ClickException(str(error)) from error

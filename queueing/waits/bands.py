@@ -1,0 +1,62 @@
+"""Bands that hold the share they promise: the shortest of a distribution, corrected by the waits that come.
+Pure.
+
+A model trained on last week is a little too sure or too careful this week. So every wait that ends says
+whether it lay in its bands, and the share that is asked of the distribution moves a little against the
+error (adaptive conformal inference, Gibbs and Candes 2021), for each class of people ahead by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from queueing.waits.model import LEVELS
+from queueing.waits.snapshots import Floats
+
+SHARES = (0.5, 0.9)
+CLASSES = (1, 3, 8, 20)
+"""People ahead below which a class ends: 0, 1-2, 3-7, 8-19, 20 and more."""
+STEP = 0.004
+"""How far one wait moves the share of its class."""
+AIMS = (0.485, 0.89)
+"""The shares that classes are steered to: a little lower than promised, as people who are likely to be called at once
+(their band is 0 to 0, and more than half of them are) raise the whole by as much."""
+LEAST, MOST = 0.02, 0.98
+
+
+def shortest(quantiles: Floats, share: float) -> tuple[Floats, Floats]:
+    """The shortest band of each row of minutes at `LEVELS` that holds `share` of it. The ends may lie at 0
+    (nobody waits less) and at the highest level."""
+    count = min(max(1, round(share * 100)), len(LEVELS))
+    low = np.column_stack([np.zeros(len(quantiles)), quantiles[:, : len(LEVELS) - count]])
+    high = quantiles[:, count - 1 :]
+    best = (high - low).argmin(axis=1)
+    rows = np.arange(len(quantiles))
+    return low[rows, best], high[rows, best]
+
+
+@dataclass(slots=True)
+class Calibration:
+    """The share to ask for, by class of people ahead and promised share."""
+
+    asked: Floats = field(default_factory=lambda: np.tile(np.array(SHARES), (len(CLASSES) + 1, 1)))
+
+    def band(self, quantiles: Floats, ahead: float, which: int) -> tuple[float, float]:
+        """The band of one ticket for `SHARES[which]`, minutes."""
+        low, high = shortest(quantiles[None, :], float(self.asked[class_of(ahead), which]))
+        return float(low[0]), float(high[0])
+
+    def learn(self, ahead: float, inside: tuple[bool, ...], highs: tuple[float, ...]) -> None:
+        """A wait has ended: did it lie in its bands, whose upper ends were `highs`? A band that is 0 alone teaches
+        nothing: it cannot become narrower."""
+        row = self.asked[class_of(ahead)]
+        for which, aim in enumerate(AIMS):
+            if highs[which] > 0:
+                row[which] = min(MOST, max(LEAST, row[which] + STEP * (aim - inside[which])))
+
+
+def class_of(ahead: float) -> int:
+    """Class of somebody with so many ahead."""
+    return int(np.searchsorted(CLASSES, ahead, side="right"))
