@@ -1,7 +1,7 @@
 """Many statements in one round trip to PostgreSQL.
 
 `Pipe` is for a connection that runs batches and nothing else: statements go straight into libpq's pipeline
-(`psycopg.pq`), each prepared once a connection, its arrays in the binary form, because a cursor of the driver costs
+(`psycopg.pq`), each prepared once a connection, its numbers and times packed, because a cursor of the driver costs
 more than most of the statements. `CursorPipe` is the same for the connection of a session, where the driver keeps its
 own account of what is prepared.
 
@@ -33,7 +33,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY = date(2000, 1, 1).toordinal()
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 _NONE = b"\xff\xff\xff\xff"
-_BINARY = 1
+_TEXT, _BINARY = 0, 1
 
 
 class Statement:
@@ -53,7 +53,7 @@ class Statement:
         self.name = b"queueing_%d" % Statement._count
         self.kinds = [types[place] for place in sorted(types)]
         self.packed = [_array(kind) if array else _single(kind) for kind, array in self.kinds]
-        self.formats = [_BINARY] * len(self.kinds)
+        self.formats = [_TEXT if kind == "text" else _BINARY for kind, _array in self.kinds]
 
 
 class Answer:
@@ -237,7 +237,7 @@ _NUMBERS: dict[str, tuple[int, str, Callable[[Any], Any] | None]] = {
     "timestamptz": (1184, "q", _micros),
 }
 """Type -> (oid, letter of `struct`, how the number is got from a value)."""
-_TEXT_OID = 25
+_JSON_OID = 114
 
 
 @lru_cache(maxsize=1024)
@@ -248,6 +248,8 @@ def _row_of(letter: str, count: int) -> Struct:
 def _array(kind: str) -> Callable[[Sequence[Any]], bytes]:
     if kind == "text":
         return _texts
+    if kind == "json":
+        return _documents
     oid, letter, change = _NUMBERS[kind]
     size = Struct("!" + letter).size
     one = Struct("!i" + letter)
@@ -273,17 +275,24 @@ def _array(kind: str) -> Callable[[Sequence[Any]], bytes]:
 
 
 def _texts(values: Sequence[str | None]) -> bytes:
+    """As text: texts need no packing, and joining them is one step."""
+    if not values:
+        return b"{}"
+    try:
+        joined = '","'.join(values)  # type: ignore[arg-type]
+        plain = "\\" not in joined and joined.count('"') == 2 * (len(values) - 1)
+    except TypeError:  # None among them
+        plain = False
+    return (f'{{"{joined}"}}' if plain else _literal(values)).encode()  # type: ignore[no-any-return]
+
+
+def _documents(values: Sequence[str]) -> bytes:
+    """JSON, packed: written as text every quotation mark in it would need its backslash."""
     count = len(values)
-    if not count:
-        return pack("!3i", 0, 0, _TEXT_OID)
-    parts = [pack("!5i", 1, 1, _TEXT_OID, count, 1)]
+    parts = [pack("!5i", 1, 0, _JSON_OID, count, 1) if count else pack("!3i", 0, 0, _JSON_OID)]
     for value in values:
-        if value is None:
-            parts.append(_NONE)
-        else:
-            raw = value.encode()
-            parts.append(len(raw).to_bytes(4, "big"))
-            parts.append(raw)
+        raw = value.encode()
+        parts += len(raw).to_bytes(4, "big"), raw
     return b"".join(parts)
 
 

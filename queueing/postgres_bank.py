@@ -138,10 +138,6 @@ class _Arrays:
         self._values = codec.values(self.names)
         columns = codec.types(self.names)
         self._arrays = ", ".join(f"${n}::{_type(kind)}[]" for n, kind in enumerate(columns, 1))
-        self._selected = ", ".join(
-            f"n.{name}::json" if isinstance(kind, JSON) else f"n.{name}"
-            for name, kind in zip(self.names, columns, strict=True)
-        )
         self._listed = ", ".join(self.names)
 
     def of(self, rows: Sequence[Any]) -> list[Sequence[Any]]:
@@ -151,8 +147,7 @@ class _Arrays:
     def insert(self, more: str = "") -> Statement:
         """INSERT of all rows."""
         return Statement(
-            f"INSERT INTO {self.codec.table} ({self._listed}) SELECT {self._selected}"
-            f" FROM unnest({self._arrays}) AS n({self._listed}){more}"
+            f"INSERT INTO {self.codec.table} ({self._listed}) SELECT * FROM unnest({self._arrays}){more}"
         )
 
     def update(self) -> Statement:
@@ -182,7 +177,7 @@ _TYPES: tuple[tuple[type[Any], str], ...] = (
     (Boolean, "bool"),
     (Date, "date"),
     (String, "text"),
-    (JSON, "text"),
+    (JSON, "json"),
 )
 _queue = _Arrays(QUEUES, ("id", "seq", "line_waiting", "line_seq", "line_since", "pace_s", "pace_cv2"))
 _counter = _Arrays(COUNTERS, COUNTERS.names)

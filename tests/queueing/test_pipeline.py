@@ -23,9 +23,14 @@ VALUES: list[tuple[str, list[Any]]] = [
     ("timestamptz", [datetime(2026, 4, 24, 0, 0, 0, 1, UTC), datetime(1970, 1, 1, tzinfo=UTC), None]),
     ("text", ["", "طابور", 'a "quoted" \\ {word}, NULL', None, "NULL"]),
     ("text", []),
+    ("json", ['{"note": "a \\"word\\", {x}"}', '{"of": "طابور"}']),
+    ("json", []),
     ("int4", [None, None]),
 ]
-_ARRAYS = {kind: Statement(f"SELECT v FROM unnest($1::{kind}[]) v") for kind, _values in VALUES}
+_ARRAYS = {
+    kind: Statement(f"SELECT v{'::text' * (kind == 'json')} FROM unnest($1::{kind}[]) v")
+    for kind, _values in VALUES
+}
 _ONE = Statement("SELECT $1::text, $2::int4, $3::timestamptz")
 _DIVIDE = Statement("SELECT 10 / $1::int4")
 _PREPARED = Statement("SELECT count(*) FROM pg_prepared_statements")
