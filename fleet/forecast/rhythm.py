@@ -99,6 +99,11 @@ class Record:
         series, days, hours = self.counts.shape
         return series, days, hours
 
+    def rows(self, rows: NDArray[np.intp]) -> Record:
+        """The same of some series: copies."""
+        known = None if self.known is None else self.known[rows]
+        return Record(self.counts[rows], self.seen[rows], self.days, known)
+
     def until(self, end: int) -> Record:
         """The same up to (not with) day number `end`: views, nothing is copied."""
         known = None if self.known is None else self.known[:, :end]
@@ -155,17 +160,28 @@ def fit(
     profile_prior: Floats | None = None,
     counted: bool = True,
     shared: bool = True,
+    totals: tuple[Floats, Floats] | None = None,
+    hours: bool = True,
 ) -> Rhythm:
     """Fit the record (its last day the newest).
 
     `effect_prior`: factor of each dated effect as known beforehand; `level_prior`: expected count of an ordinary
     day per series (the pooled level where None); `profile_prior`: series x 2 x hours shares (even where None).
     `counted`: whether chance is at least Poisson's; False for measures that are no counts. `shared`: whether one
-    nation shakes all series; if not, the nation's factor stays 1. Without any day seen it gives back the priors.
+    nation shakes all series; if not, the nation's factor stays 1. `totals`: what `day_totals` says of the record,
+    where the caller has it; with `hours` False shares and tilt are left empty (`profiles` makes them for some
+    series). Without any day seen it gives back the priors.
     """
-    size, length, hours = record.shape
-    prior_share = profile_prior if profile_prior is not None else np.full((size, 2, hours), 1 / hours)
-    share, tilt, total, exposure = _profiles(record, np.asarray(prior_share, np.float32))
+    size, length, width = record.shape
+    prior_share = profile_prior if profile_prior is not None else np.full((1, 2, width), 1 / width)
+    prior_share = np.broadcast_to(np.asarray(prior_share, np.float32), (size, 2, width))
+    if record.seen.ndim == 3:
+        share, tilt, total, exposure = _profiles(record, prior_share)
+    else:
+        total, exposure = totals if totals is not None else day_totals(record)
+        share, tilt = (
+            profiles(record, prior_share) if hours else (np.zeros((0, 2, width)), np.zeros((0, 7, width)))
+        )
     seen = exposure > 0
     effects = np.tile(np.array(effect_prior, np.float32), (size, 1)).reshape(size, -1)
     pooled_effects = np.array(effect_prior, np.float32)
@@ -196,6 +212,23 @@ def fit(
         fitted = Rhythm(levels, weekday, effects, pooled_effects, nation, share, tilt)
     base = fitted.day_factors(record.days) * known * fitted.nation[None, :]
     return Rhythm(_levels(total, base, age, prior), weekday, effects, pooled_effects, nation, share, tilt)
+
+
+def day_totals(record: Record) -> tuple[Floats, Floats]:
+    """Totals of the days and, as 0 or 1, whether they were seen: series x days."""
+    total = np.empty(record.shape[:2], np.float32)
+    for begin in range(0, record.shape[0], CHUNK):
+        rows = slice(begin, begin + CHUNK)
+        total[rows] = record.counts[rows].sum(axis=2, dtype=np.float32)
+    exposure = record.seen.astype(np.float32)
+    total *= exposure
+    return total, exposure
+
+
+def profiles(record: Record, prior: Floats) -> tuple[Floats, Floats]:
+    """Shares of the hours and their tilt by weekday."""
+    share, tilt, _, _ = _profiles(record, np.asarray(prior, np.float32))
+    return share, tilt
 
 
 def _decay(age: Floats, half_life: float) -> Floats:

@@ -11,14 +11,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.forecast.rhythm import HALF_LIVES, REFERENCE, Bools, Days, Floats, Record, Rhythm, fit
+from fleet.forecast.rhythm import (
+    HALF_LIVES,
+    REFERENCE,
+    Bools,
+    Days,
+    Floats,
+    Record,
+    Rhythm,
+    day_totals,
+    fit,
+    profiles,
+)
 
 WEEK = 7
+THREADS = 2
 LEADS = (1, 2, 3, 4)
 ORIGINS = 4
 """How many past weeks of each lead are forecast anew every night."""
@@ -50,8 +63,8 @@ MIXES: Floats = np.array(
 @dataclass(frozen=True)
 class Check:
     """A past week forecast from what was known `lead` weeks before its end. Days of the week x series arrays:
-    `total` counted, `unit` expected at level 1; `levels` half-lives x series; `errors` mixes x series: absolute
-    errors of the week's days; of the `rows` sampled also hours: `counts`, `seen`, `shares`."""
+    `total` counted, `unit` expected at level 1; `levels` half-lives x series. Of the `rows` sampled also `errors`
+    (mixes x rows: absolute errors of the week's days) and the hours: `counts`, `seen`, `shares`."""
 
     lead: int
     begin: int
@@ -171,9 +184,24 @@ def learn_persistence(nation: Floats) -> float:
     return float(np.clip((weeks * found + 4 * NATION_PERSISTENCE) / (weeks + 4), 0.0, 1.0))
 
 
-def check(record: Record, fitted: Rhythm, origin: int, lead: int, *, persistence: float) -> Check | None:
+def sampled(size: int) -> NDArray[np.intp]:
+    """At most SAMPLE series, evenly."""
+    return np.unique(np.linspace(0, max(size - 1, 0), min(size, SAMPLE)).astype(np.intp))
+
+
+def check(
+    record: Record,
+    fitted: Rhythm,
+    origin: int,
+    lead: int,
+    *,
+    persistence: float,
+    profile: tuple[Floats, Floats] | None = None,
+    totals: Floats | None = None,
+) -> Check | None:
     """Forecast the week that begins `lead` - 1 weeks after day `origin` with what was fitted before that day;
-    None where the record ends before it."""
+    None where the record ends before it. `profile`: shares and tilt of the sampled series where `fitted` has none;
+    `totals`: the record's day totals where the caller has them."""
     begin = origin + WEEK * (lead - 1)
     end = min(begin + WEEK, record.shape[1])
     if begin >= end:
@@ -182,7 +210,7 @@ def check(record: Record, fitted: Rhythm, origin: int, lead: int, *, persistence
     known = None if record.known is None else record.known[:, begin:end]
     unit = fitted.day_factors(days, known) * nation_ahead(fitted.nation, lead, persistence)
     size = record.shape[0]
-    rows = np.unique(np.linspace(0, size - 1, min(size, SAMPLE)).astype(np.intp))
+    rows = sampled(size)
     seen = record.seen[:, begin:end]
     counts = record.counts[rows, begin:end].astype(np.float32)
     hours = seen[rows] if seen.ndim == 3 else np.broadcast_to(seen[rows][:, :, None], counts.shape)
@@ -192,20 +220,24 @@ def check(record: Record, fitted: Rhythm, origin: int, lead: int, *, persistence
         fitted.effects[rows],
         fitted.pooled_effects,
         fitted.nation,
-        fitted.share[rows],
-        fitted.tilt[rows],
+        *(profile if profile is not None else (fitted.share[rows], fitted.tilt[rows])),
     )
     shares = few.shares(days)
     if seen.ndim == 3:
         total = np.where(seen, record.counts[:, begin:end], 0).sum(axis=2, dtype=np.float32)
         unit = unit * np.where(seen, fitted.shares(days), 0).sum(axis=2)
     else:
-        total = record.counts[:, begin:end].sum(axis=2, dtype=np.float32)
+        came = (
+            record.counts[:, begin:end].sum(axis=2, dtype=np.float32)
+            if totals is None
+            else totals[:, begin:end]
+        )
         unit = np.where(seen, unit, 0)
-        total = np.where(seen, total, 0)
-    errors = np.empty((len(MIXES), size), np.float32)
+        total = np.where(seen, came, 0)
+    unit = unit.astype(np.float32)
+    errors = np.empty((len(MIXES), len(rows)), np.float32)
     for m, mix in enumerate(MIXES):
-        errors[m] = np.abs((mix @ fitted.levels)[:, None] * unit - total).sum(axis=1)
+        errors[m] = np.abs((mix @ few.levels)[:, None] * unit[rows] - total[rows]).sum(axis=1)
     return Check(lead, begin, total, unit, fitted.levels, errors, rows, counts, hours, shares)
 
 
@@ -223,9 +255,9 @@ def best_mixes(checks: Sequence[Check], class_of: NDArray[np.intp]) -> Floats:
     usual[[REFERENCE, REFERENCE + 1]] = 0.5
     result = np.tile(usual, (many, 1))
     if checks:
-        errors = np.sum([c.errors for c in checks], axis=0)
         for group in range(many):
-            order = np.argsort(errors[:, class_of == group].sum(axis=1), kind="stable")
+            errors = np.sum([c.errors[:, class_of[c.rows] == group].sum(axis=1) for c in checks], axis=0)
+            order = np.argsort(errors, kind="stable")
             result[group] = MIXES[order[:BEST]].mean(axis=0)
     return result
 
@@ -322,7 +354,13 @@ def train(
     leads: Sequence[int] = LEADS,
 ) -> Trained:
     """Fit the record and learn mixes and bands from its last weeks, each forecast from what was known before it."""
-    length = record.shape[1]
+    size, length, width = record.shape
+    rows = sampled(size)
+    whole = record.seen.ndim == 2
+    totals = day_totals(record) if whole else None
+    few = record.rows(rows) if whole else None
+    flat = np.full((1, 2, width), 1 / width) if profile_prior is None else profile_prior
+    prior = np.broadcast_to(np.asarray(flat, np.float32), (size, 2, width))[rows]
 
     def fitted_at(end: int) -> Rhythm:
         return fit(
@@ -332,19 +370,33 @@ def train(
             profile_prior=profile_prior,
             counted=counted,
             shared=shared,
+            totals=None if totals is None else (totals[0][:, :end], totals[1][:, :end]),
+            hours=end == length,
         )
 
-    checks: list[Check] = []
+    def checks_at(back: int) -> list[Check]:
+        origin = length - WEEK * back
+        past = fitted_at(origin)
+        profile = profiles(few.until(origin), prior) if few is not None else None
+        made = [
+            check(
+                record,
+                past,
+                origin,
+                lead,
+                persistence=persistence,
+                profile=profile,
+                totals=None if totals is None else totals[0],
+            )
+            for lead in leads
+            if lead <= back < lead + origins
+        ]
+        return [one for one in made if one is not None]
+
     last = fitted_at(length)
     persistence = learn_persistence(last.nation)
-    for back in range(1, origins + max(leads)):
-        origin = length - WEEK * back
-        if origin < LEAST_DAYS:
-            break
-        wanted = [lead for lead in leads if lead <= back < lead + origins]
-        past = fitted_at(origin)
-        for lead in wanted:
-            made = check(record, past, origin, lead, persistence=persistence)
-            if made is not None:
-                checks.append(made)
+    backs = [b for b in range(1, origins + max(leads)) if length - WEEK * b >= LEAST_DAYS]
+    # Array arithmetic lets other threads run: two weeks at a time.
+    with ThreadPoolExecutor(THREADS) as pool:
+        checks = [one for found in pool.map(checks_at, backs) for one in found]
     return assemble(last, checks, persistence=persistence, counted=counted, leads=leads)
