@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from flask.cli import with_appcontext
 
 from fleet.errors import Invalid
 from fleet.simulation.outlook.answer import MOST_RUNS, bring
@@ -20,6 +21,7 @@ from web.db import read
 @click.option("--runs", type=click.IntRange(1, MOST_RUNS), default=20, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 @json_option
+@with_appcontext
 @plain_errors
 def simulate(number: int, runs: int, seed: int, as_json: bool) -> None:
     """Hours that a plan saves against no vans and against the biggest towns in turn, with 95% intervals of paired
