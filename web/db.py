@@ -7,8 +7,10 @@ then the relay is told so that screens hear of it (publish after commit).
 from __future__ import annotations
 
 import fcntl
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +70,17 @@ class Writer:
         self.tokens.after_write()
         self._after_commit()
         return result
+
+    def keep_tokens(self) -> None:
+        """From now on look again at the tokens in use, three times in the time for which one is known."""
+        threading.Thread(target=self._keep_tokens, name="tokens", daemon=True).start()
+
+    def _keep_tokens(self) -> None:
+        while True:
+            time.sleep(self.tokens.life_s / 3)
+            # While the database is away each token is asked for when it is used next.
+            with suppress(DBAPIError), self.engine.connect() as connection:
+                self.tokens.look_again(connection)
 
     def _in_turn(self, work: Callable[[Session], T]) -> T:
         assert self.turn is not None

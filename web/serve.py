@@ -68,6 +68,7 @@ def post_worker_init(worker: Any) -> None:
     writer = app.extensions["writer"]
     worker.checkpoints = Checkpoints(writer.engine, writer.turn)
     worker.checkpoints.start()
+    writer.keep_tokens()
     app.extensions["relay"].start()
     worker.scheduler = jobs.start(app)
     worker.van = loop.start(app)
