@@ -202,14 +202,16 @@ class TokenCache:
     next request would go the long way, and on a busy counter those of two hundred kiosks and desks in one moment."""
 
     MOST = 20_000
+    USED_S = 900.0
+    """A token that nobody has used for so long is no longer looked at: a clerk is with one person for minutes."""
     TOGETHER = 500
     """Tokens asked for in one statement."""
 
     def __init__(self, life_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.life_s, self._clock = life_s, clock
         self._known: dict[str, tuple[float, KnownToken]] = {}
-        self._used: set[str] = set()
-        """Digests that were found since we last looked."""
+        self._used: dict[str, float] = {}
+        """Digest -> when it was last asked about."""
         self._touched = 0
 
     def after_write(self) -> None:
@@ -221,17 +223,17 @@ class TokenCache:
     def known(self, text: str) -> KnownToken | None:
         """The valid token with this text when it was seen lately."""
         key = digest(text)
-        kept = self._known.get(key)
-        if kept is None or kept[0] <= self._clock():
+        kept, now = self._known.get(key), self._clock()
+        if kept is None or kept[0] <= now:
             return None
-        self._used.add(key)
+        self._used[key] = now
         return kept[1]
 
     def find(self, text: str, look_up: Callable[[], Session]) -> KnownToken | None:
         """The valid token with this text, or None. `look_up` gives the session to read with when it is not known."""
         key, now, known = digest(text), self._clock(), self._known
         if (kept := known.get(key)) is not None and kept[0] > now:
-            self._used.add(key)
+            self._used[key] = now
             return kept[1]
         row = look_up().execute(_TOKEN, {"the_digest": key}).one_or_none()
         if row is None:
@@ -241,14 +243,14 @@ class TokenCache:
             known.clear()
         token = KnownToken(*row)
         known[key] = now + self.life_s, token
+        self._used[key] = now
         return token
 
     def look_again(self, connection: Connection) -> None:
-        """Ask for the tokens that were used since the last time: what still holds is known for longer, the others no
-        more. One that nobody uses is forgotten by itself."""
+        """Ask for the tokens that are in use: what still holds is known for longer, the others no more."""
         now, known = self._clock(), self._known  # a write meanwhile puts an empty one in its place
-        used, self._used = self._used, set()
-        keys = [key for key in used if key in known]
+        self._used = {key: at for key, at in self._used.items() if now - at < self.USED_S}
+        keys = [key for key in self._used if key in known]
         for at in range(0, len(keys), self.TOGETHER):
             some = keys[at : at + self.TOGETHER]
             found = {row[0]: KnownToken(*row[1:]) for row in connection.execute(_TOKENS, {"digests": some})}
