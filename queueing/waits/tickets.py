@@ -8,13 +8,13 @@ counters between two snapshots. Times are minutes since local midnight, waits ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 
-from queueing.waits.snapshots import Floats, Ints, QueueDay, rebuild
+from queueing.waits.snapshots import Floats, Ints, QueueDay, Rebuilt, rebuild
 
 BACK = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180)
 """Calls and arrivals are counted over this many minutes back."""
@@ -58,8 +58,9 @@ class Tickets:
         )  # fmt: skip
 
 
-def collect(queue_days: Sequence[QueueDay]) -> Tickets:
-    """The rows of all queue-days that can be rebuilt. Raises ValueError when there is none."""
+def collect(queue_days: Sequence[QueueDay], *, asked: Callable[[QueueDay], Rebuilt] = rebuild) -> Tickets:
+    """The rows of all queue-days that can be rebuilt. Raises ValueError when there is none. `asked`: whose rows; by
+    default those of everybody who came."""
     offices = sorted({one.office for one in queue_days})
     queues = sorted({(one.office, one.queue) for one in queue_days})
     days = sorted({one.day for one in queue_days})
@@ -72,7 +73,7 @@ def collect(queue_days: Sequence[QueueDay]) -> Tickets:
         for one in together:
             if one.fault is not None or one.issued[-1] <= one.issued[0]:
                 continue
-            rows = _rows(one)
+            rows = _rows(one, asked(one))
             at = rows["known_at"]
             rows["office_line"] = np.sum([_at(other.waiting, other.t, at) for other in together], axis=0)
             rows["office_desks"] = np.sum([_at(other.desks, other.t, at) for other in together], axis=0)
@@ -106,9 +107,8 @@ def collect(queue_days: Sequence[QueueDay]) -> Tickets:
     )
 
 
-def _rows(one: QueueDay) -> dict[str, Floats]:
-    """The columns that one queue's own snapshots give."""
-    made = rebuild(one)
+def _rows(one: QueueDay, made: Rebuilt) -> dict[str, Floats]:
+    """The columns that one queue's own snapshots give to the people `made`."""
     t, called, issued, line, desks = one.t, one.called, one.issued, one.waiting, one.desks
     k = made.known
     at = t[k]
@@ -146,7 +146,8 @@ def _rows(one: QueueDay) -> dict[str, Floats]:
     found["busy"], found["taken"] = busy[k], taken[k]
     found["busy60"], found["taken60"] = busy[k] - _at(busy, t, at - 60), taken[k] - _at(taken, t, at - 60)
     found["busy30"] = busy[k] - _at(busy, t, at - 30)
-    found.update(_delays(called[k], at, made.number, made.arrived, made.wait))
+    came = rebuild(one)
+    found.update(_delays(called[k], at, came.number, came.arrived, came.wait))
     return found
 
 
