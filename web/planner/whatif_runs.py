@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,24 +78,35 @@ def reckoned(session: Session, plan: Plan, question: Mapping[str, Any] | None, *
 
 def start(key: str, material: Material, question: Mapping[str, Any] | None) -> bool:
     """Begin the reckoning unless it is there already; False when another question is being reckoned just now."""
-    folder = _folder() / key
     if look(key).name in ("working", "done"):
         return True
     if question is not None and _busy():
         return False
+    given = {
+        "problem.json.gz": material.problem,
+        "plan.json.gz": material.plan,
+        "regions.json": json.dumps(material.regions).encode(),
+    }
+    if question is not None:
+        given["question.json.gz"] = pack(question)
+    threads = max(1, current_app.extensions["settings"].solver_threads - 1)
+    launch(key, given, lambda folder: reckon_command(folder, question, seconds=SECONDS, threads=threads))
+    return True
+
+
+def launch(key: str, given: Mapping[str, bytes], command: Callable[[Path], list[str]]) -> None:
+    """Begin a reckoning in a process of its own: `command` says its argv for a folder that holds the files `given`;
+    it writes answer.json there. Nothing happens when another process of the server was quicker."""
+    folder = _folder() / key
     shutil.rmtree(folder, ignore_errors=True)
     _tidy()
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:  # another process of the server was quicker
-        return True
-    (folder / "problem.json.gz").write_bytes(material.problem)
-    (folder / "plan.json.gz").write_bytes(material.plan)
-    (folder / "regions.json").write_text(json.dumps(material.regions))
-    if question is not None:
-        (folder / "question.json.gz").write_bytes(pack(question))
-    settings = current_app.extensions["settings"]
-    argv = reckon_command(folder, question, seconds=SECONDS, threads=max(1, settings.solver_threads - 1))
+    except FileExistsError:
+        return
+    for name, content in given.items():
+        (folder / name).write_bytes(content)
+    argv = command(folder)
     if nice := shutil.which("nice"):
         argv = [nice, "-n", NICE, *argv]
     # Only what Python needs: no database address, no key of sessions.
@@ -106,11 +117,12 @@ def start(key: str, material: Material, question: Mapping[str, Any] | None) -> b
             argv, cwd=ROOT, env=kept, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
     (folder / "pid").write_text(f"{child.pid} {time.time():.0f}")
-    threading.Thread(target=_wait, args=(child, folder), name=f"whatif-{key}", daemon=True).start()
-    return True
+    # The question stays: `_busy` tells by it which reckonings are heavy.
+    cleared = [name for name in given if name != "question.json.gz"]
+    threading.Thread(target=_wait, args=(child, folder, cleared), name=f"whatif-{key}", daemon=True).start()
 
 
-def _wait(child: subprocess.Popen[bytes], folder: Path) -> None:
+def _wait(child: subprocess.Popen[bytes], folder: Path, cleared: Sequence[str]) -> None:
     """See the child to its end, and clear up what it was given."""
     try:
         child.wait(timeout=SECONDS * 1.5 + GRACE_S)
@@ -120,7 +132,7 @@ def _wait(child: subprocess.Popen[bytes], folder: Path) -> None:
     if not (folder / "answer.json").exists():
         with contextlib.suppress(OSError):
             (folder / "failed").touch()
-    for name in ("pid", "problem.json.gz", "plan.json.gz", "regions.json"):
+    for name in ("pid", *cleared):
         with contextlib.suppress(OSError):
             (folder / name).unlink()
 
