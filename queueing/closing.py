@@ -83,6 +83,14 @@ def close_with(
     return Closing(inside, moved, cancelled)
 
 
+def would_lose(session: Session, queue: Queue, *, now: datetime) -> tuple[int, int]:
+    """Who would lose something if the queue were closed now: (people inside and not at a desk, booked for later today).
+    Who decides to close is told so first."""
+    people = _people(session, queue, now)
+    inside = sum(t.state in ("waiting", "parked") for t in people)
+    return inside, sum(t.state == "booked" for t in people)
+
+
 def finish_closing(session: Session, *, now: datetime, actor: str = "scheduler") -> int:
     """Close the queues that were to be served out and are; how many. For a job every minute."""
     inside = exists().where(Ticket.queue_id == Queue.id, Ticket.state.in_(INSIDE), text(f"ticket.{LIVE_SQL}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,12 +38,34 @@ def test_closing_with_people_waiting_asks_first_and_says_how_many(
 ) -> None:
     chief = login("supervisor")
     asked = press(chief, f"/queues/{world.queue_a}/close", page="/en/supervisor")
-    assert "2 people are still waiting" in asked.text
+    assert "2 people are still inside" in asked.text and "Serve who is inside, then close" in asked.text
+    close = f"/en/supervisor/queues/{world.queue_a}/close"
+    # Not without a reason, not by a press that had named fewer people: it asks again, and nothing has changed.
+    for given in ({"told": "2"}, {"told": "1", "reason": "The power is out"}, {"reason": "The power is out"}):
+        assert "closing=" in chief.post(close, data=given).headers["Location"]
     assert db_session.get(Queue, world.queue_a).state == "open"
-    chief.post(f"/supervisor/queues/{world.queue_a}/close", data={"confirm": "yes"})
+    chief.post(close, data={"told": "2", "reason": "The power is out"})
     db_session.rollback()
     assert db_session.get(Queue, world.queue_a).state == "closed"
-    assert sorted(states(db_session).values()) == ["left", "left", "served"]
+    assert sorted(states(db_session).values()) == ["cancelled", "cancelled", "served"]
+    for code in db_session.scalars(select(Ticket.code).where(Ticket.state == "cancelled")):
+        page = login("clerk").get(f"/en/tickets/{code}").text
+        assert "The power is out" in page and "Where you can go instead" in page
+
+
+def test_before_closing_time_the_page_says_who_waits_and_until_when_they_are_served(
+    busy: Any, login: Any, world: Any, clock: Any
+) -> None:
+    """Nothing at ten; half an hour before the doors close it says when, with the choice; after that, until when."""
+    chief = login("supervisor")
+    assert "The doors" not in chief.get("/en/supervisor").text
+    clock.set(datetime(2026, 11, 22, 12, 30, tzinfo=UTC))  # 14:30 in Cairo; the doors close at 15:00
+    before = chief.get("/en/supervisor").text
+    assert "The doors close at" in before and "15:00" in before and "16:15" in before
+    assert f"/supervisor/queues/{world.queue_a}/change#close" in before
+    assert "تُغلق الأبواب" in chief.get("/supervisor").text
+    clock.advance(minutes=40)
+    assert "The doors are closed" in chief.get("/en/supervisor/parts/queues").text
 
 
 def test_an_empty_queue_closes_without_a_question_and_opens_again(

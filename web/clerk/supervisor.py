@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import abort, redirect, render_template, request, session, url_for
@@ -13,13 +13,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fleet.days import close_visit, open_visit
+from fleet.openings import evening
 from fleet.store import Visit
-from queueing import audit, desks, trail
+from queueing import audit, closing, desks, trail
 from queueing.daytime import local_day
 from queueing.errors import Conflict, QueueingError
 from queueing.statistics import day_report
 from queueing.statistics_check import last_check
-from queueing.status import public_status
+from queueing.status import QueueStatus, public_status
 from queueing.store import Desk, Queue, Ticket
 from web import clock
 from web.accounts import AccessToken, new_token
@@ -34,6 +35,8 @@ from web.printing import jobs
 
 __all__ = ["supervisor_pages", "supervisor_words"]
 PARTS = ("queues", "numbers")
+BEFORE_CLOSING = timedelta(minutes=45)
+"""How long before closing time the page asks what becomes of a line."""
 PAGES = {"kiosk": "kiosk.start", "board": "board.show"}
 
 
@@ -45,6 +48,22 @@ class QueueRow:
     waiting: int
     desks: list[tuple[Desk, Ticket | None]]
     links: dict[str, AccessToken]
+    evening: Evening | None
+
+
+@dataclass(frozen=True)
+class Evening:
+    """The end of a queue's day comes, and people wait: when the doors close, until when those inside are served at the
+    latest, and by when the line is served (None: nobody can say)."""
+
+    closes_at: datetime
+    until: datetime
+    served_by: datetime | None
+
+    @property
+    def too_long(self) -> bool:
+        """Whether some of them will not be served."""
+        return self.served_by is not None and self.served_by > self.until
 
 
 @blueprint.get("/supervisor")
@@ -69,10 +88,11 @@ def change_queue(queue_id: int, act: str) -> Any:
     """Open, pause or close a queue; closing while people wait asks first and says how many."""
     queue = require_queue(queue_id)
     name, now = current_user.name, clock.now()
-    if act == "close" and request.form.get("confirm") != "yes":
-        waiting = public_status(read(), queue, now).waiting
-        if waiting:
-            return redirect(url_for("clerk.supervisor", closing=queue.id), 303)
+    reason = request.form.get("reason", "").strip()
+    losing = sum(closing.would_lose(read(), queue, now=now)) if act == "close" else 0
+    # Told how many, and why they go home: else, or when more have come meanwhile, the page asks (again).
+    if losing and (not reason or losing > _told(request.form.get("told", ""))):
+        return redirect(url_for("clerk.supervisor", closing=queue.id), 303)
 
     def run(db: Session) -> None:
         here = db.get_one(Queue, queue_id)
@@ -85,8 +105,11 @@ def change_queue(queue_id: int, act: str) -> Any:
         elif act == "open":
             if visit is None or not open_visit(db, visit, now=now):
                 desks.open_queue(db, here, actor=name, now=now)
-        elif visit is None or not close_visit(db, visit, now=now):
-            desks.close_queue(db, here, actor=name, now=now)
+        else:
+            if reason:
+                closing.close_with(db, here, "cancel", actor=name, now=now, reason=reason)
+            if visit is None or not close_visit(db, visit, now=now):
+                desks.close_queue(db, here, actor=name, now=now)
 
     return _answer(run)
 
@@ -124,6 +147,19 @@ def renew_link(queue_id: int, kind: str) -> Any:
     return redirect(url_for("clerk.supervisor") + "#links", 303)
 
 
+def _evening(db: Session, queue: Queue, status: QueueStatus, now: datetime) -> Evening | None:
+    ends = evening(db, queue, now) if status.waiting and queue.state != "closed" else None
+    if ends is None or now < ends[0] - BEFORE_CLOSING:
+        return None
+    high = status.wait.high_s
+    return Evening(*ends, now + timedelta(seconds=high) if high is not None else None)
+
+
+def _told(text: str) -> int:
+    """How many people the page had named."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
 def _answer(run: Any) -> Any:
     try:
         write(run)
@@ -142,7 +178,8 @@ def _answer(run: Any) -> Any:
 def _page(error: str = "") -> str:
     now = clock.now()
     view = _view()
-    closing = next((row for row in view["rows"] if str(row.queue.id) == request.args.get("closing")), None)
+    asked = next((row for row in view["rows"] if str(row.queue.id) == request.args.get("closing")), None)
+    inside, booked = closing.would_lose(read(), asked.queue, now=now) if asked is not None else (0, 0)
     link = session.pop("new_link", None)
     if link is not None:
         link["url"] = url_for(PAGES[link["kind"]], token=link.pop("token"), _external=True)
@@ -153,7 +190,9 @@ def _page(error: str = "") -> str:
         "clerk/supervisor.html",
         **view,
         error=error,
-        closing=closing if closing and closing.waiting else None,
+        closing=asked if inside + booked else None,
+        inside=inside,
+        booked=booked,
         wrong=sum(d["queue_id"] in ids for d in check.differences) if check is not None else 0,
         check=check,
         forgotten=trail.forgotten(read(), ids, [today, today - timedelta(days=1)]),
@@ -180,15 +219,18 @@ def _view() -> dict[str, Any]:
         if token.queue_id is not None:
             links.setdefault(token.queue_id, {})[token.kind] = token
     all_desks = desks_of(db, queues)
-    rows = [
-        QueueRow(
-            queue,
-            public_status(db, queue, now).waiting,
-            [(desk, here.get(desk.id)) for desk in all_desks if desk.queue_id == queue.id],
-            links.get(queue.id, {}),
+    rows = []
+    for queue in queues:
+        status = public_status(db, queue, now)
+        rows.append(
+            QueueRow(
+                queue,
+                status.waiting,
+                [(desk, here.get(desk.id)) for desk in all_desks if desk.queue_id == queue.id],
+                links.get(queue.id, {}),
+                _evening(db, queue, status, now),
+            )
         )
-        for queue in queues
-    ]
     return {
         "rows": rows,
         "visit": todays_visit(db, current_user, now),
