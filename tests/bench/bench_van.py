@@ -178,6 +178,7 @@ def _some_trials(seeds: Sequence[int], kind: str) -> tuple[Counter[str], list[st
                 trial.go()
             except Exception as error:
                 failed.append(f"{kind} seed {seed}: {type(error).__name__}: {error}"[:300])
+                print(failed[-1], file=sys.stderr, flush=True)
             finally:
                 trial.close()
             total.update({name: getattr(trial.figures, name) for name in SUMS})
