@@ -56,6 +56,8 @@ class Line:
             response = connection.getresponse()
             body = self._read(response, began + patience)
             self.got_bytes += len(body)
+            if response.status >= 500:  # restarting, or without its database: it does not refuse, it cannot
+                raise http.client.HTTPException(f"headquarters answers {response.status}")
             if response.status != 200:
                 self.close()
                 raise Refused(response.status, body[:300].decode(errors="replace"))
