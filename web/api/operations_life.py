@@ -6,11 +6,18 @@ from typing import Any
 
 from queueing.rating import REASONS
 from queueing.way import MOST_STEPS
-from web.api import life
+from web.api import life, printing
 from web.api.operation import Answer, Operation, Param
 from web.api.schema import Schema
 from web.api.shapes import DAY, INSTANT, TEXT, obj, ref
+from web.printing.store import LANGUAGES, PAPERS, STATES
 
+_SLIP: Schema = obj(
+    {
+        "state": {"type": "string", "enum": ["none", *STATES]}, "fault": TEXT,
+        "copy": {"type": "integer", "minimum": 0}, "at": {**INSTANT, "type": ["string", "null"]},
+    }
+)  # fmt: skip
 _SERVICE: Schema = {**TEXT, "minLength": 1, "maxLength": 24}
 _PHONE: Schema = {
     "type": ["string", "null"], "maxLength": 40,
@@ -44,7 +51,32 @@ def operations(
     def one(words: str, example: Any) -> Answer:
         return Answer(words, ref("Ticket"), example)
 
+    slip = Answer(
+        "How the newest slip of the ticket stands.",
+        _SLIP,
+        {"state": "printed", "fault": "", "copy": 1, "at": slot["at"]},
+    )
+    machines = ("kiosk", "desk")
     return (
+        Operation(
+            "print_slip", "POST", "/tickets/{ticket}/slip", "Print the ticket, or print it again", printing.ask,
+            {200: slip}, params=(code,), body=body({}), body_example={"request_id": example_id}, tokens=machines,
+            errors=(404, 409),
+        ),
+        Operation(
+            "get_slip", "GET", "/tickets/{ticket}/slip", "What became of the slip", printing.state, {200: slip},
+            params=(code,), tokens=machines, errors=(404,),
+        ),
+        Operation(
+            "get_slip_data", "GET", "/tickets/{ticket}/slip/data", "The slip as bytes, for a kiosk's own printer",
+            printing.data, {200: Answer("ESC/POS: a picture and a cut.", None, None, printing.MEDIA)},
+            params=(
+                code,
+                Param("paper", {"type": "integer", "enum": list(PAPERS), "default": 80}, "Width of the paper, mm."),
+                Param("language", {"type": "string", "enum": list(LANGUAGES), "default": "both"}, "What it speaks."),
+            ),
+            tokens=machines, errors=(404,),
+        ),
         Operation(
             "list_slots", "GET", "/queues/{id}/slots", "Appointments: days that have some, and the slots of a day",
             life.slots, {200: Answer("Full slots have `free` 0.", ref("Slots"),

@@ -16,6 +16,7 @@ from queueing.ticket import AT_DESK, possible
 from queueing.undoing import NEVER_UNDONE
 from web.citizen.situation import services_of
 from web.clerk.scope import sister_queues
+from web.printing import jobs
 
 SHOWN = 40
 """Rows of the waiting list on the page; a count stands for the rest."""
@@ -69,6 +70,8 @@ class DeskScreen:
     """What can be added to the present ticket's visit."""
     targets: list[Choice] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
+    prints: bool = False
+    """Whether a slip of the present ticket can be printed here."""
 
     @property
     def working(self) -> bool:
@@ -128,6 +131,7 @@ def desk_screen(session: Session, desk: Desk, *, now: datetime, may_choose: bool
             if other.state == "open"
         ]
     if mine is not None:
+        made.prints = bool(jobs.printers_of(session, queue.id))
         made.hint = journeys.hint(session, mine, now=now)
         made.more_services = [choice for choice in made.targets if choice.services]
     made.undo = undo_offer(session, desk, now=now, occupied=made.current is not None)
