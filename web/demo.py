@@ -143,7 +143,7 @@ def _history(run: Preparation, first_day: date) -> None:
 
 
 def _week(run: Preparation, first_day: date) -> None:
-    from web.nightly import forecast_week
+    from web.nightly import forecast_week, recall_week
     from web.solving import new_draft, solve_now
 
     if _marks().get("plan"):
@@ -152,6 +152,7 @@ def _week(run: Preparation, first_day: date) -> None:
     before = local_instant(week, 0)
     run.step("congestion measured; forecasting the week and valuing every possible visit ...")
     run.step("  " + forecast_week(week, before))
+    recall_week(week - timedelta(days=7), before)
     run.step(f"planning a week for the whole fleet, {run.seconds:.0f} s of solving ...")
     plan_id = new_draft(week, seconds=run.seconds, seed=run.seed, actor="demonstration")
     solve_now(plan_id, progress=_Solving(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -9,9 +10,16 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
-from fleet.forecast import compute_forecast, keep_forecast
+from fleet.forecast import (
+    ForecastReport,
+    compute_forecast,
+    compute_forecasts,
+    keep_forecast,
+    keep_said,
+    recall,
+)
 from fleet.planner import MOST_WEEKS, plans_holding, publish
-from fleet.store import Plan
+from fleet.store import Plan, Setting
 from fleet.value import compute_values, keep_values
 from queueing.measure import changed, keep_hours, measures_of_day
 from queueing.statistics_check import Checked, check_day, keep
@@ -59,27 +67,49 @@ def forecast_week(week: date, now: datetime) -> str:
     with Session(current_app.extensions["writer"].engine) as session:
         forecast = compute_forecast(session, week, now=now)
     write(lambda session: keep_forecast(session, forecast))
+    _tell(forecast.report, now)
+    _value_week(week, now)
+    return str(forecast.report)
+
+
+def _value_week(week: date, now: datetime) -> None:
     with Session(current_app.extensions["writer"].engine) as session:
         values = compute_values(session, week, now=now)
     write(lambda session: keep_values(session, values, now=now))
-    return str(forecast.report)
+
+
+def _tell(report: ForecastReport, now: datetime) -> None:
+    """Keep what the forecast reckons with, for the planner's page."""
+    told = {**asdict(report), "week": report.week.isoformat(), "made_at": now.isoformat()}
+    write(lambda session: session.merge(Setting(key="forecast", value=told)))
 
 
 def make_forecasts(now: datetime) -> str:
     """Nightly: finish yesterday's measures, then forecast this week and the next, and the weeks that a draft may span
-    beyond it without valuing visits there."""
+    beyond it without valuing visits there; and hold last week's forecast against what came."""
     today = local_day(now)
     yesterday = today - timedelta(days=1)
     _measure_all(yesterday, now, learn=True)
     _measure_late(yesterday, now, NIGHT_LOOKS_BACK)
     this_week = week_of(today)
-    said = [forecast_week(week, now) for week in (this_week, this_week + timedelta(days=7))]
-    for ahead in range(2, MOST_WEEKS + 1):
-        with Session(current_app.extensions["writer"].engine) as session:
-            forecast = compute_forecast(session, this_week + timedelta(days=7 * ahead), now=now)
+    weeks = [this_week + timedelta(days=7 * ahead) for ahead in range(MOST_WEEKS + 1)]
+    with Session(current_app.extensions["writer"].engine) as session:
+        made = compute_forecasts(session, weeks, now=now)
+    for forecast in made:
         write(lambda session, forecast=forecast: keep_forecast(session, forecast))  # type: ignore[misc]
-        said.append(str(forecast.report))
-    return "; ".join(said)
+    _tell(made[0].report, now)
+    for week in weeks[:2]:
+        _value_week(week, now)
+    recall_week(this_week - timedelta(days=7), now)
+    return "; ".join(str(forecast.report) for forecast in made)
+
+
+def recall_week(week: date, now: datetime) -> None:
+    """See to it that a week that is over has a forecast to be held against what came."""
+    with Session(current_app.extensions["writer"].engine) as session:
+        forecasts = recall(session, week, now=now)
+    for forecast in forecasts:
+        write(lambda session, forecast=forecast: keep_said(session, forecast))  # type: ignore[misc]
 
 
 def check_yesterday(now: datetime) -> str:

@@ -2,6 +2,7 @@
 package: import from here."""
 
 from fleet.forecast.dates import EFFECT_PRIOR, EFFECTS, day_facts
+from fleet.forecast.events import add_event, events_between, withdraw_event
 from fleet.forecast.making import (
     Forecast,
     ForecastReport,
@@ -14,7 +15,16 @@ from fleet.forecast.making import (
     make_forecast,
 )
 from fleet.forecast.measured import History, load_history
-from fleet.forecast.outcome import Backtest, backtest
+from fleet.forecast.outcome import (
+    Backtest,
+    SiteOutcome,
+    WeekOutcome,
+    backtest,
+    event_outcome,
+    recall,
+    week_outcome,
+    weeks_said,
+)
 
 __all__ = [
     "EFFECTS",
@@ -23,14 +33,23 @@ __all__ = [
     "Forecast",
     "ForecastReport",
     "History",
+    "SiteOutcome",
+    "WeekOutcome",
+    "add_event",
     "backtest",
     "compute_forecast",
     "compute_forecasts",
     "day_facts",
+    "event_outcome",
+    "events_between",
     "is_forecast",
     "keep_forecast",
     "keep_said",
     "learn",
     "load_history",
     "make_forecast",
+    "recall",
+    "week_outcome",
+    "weeks_said",
+    "withdraw_event",
 ]

@@ -254,8 +254,10 @@ def compute_forecasts(
     return [result[week] for week in weeks]
 
 
-def week_ahead(session: Session, learned: Learned, week: date, *, now: datetime, first: date) -> Forecast:
-    """The days of a week from `first` on, as rows."""
+def week_ahead(
+    session: Session, learned: Learned, week: date, *, now: datetime, first: date, hours: bool = True
+) -> Forecast:
+    """The days of a week from `first` on, as rows; without `hours` only what is kept of whole days."""
     days = [day for day in week_days(week) if day >= first]
     queues = learned.queues
     at = [learned.governorate_ids[g] for g in learned.group]
@@ -265,7 +267,7 @@ def week_ahead(session: Session, learned: Learned, week: date, *, now: datetime,
         else None
     )
     expected, low, high, day_low, day_high = learned.hours(days, known)
-    rows = _rows(queues, days, expected, low, high, now)
+    rows = _rows(queues, days, expected, low, high, now) if hours else []
     said = _said(learned, week, days, expected.sum(axis=2), day_low, day_high, now)
     lead = max(1, 1 + (days[0] - learned.before).days // WEEK) if days else 1
     report = ForecastReport(

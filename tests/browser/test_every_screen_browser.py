@@ -43,6 +43,8 @@ SCREENS: tuple[tuple[str, str, str | None], ...] = (
     ("agency", "/agency", "agency"),
     ("week", "/planner", "planner"),
     ("congestion", "/planner/congestion", "planner"),
+    ("forecast", "/planner/forecast", "planner"),
+    ("events", "/planner/events", "planner"),
     ("live", "/planner/live", "planner"),
     ("nights", "/planner/nights", "planner"),
     ("missing", "/no-such-page", None),

@@ -63,6 +63,8 @@ def publish(client: FlaskClient, plan: Plan) -> None:
     [
         "/planner",
         "/planner/congestion",
+        "/planner/forecast",
+        "/planner/events",
         "/planner/live",
         "/planner/live/positions.json",
         "/planner/plans/1/plan.json",
@@ -432,6 +434,8 @@ def test_the_downloads_agree_with_each_other(client: FlaskClient, plan: Plan) ->
         "/planner/plans/{p}/unserved",
         "/planner/plans/{p}/add?site={s}",
         "/planner/congestion",
+        "/planner/forecast",
+        "/planner/events",
         "/planner/live",
         "/planner/sites/{s}",
     ],
