@@ -20,9 +20,11 @@ CLASSES = (1, 3, 8, 20)
 """People ahead below which a class ends: 0, 1-2, 3-7, 8-19, 20 and more."""
 STEP = 0.004
 """How far one wait moves the share of its class."""
-AIMS = (0.485, 0.89)
-"""The shares that classes are steered to: a little lower than promised, as people who are likely to be called at once
-(their band is 0 to 0, and more than half of them are) raise the whole by as much."""
+AIMS = ((0.42, 0.42, 0.485, 0.485, 0.485), (0.892, 0.892, 0.892, 0.892, 0.892))
+"""The shares that bands wider than 0 are steered to, by share and class. Many numbers with 0 to 2 people ahead are
+called at once: their band of a half is 0 to 0, holds seven in ten and cannot be narrower. The other bands
+of these classes are drawn in, so that the half holds on the whole."""
+LEVEL_KEEPS, LEVEL_WEIGHT = 0.99, 60.0
 LEAST, MOST = 0.02, 0.98
 
 
@@ -41,6 +43,8 @@ def shortest(quantiles: Floats, share: float) -> tuple[Floats, Floats]:
 class Calibration:
     """The share to ask for, by class of people ahead and promised share."""
 
+    aims: tuple[tuple[float, ...], ...] = tuple((share,) * (len(CLASSES) + 1) for share in SHARES)
+    """By share and class: what is steered to."""
     asked: Floats = field(default_factory=lambda: np.tile(np.array(SHARES), (len(CLASSES) + 1, 1)))
 
     def band(self, quantiles: Floats, ahead: float, which: int) -> tuple[float, float]:
@@ -51,10 +55,29 @@ class Calibration:
     def learn(self, ahead: float, inside: tuple[bool, ...], highs: tuple[float, ...]) -> None:
         """A wait has ended: did it lie in its bands, whose upper ends were `highs`? A band that is 0 alone teaches
         nothing: it cannot become narrower."""
-        row = self.asked[class_of(ahead)]
-        for which, aim in enumerate(AIMS):
+        place = class_of(ahead)
+        row = self.asked[place]
+        for which, aims in enumerate(self.aims):
             if highs[which] > 0:
-                row[which] = min(MOST, max(LEAST, row[which] + STEP * (aim - inside[which])))
+                row[which] = min(MOST, max(LEAST, row[which] + STEP * (aims[place] - inside[which])))
+
+
+@dataclass(slots=True)
+class Level:
+    """How much longer than their medians the last waits were, as a factor; it begins at 1 and forgets."""
+
+    waited: float = 0.0
+    hoped: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        """What to multiply a distribution by."""
+        return (self.waited + LEVEL_WEIGHT) / (self.hoped + LEVEL_WEIGHT)
+
+    def learn(self, wait: float, median: float) -> None:
+        """A wait has ended whose median was said to be `median` (before the factor), minutes."""
+        self.waited = LEVEL_KEEPS * self.waited + wait
+        self.hoped = LEVEL_KEEPS * self.hoped + median
 
 
 def class_of(ahead: float) -> int:

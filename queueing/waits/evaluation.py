@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from queueing.waits.bands import SHARES, Calibration
+from queueing.waits.bands import AIMS, SHARES, Calibration
 from queueing.waits.columns import columns
 from queueing.waits.history import History
 from queueing.waits.model import LEVELS, MEDIAN, Model, fit
@@ -121,7 +121,7 @@ def bands(tickets: Tickets, quantiles: Floats, rows: np.ndarray) -> Floats:
     """Run through the chosen tickets in the order of time; each gets its bands from what was known, and
     when its call is seen the calibration learns from it. Returns rows x (low50, high50, low90, high90) in
     minutes."""
-    calibration = Calibration()
+    calibration = Calibration(AIMS)
     found = np.full((len(tickets), 4), np.nan)
     places = np.flatnonzero(rows)
     places = places[np.lexsort((tickets.arrived[places], tickets.day[places]))]
