@@ -90,6 +90,7 @@ def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
         _live_day(run, first_day)
         app.extensions["clock"] = usual
         _mark(ready=True)
+        _say_outlook(run)
     _accounts(run)
 
 
@@ -168,6 +169,32 @@ def _week(run: Preparation, first_day: date) -> None:
     )
     run.step(f"published: {len(report.created)} visits, each with its queue")
     _mark(plan=plan_id)
+    _played(run, plan_id, before)
+
+
+def _played(run: Preparation, plan_id: int, now: datetime) -> None:
+    """Begin to play the week against its baselines in a process of its own; what it brings is said once it is known."""
+    from web.planner import outlook
+
+    plan = read().get_one(Plan, plan_id, populate_existing=True)
+    outlook.played(read(), plan, now=now)
+    run.step(
+        "playing the week citizen by citizen beside it, against no centers and against the biggest towns ..."
+    )
+
+
+def _say_outlook(run: Preparation) -> None:
+    """What the playing of the week has found, when it is done by now."""
+    from web.planner import outlook
+
+    plan = read().get(Plan, int(str(_marks().get("plan", 0))))
+    answer = outlook.known(read(), plan) if plan is not None else None
+    if answer is not None:
+        ours, more = answer["saved_against_no_vans"], answer["saved_against_towns"]
+        run.step(
+            f"the week played {answer['runs']} times: {ours['mean']:,.0f} person-hours saved ({ours['low']:,.0f} to "
+            f"{ours['high']:,.0f}), {more['mean']:,.0f} ({more['low']:,.0f} to {more['high']:,.0f}) more than the towns"
+        )
 
 
 class _Solving:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from statistics import NormalDist
 
 import numpy as np
 
@@ -74,10 +75,12 @@ def scenarios(count: int, seed: int) -> list[Scenario]:
 
 
 def simulated(s: Scenario, days: int, seed: int, spread: float) -> tuple[float, float]:
-    """(person-hours relieved a day, its standard error) over days with and without the van; `spread` is that of a day's
+    """(person-hours relieved a day, its standard error or, with `spread`, more than that) over days with and without the van; `spread` is that of a day's
     demand (standard deviation / mean)."""
     draw = np.random.default_rng([seed, 77])
-    factor = np.maximum(0, 1 + spread * draw.standard_normal(days)) if spread else np.ones(days)
+    # Evenly through the distribution, in any order: what is left to chance is the day, not how many days are busy.
+    even = np.array([NormalDist().inv_cdf((k + 0.5) / days) for k in draw.permutation(days)])
+    factor = np.maximum(0, 1 + spread * even)
     counts = draw.poisson(s.arrivals[None, :] * factor[:, None])
     n = int(counts.sum())
     day, hour = (np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices(counts.shape))
