@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from queueing.waits.model import LEVELS
 from queueing.waits.snapshots import Floats
 
+LEVELS = np.arange(1, 100) / 100.0
+"""The quantiles that are kept of a distribution."""
+MEDIAN = 49
 SHARES = (0.5, 0.9)
 CLASSES = (1, 3, 8, 20)
 """People ahead below which a class ends: 0, 1-2, 3-7, 8-19, 20 and more."""

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from queueing.waits.bands import AIMS, SHARES, Calibration
+from queueing.waits.bands import AIMS, LEVELS, MEDIAN, SHARES, Calibration
 from queueing.waits.columns import columns
 from queueing.waits.history import History
-from queueing.waits.model import LEVELS, MEDIAN, Model, fit
+from queueing.waits.model import Model, fit
 from queueing.waits.snapshots import Floats, QueueDay, read
 from queueing.waits.tickets import NEVER, Tickets, collect
 

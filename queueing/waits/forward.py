@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from queueing.waits.model import LEVELS
+from queueing.waits.bands import LEVELS
 from queueing.waits.snapshots import Floats
 
 RUNS = 100

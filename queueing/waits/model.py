@@ -25,11 +25,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from queueing.waits.bands import LEVELS, MEDIAN
 from queueing.waits.snapshots import Floats
 
-LEVELS = np.arange(1, 100) / 100.0
-"""The quantiles that are kept of a distribution."""
-MEDIAN = 49
 OFFSET = 1.0
 QL_OFFSET = 2.0
 LOSSES: tuple[tuple[float, dict[str, Any]], ...] = (

@@ -10,10 +10,9 @@ import time
 
 import numpy as np
 
-from queueing.waits.bands import Calibration, Level
+from queueing.waits.bands import MEDIAN, Calibration, Level
 from queueing.waits.evaluation import figures
 from queueing.waits.forward import distribution, waits
-from queueing.waits.model import MEDIAN
 from tests.bench.center import days, learn, ql, state
 
 TRAIN, CALIBRATE, TEST = 20, 4, 12
