@@ -75,8 +75,8 @@ def scenarios(count: int, seed: int) -> list[Scenario]:
 
 
 def simulated(s: Scenario, days: int, seed: int, spread: float) -> tuple[float, float]:
-    """(person-hours relieved a day, its standard error or, with `spread`, more than that) over days with and without the van; `spread` is that of a day's
-    demand (standard deviation / mean)."""
+    """(person-hours relieved a day, its standard error or, with `spread`, more than that) over days with and without
+    the van; `spread` is that of a day's demand (standard deviation / mean)."""
     draw = np.random.default_rng([seed, 77])
     # Evenly through the distribution, in any order: what is left to chance is the day, not how many days are busy.
     even = np.array([NormalDist().inv_cdf((k + 0.5) / days) for k in draw.permutation(days)])
