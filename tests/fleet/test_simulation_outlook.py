@@ -54,6 +54,14 @@ def test_the_parts_add_up(answer: dict[str, Any]) -> None:
     """Forecourts, waiting spared by villages and trips are the whole."""
     parts = sum(part["mean"] for part in answer["parts"].values())
     assert parts == pytest.approx(answer["saved_against_no_vans"]["mean"], abs=0.3)
+    by_service = answer["by_service"]
+    assert sum(one["hours"] for one in by_service) == pytest.approx(parts, abs=0.5)
+    assert sum(one["people"] for one in by_service) == pytest.approx(
+        answer["people_at_vans"]["mean"], abs=0.5
+    )
+    assert [one["service"] for one in by_service] == ["EXTRACT", "ID"], (
+        "what a van does not offer is not there"
+    )
     assert answer["km_spared"]["mean"] > 0 and answer["people_at_vans"]["mean"] > 0
 
 

@@ -16,8 +16,10 @@ from fleet.planning.blobs import pack
 from fleet.planning.whatif import state_of
 from fleet.simulation.outlook.facts import gather
 from fleet.store import ForecastHour, Plan
+from queueing.store import Service
 from web import clock
 from web.db import read
+from web.i18n import named
 from web.planner import whatif_runs as runs
 from web.planner import words
 from web.planner.door import blueprint, the_plan, wants_part
@@ -41,6 +43,7 @@ def outlook(plan_id: int) -> Any:
     return render_template(
         template, plan=plan, words=words, state=found.name, seconds=found.seconds, refused=refused, runs=RUNS,
         answer=found.answer, live=found.name == "working", rows=rows_of(found.answer) if found.answer else [],
+        services={s.code: named(s) for s in read().scalars(select(Service))} if found.answer else {},
     )  # fmt: skip
 
 

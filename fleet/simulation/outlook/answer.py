@@ -94,6 +94,7 @@ def bring(
         "towns_against_no_vans": figures["towns"],
         "saved_against_towns": figures["more"],
         "parts": {name: figures[name] for name in ("forecourts", "villages_waiting", "trips")},
+        "by_service": by_service(facts, figures),
         "people_at_vans": figures["people"],
         "km_spared": figures["km"],
         "waited_without_vans": figures["waited"],
@@ -103,6 +104,21 @@ def bring(
             for name, v in (("plan", facts.plan), ("towns", facts.towns))
         },
     }
+
+
+def by_service(facts: Facts, figures: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """People and hours by service of the vans: trips are shared out by people, waiting by the desk time that each takes
+    off the lines (who needs long holds up most)."""
+    people, trips = figures["people"]["mean"], figures["trips"]["mean"]
+    waiting = figures["forecourts"]["mean"] + figures["villages_waiting"]["mean"]
+    return [
+        {
+            "service": code,
+            "people": round(people * share, 1),
+            "hours": round(trips * share + waiting * desk_time, 1),
+        }
+        for code, share, desk_time in facts.services
+    ]
 
 
 def _model(facts: Facts) -> Mapping[str, float | None]:

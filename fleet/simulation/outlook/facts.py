@@ -82,6 +82,8 @@ class Facts:
     village_h: float
     """Mean hours of a van's services in a village."""
     village_cs2: float
+    services: tuple[tuple[str, float, float], ...]
+    """Services of vans: code, share of their citizens, share of their desk time."""
     plan: Visits
     towns: Visits
     """The same vans to the biggest towns in turn."""
@@ -117,7 +119,8 @@ class Facts:
                 tuple(Village(**one) for one in visits["villages"]),
                 visits["left_out"],
             )
-        return cls(**plain | {"days": tuple(plain["days"])})
+        plain["days"], plain["services"] = tuple(plain["days"]), tuple(map(tuple, plain["services"]))
+        return cls(**plain)
 
 
 ROWS = ("desks", "service_h", "cs2", "leave_rate", "share", "van_h")
@@ -165,11 +168,25 @@ def gather(session: Session, plan: Plan, *, now: datetime, calendar: Calendar | 
         van_h,
         sorter.village_h,
         CATALOGUE_CS2,
+        _shares(services),
         sorter.visits(marks),
         sorter.visits(town_marks),
         plan.hours_saved,
         plan.baseline_hours,
     )
+
+
+def _shares(services: list[Service]) -> tuple[tuple[str, float, float], ...]:
+    """Code, share of citizens and share of desk time of each service, the most asked for first."""
+    popular = demand.service_shares(services)
+    time = {
+        s.code: popular[s.code] * (s.minutes_low + s.minutes_mode + s.minutes_high)
+        for s in services
+        if popular
+    }
+    whole = sum(time.values()) or 1.0
+    found = [(code, share, time[code] / whole) for code, share in popular.items()]
+    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
 
 class _Sorter:
