@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 
+from fleet import warnings
 from fleet.days import AT_ONCE, run_day_transitions
 from fleet.planning.repair import return_centers
 from fleet.store import Setting
@@ -96,6 +97,12 @@ def life(now: datetime) -> object:
     return notices.send_due(now)
 
 
+def warn(now: datetime) -> object:
+    """Look at every open line for crowds to come, and hold earlier warnings against what came."""
+    write(lambda session: warnings.judge(session, now=now))
+    return len(write(lambda session: warnings.look(session, now=now)))
+
+
 def measure(now: datetime) -> object:
     """Bring the measures of the day up to date."""
     from web.nightly import measure_today
@@ -140,6 +147,7 @@ JOBS: tuple[Job, ...] = (
     Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
     Job("life", "appointments, journeys, pauses and messages", cron(minute="*"), life),
     Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
+    Job("warn", "warn of crowds to come", cron(minute="*/5"), warn),
     Job("returned", "take repaired vans into service again", cron(hour=4, minute=30), returned),
     Job("measure", "measure the day's queues", cron(minute="*/15", hour="7-18"), measure, child=True),
     Job("prune", "delete old announcements", cron(minute=20), prune),

@@ -22,6 +22,7 @@ from web.planner import (
     sites,
     unserved,
     visits,
+    warnings,
     whatif,
     why,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "unserved",
     "vans",
     "visits",
+    "warnings",
     "whatif",
     "why",
 ]
