@@ -27,6 +27,7 @@ from web.api.places import services_of
 from web.citizen.phones import read_phone
 from web.clerk.scope import sister_queues
 from web.db import carry_out, read, write
+from web.foresight import told
 
 STATUS_LIFE_S = 30
 """A queue's status is new after every change, and after this many seconds without one (waits go on)."""
@@ -208,10 +209,14 @@ def _ticket_json(code: str) -> dict[str, Any]:
     row = _ticket(code)
     now = clock.now()
     desk = session.get(Desk, row.desk_id) if row.desk_id is not None else None
-    wait = ticket_status(session, row, now).wait if row.state == "waiting" else None
+    said = told(session, ticket_status(session, row, now), now) if row.state == "waiting" else None
     following = session.get(Ticket, row.next_ticket_id) if row.next_ticket_id is not None else None
     service = session.get_one(Service, row.service_id)
-    return shapes.ticket(row, service, desk, wait, following.code if following else None)
+    place = None if said is None else said.wait
+    made = shapes.ticket(row, service, desk, place, following.code if following else None)
+    if said is not None and said.likely is not None:
+        made["wait"]["likely"] = shapes.likely(said.likely)
+    return made
 
 
 def _fresh_json(done: Done, desk: str | None) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from web.citizen.life import life_of
 from web.citizen.situation import Situation, minutes_of, place_of, range_words, situation
 from web.db import carry_out, read, write
 from web.errors import words_for
+from web.foresight import told
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class TicketView:
     desk: Desk | None
     ahead: int | None
     wait_words: str
+    likely_words: str
+    """The narrower range in which half of the waits lie; empty where nobody can say, or where it says no more."""
     as_of: datetime
     situation: Situation
     next_code: str | None
@@ -59,7 +62,7 @@ class TicketView:
         ticket = self.ticket
         return (
             ticket.state, ticket.label, ticket.desk_id, ticket.recalls, ticket.called_at, self.ahead,
-            self.wait_words, self.next_code, self.queue.state, self.situation.back_at,
+            self.wait_words, self.likely_words, self.next_code, self.queue.state, self.situation.back_at,
         )  # fmt: skip
 
 
@@ -67,8 +70,9 @@ def view_of(db: Session, ticket: Ticket, now: datetime) -> TicketView:
     """What the holder of `ticket` sees at `now`."""
     queue = db.get_one(Queue, ticket.queue_id)
     status = ticket_status(db, ticket, now)
-    wait = status.wait
-    words = range_words(*minutes_of(wait))
+    said = told(db, status, now)
+    wait = said.wait
+    words, likely = range_words(*minutes_of(wait)), range_words(*minutes_of(said.likely))
     return TicketView(
         ticket=ticket,
         queue=queue,
@@ -76,6 +80,7 @@ def view_of(db: Session, ticket: Ticket, now: datetime) -> TicketView:
         desk=db.get(Desk, ticket.desk_id) if ticket.desk_id and status.desk else None,
         ahead=status.ahead,
         wait_words=words,
+        likely_words=likely if likely != words else "",
         as_of=wait.as_of if wait else now,
         situation=situation(db, queue, now),
         next_code=status.next_code,

@@ -22,6 +22,7 @@ from queueing.statistics import day_report
 from queueing.statistics_check import last_check
 from queueing.store import Queue, Ticket
 from queueing.ticket import MOVES
+from queueing.waits.kept import how_kept
 from web import clock
 from web.accounts import Account
 from web.auth import may_use_queue, roles
@@ -62,6 +63,10 @@ def day_asked(name: str = "day") -> date:
         return today
 
 
+PROMISES_BACK = timedelta(days=6)
+"""Beside a day's promises stand those of the week that ends with it."""
+
+
 @blueprint.get("/supervisor/day")
 @roles("supervisor")
 def supervisor_day() -> Any:
@@ -78,6 +83,7 @@ def supervisor_day() -> Any:
         check=check,
         differences=mine,
         forgotten=trail.forgotten(db, ids, [day]),
+        promises=(how_kept(db, ids, day, day), how_kept(db, ids, day - PROMISES_BACK, day)),
         at=now,
         around=(day - timedelta(days=1), day + timedelta(days=1)),
     )
