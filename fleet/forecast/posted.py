@@ -26,6 +26,8 @@ from fleet.forecast.training import LEADS, QUANTILES, WEEK, Check, Trained, asse
 
 COLUMNS = {"walk-in": "no_appt_wait", "appointment": "appt_wait"}
 POWER, OFFSET = 0.4, 2.0
+WEEKDAY_HALF_LIFE = 50.0
+"""Offices change how they work sooner than citizens their habits: days."""
 CALIBRATION_WEEKS = 8
 """Mixes and bands are learned from the forecasts of so many past weeks."""
 NAIVE_WEEKS = 8
@@ -218,7 +220,9 @@ def evaluate(train: Posted, test: Posted, *, leads: Sequence[int] = LEADS) -> Ju
     for origin in range(max(warm_up, split % WEEK + WEEK), values.shape[1], WEEK):
         use = origin + WEEK * (max(leads) - 1) >= split
         live = _in_use(values[:, :origin])
-        fitted = fit(_of(record.until(origin), live), counted=False, shared=False)
+        fitted = fit(
+            _of(record.until(origin), live), counted=False, shared=False, weekday_half_life=WEEKDAY_HALF_LIFE
+        )
         if use:
             trained = _trained(fitted, checks, live, origin, leads)
         for lead in leads:

@@ -30,7 +30,7 @@ HALF_LIVES = (2.0, 20.0, 45.0, 90.0)
 """Half-lives of the levels, days: from following every week to forgiving a bad month."""
 REFERENCE = 1
 """Which of them the other factors are measured against."""
-WEEKDAY_HALF_LIFE = 50.0
+WEEKDAY_HALF_LIFE = 80.0
 PROFILE_HALF_LIFE = 18.0
 TILT_HALF_LIFE = 28.0
 LEVEL_PRIOR_DAYS = 1.0
@@ -40,10 +40,12 @@ PROFILE_PRIOR = 150.0
 """Pooled shares of the hours weigh as much as so many arrivals."""
 TILT_PRIOR = 600.0
 """An hour's share on one weekday is drawn to the same hour of all its days as if from so many arrivals."""
-EFFECT_PRIOR_DAYS = 6.0
+EFFECT_PRIOR_DAYS = 2.0
 """A dated effect's pooled factor is drawn to what is known beforehand, as if from so many days."""
 NATION_PRIOR_DAYS = 0.5
 """The nation's factor of a day is drawn to that of the days around it, as if from so many days."""
+ORDINARY_DAYS = 21
+"""With so many days without any dated effect, the first round looks at those alone."""
 ROUNDS = 3
 """Factors explain each other: a few rounds settle them."""
 CHUNK = 4096
@@ -162,6 +164,7 @@ def fit(
     shared: bool = True,
     totals: tuple[Floats, Floats] | None = None,
     hours: bool = True,
+    weekday_half_life: float = WEEKDAY_HALF_LIFE,
 ) -> Rhythm:
     """Fit the record (its last day the newest).
 
@@ -195,12 +198,18 @@ def fit(
         prior = np.full(size, total.sum() / exposure.sum(), np.float32)
     age = np.arange(length, dtype=np.float32)[::-1]
     known = exposure if record.known is None else exposure * record.known
-    for _ in range(ROUNDS):
-        base = fitted.day_factors(record.days) * known * fitted.nation[None, :]
-        levels = _levels(total, base, age, prior)
+    plain = ~record.days.effects.any(axis=0)
+    for turn in range(ROUNDS):
+        # At first only ordinary days speak of level and weekday: else they would take an effect's days for their own.
+        some = plain if turn == 0 and plain.sum() >= ORDINARY_DAYS else np.ones(length, bool)
+        came = total * some
+        base = fitted.day_factors(record.days) * (known * some) * fitted.nation[None, :]
+        levels = _levels(came, base, age, prior)
         expected = base * levels[REFERENCE][:, None]
-        noise = _noise(total, expected, age, counted)
-        weekday = _weekday(total, expected, record.days, age, fitted.weekday, noise, counted)
+        noise = _noise(came, expected, age, counted)
+        weekday = _weekday(
+            came, expected, record.days, _decay(age, weekday_half_life), fitted.weekday, noise, counted
+        )
         fitted = Rhythm(levels, weekday, effects, pooled_effects, nation, share, tilt)
         base = fitted.day_factors(record.days) * known
         if shared:
@@ -274,10 +283,9 @@ def _drawn(real: Floats, due: Floats, spread: Floats, pooled: float, noise: floa
 
 
 def _weekday(
-    total: Floats, expected: Floats, days: Days, age: Floats, now: Floats, noise: float, counted: bool
+    total: Floats, expected: Floats, days: Days, weight: Floats, now: Floats, noise: float, counted: bool
 ) -> Floats:
     """Own factor drawn to the pooled one; `expected` includes the factor of the last round (`now`)."""
-    weight = _decay(age, WEEKDAY_HALF_LIFE)
     factor = np.ones((total.shape[0], 7), np.float32)
     for day in range(7):
         on = days.weekday == day
@@ -305,8 +313,12 @@ def _nation(total: Floats, expected: Floats, days: Days) -> Floats:
     around_real, around_due = near @ real, near @ due
     around = np.divide(around_real, around_due, out=np.ones_like(real), where=around_due > 1e-9)
     strength = NATION_PRIOR_DAYS * typical
-    result: Floats = ((real + strength * around) / (due + strength)).astype(np.float32)
-    return result
+    result = (real + strength * around) / (due + strength)
+    # Around 1 over the record: what lasts is the levels' to say.
+    weight = 0.5 ** ((len(due) - 1 - number) / HALF_LIVES[REFERENCE]) * due
+    usual = float((result * weight).sum() / weight.sum()) if weight.sum() > 0 else 1.0
+    scaled: Floats = (result / max(usual, 1e-6)).astype(np.float32)
+    return scaled
 
 
 def _effects(
@@ -329,7 +341,7 @@ def _effects(
         w = weight[on]
         plain = expected[:, on] / np.maximum(now[:, e, None], 1e-6)
         real, due = total[:, on] @ w, plain @ w
-        worked = float(w[(plain > 0).any(axis=0)].sum())
+        worked = float((plain > 0).any(axis=0).sum())
         if due.sum() <= 0:
             continue
         learned = float(real.sum() / due.sum())
