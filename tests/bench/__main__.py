@@ -26,11 +26,12 @@ ORDER = (
     "history",
     "fanout",
     "van",
+    "forecast",
     "moments",
     "week",
 )
 """What the engine's promises rest on first."""
-SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "history", "fanout", "van")
+SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "history", "fanout", "van", "forecast")
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"
 
