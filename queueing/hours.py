@@ -11,7 +11,8 @@ counts in hour 23):
   `held_s` at its end;
 - by overlap: `waiting_s` (person-seconds in the line) and `desk_s` (desk-seconds staffed).
 
-An undone step never happened. People still waiting count with their wait so far. For a ticket closed because
+An undone step never happened. A step stored after another and said to have happened before it (clocks that
+disagree) counts at the other's time. People still waiting count with their wait so far. For a ticket closed because
 it was forgotten nobody knows when the person went: the wait ends with the last staffed desk, and its service
 is not counted.
 """
@@ -105,7 +106,7 @@ def measures_from_rows(
     for event in events:
         tickets[event.queue_id, event.ticket].append(event)
     for (queue_id, _ticket), rows in tickets.items():
-        kept = without_undone(rows)
+        kept = never_back(without_undone(rows))
         if kept:
             _measure(hours, queue_id, kept, last_staffed, zone, until, tally or _nobody)
     return dict(hours)
@@ -131,6 +132,16 @@ def without_undone(rows: list[EventRow]) -> list[EventRow]:
         elif kept:
             kept.pop()
     return kept
+
+
+def never_back(rows: list[EventRow]) -> list[EventRow]:
+    """The steps with times that never go back: one that claims to have happened before the step it follows (a van's
+    clock that was behind) counts as having happened at once after it. So no wait and no service is below 0."""
+    found: list[EventRow] = []
+    for row in rows:
+        late = found and row.at < found[-1].at
+        found.append(row._replace(at=found[-1].at) if late else row)
+    return found
 
 
 def _measure(

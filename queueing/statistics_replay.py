@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -114,6 +115,9 @@ def replay(
         taken = {row.undoes for row in rows if row.action == "undo"}
         standing = [row for row in rows if row.action not in ("undo", "rate") and row.number not in taken]
         if standing:
+            # Clocks that disagree: nothing counts as before what it was stored after.
+            latest = accumulate((row.at for row in standing), max)
+            standing = [row._replace(at=at) for row, at in zip(standing, latest, strict=True)]
             _count(counted, hours, queue, ticket, standing, staffed.get(queue), until)
     return counted
 

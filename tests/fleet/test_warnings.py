@@ -179,9 +179,9 @@ def test_the_threshold_is_one_whose_rates_are_known(session: Session, place: Cou
     """Only settings with stated rates are taken; a lower one warns of shorter lines."""
     with pytest.raises(Invalid):
         warnings.set_threshold(session, 0.05, actor="p", now=NOW)
-    people(session, place.counter.id, int((wait_at(0.3) + 2) * 3 / 6), came=NOW)
+    people(session, place.counter.id, int((wait_at(0.4) + 2) * 3 / 6), came=NOW)
     assert [warnings.look(session, now=NOW + k * FIVE) for k in range(2)] == [[], []]
-    warnings.set_threshold(session, 0.3, actor="p", now=NOW)
+    warnings.set_threshold(session, 0.4, actor="p", now=NOW)
     assert [len(warnings.look(session, now=NOW + k * FIVE)) for k in range(2, 4)] == [0, 1]
     rates = sorted(warnings.RATES, key=lambda rate: rate.threshold)
     assert [r.false_a_week for r in rates] == sorted((r.false_a_week for r in rates), reverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -231,6 +232,35 @@ def test_sums_over_the_hours_are_sums_over_the_people(people: list[tuple[int, in
         == pytest.approx(total["held_s"])
     )
     assert total["wait_over"] == sum(w > 30 for _c, w, _s in people)
+
+
+PATH = (("issue", None, "waiting"), ("call", "waiting", "called"), ("start", "called", "serving"),
+        ("park", "serving", "parked"), ("resume", "parked", "called"), ("start", "called", "serving"),
+        ("finish", "serving", "served"))  # fmt: skip
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=len(PATH)), min_size=1, max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_neither_the_order_between_people_nor_a_wrong_clock_spoils_an_hour(
+    people: list[list[int]], random: Random
+) -> None:
+    """Steps of several people in any order between them give the same hours, whole days at once or events as they come;
+    and whatever clocks claim, no figure is below 0 and nobody waits longer than the day."""
+    told = [
+        steps(ticket, *((*PATH[n], at) for n, at in enumerate(times))) for ticket, times in enumerate(people)
+    ]
+    whole = {key: vars_of(one) for key, one in measured([row for rows in told for row in rows]).items()}
+    mixed: list[EventRow] = []
+    left = [list(rows) for rows in told]
+    while any(left):
+        mixed.append(random.choice([rows for rows in left if rows]).pop(0))
+    again = {key: vars_of(one) for key, one in measured(mixed).items()}
+    assert again.keys() == whole.keys()
+    for key, figures in whole.items():
+        assert again[key] == pytest.approx(figures)
+        assert min(figures.values()) >= 0 and figures["wait_s"] <= 400 * 60 * figures["arrivals"]
 
 
 def test_columns_are_those_of_the_table() -> None:

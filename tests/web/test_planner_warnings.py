@@ -107,8 +107,8 @@ def test_the_setting_is_chosen_with_its_rates_in_sight(client: FlaskClient) -> N
     """Each setting states its false warnings; only these settings are taken."""
     page = text(client, "/en/planner/warnings")
     assert page.count('name="threshold"') == 4 and "False warnings a place and week" in page
-    assert client.post("/en/planner/warnings/threshold", data={"threshold": "0.3"}).status_code == 302
-    assert re.search(r'value="0.3"\s+checked', text(client, "/en/planner/warnings"))
+    assert client.post("/en/planner/warnings/threshold", data={"threshold": "0.4"}).status_code == 302
+    assert re.search(r'value="0.4"\s+checked', text(client, "/en/planner/warnings"))
     for wrong in ("0.01", "", "x", "nan"):
         assert client.post("/en/planner/warnings/threshold", data={"threshold": wrong}).status_code == 400
 
