@@ -204,7 +204,7 @@ def test_who_may_overtake_is_waited_for_and_who_gives_up_is_not() -> None:
     plain = last()
     assert last(overtakers=(Overtakers(30.0, 0.1, (1.0, 0.0)),)) > plain + 5
     assert last(leave_rate=0.05) < plain - 3
-    paused = (Counter(frozenset({0}), pauses=(((5.0, 35.0),),)),)
+    paused = (Counter(frozenset({0}), pauses=(((3.0, 35.0),),)),)
     assert float(np.median(waits(Center(steady(5, 5), paused, people), seed=2)[:, -1])) == pytest.approx(
         plain + 30, abs=4
     )
