@@ -41,7 +41,7 @@ lint: setup-dev ## ruff, mypy (strict below web) and the import contracts
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
-bench: setup-dev ## benchmarks side by side with their baselines, into docs/benchmarks.md (hours, goes on where stopped); QUICK=1: a taste
+bench: setup-dev $(VENV)/.ready-bench ## benchmarks side by side with their baselines, into docs/benchmarks.md (hours, goes on where stopped); QUICK=1: a taste
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 reset: ## delete the data of this folder's installation, after asking
@@ -73,6 +73,11 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 $(VENV)/.compiled: $(VENV)/.ready $(shell find routing/engine -name '*.py')
 	@echo "compiling the planning engine ..."
 	@$(BIN)/python -m routing warm
+	@touch $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready-dev requirements-bench.txt
+	@echo "installing what benchmarks are measured beside ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 web/static/vendor/.ready: package.json package-lock.json $(VENV)/.ready

@@ -94,7 +94,12 @@ def prepare_draft(
     """Build what a reserved draft of the weeks from that of `week` on will answer; `driving` says how long driving
     takes (None: the formula). Reads only, and takes seconds for a country: call it outside of any write transaction."""
     kept, dropped = _pins(session, week, weeks, from_plan, now)
-    problem = driven(session, build_problem(session, week, now=now, pins=kept, weeks=weeks), driving)
+    settled = published_plans(session, (week_of(week) + timedelta(days=7 * n) for n in range(weeks)))
+    problem = driven(
+        session,
+        build_problem(session, week, now=now, pins=kept, weeks=weeks, settled=settled if weeks > 1 else ()),
+        driving,
+    )
     kept, faulty = _sound(session, problem, kept, week)
     packed = pack(problem)
     return Prepared(

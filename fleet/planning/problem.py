@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -49,12 +49,14 @@ def build_problem(
     name: str = "",
     calendar: Calendar | None = None,
     weeks: int = 1,
+    settled: Collection[date] = (),
 ) -> dict[str, Any]:
     """Return the `weeks` from that of `week` on as fleet-problem/1, or /2 where vans stay nights away; ids are the
     codes of centers and sites, days run from a Saturday to a Friday.
 
-    `pins` are visits that every plan must hold. Days that cannot be changed any more take nothing but their
-    pins. Forecasts must have been made (`fleet.forecast.make_forecast`); nothing is written.
+    `pins` are visits that every plan must hold. Days that cannot be changed any more, and those of the weeks in
+    `settled`, take nothing but their pins. Forecasts must have been made (`fleet.forecast.make_forecast`); nothing is
+    written.
 
     Over several weeks what a visit uses up gathers again, which the format cannot say of visits that are still to be
     chosen. So a village has one visit in the first two weeks at its full value and one from the third on, REFILL_DAYS
@@ -64,7 +66,7 @@ def build_problem(
     calendar = calendar or default_calendar()
     week = week_of(week)
     centers = list(session.scalars(select(Center).order_by(Center.id)))
-    span = _span(week, weeks, centers, pins, now, calendar)
+    span = _span(week, weeks, centers, pins, now, calendar, settled)
     pinned_at: dict[int, list[PlanVisit]] = {}
     pinned_by: dict[int, list[PlanVisit]] = {}
     for pin in pins:
@@ -162,12 +164,15 @@ def _span(
     pins: Sequence[PlanVisit],
     now: datetime,
     calendar: Calendar,
+    settled: Collection[date],
 ) -> tours.Span:
     open_days = 7 * weeks
     last = week + timedelta(days=open_days - 1)
     more = tours.days_to_come_home(last, {c.id: c for c in centers}, pins, calendar)
     days = tuple(week + timedelta(days=n) for n in range(open_days + more))
-    closed = tuple(i >= open_days or frozen(day, now) for i, day in enumerate(days))
+    closed = tuple(
+        i >= open_days or frozen(day, now) or week_of(day) in settled for i, day in enumerate(days)
+    )
     return tours.Span(days, closed, open_days)
 
 

@@ -27,11 +27,27 @@ ORDER = (
     "fanout",
     "van",
     "forecast",
+    "center",
+    "simulation",
+    "relief",
     "moments",
     "week",
 )
 """What the engine's promises rest on first."""
-SHORT = ("plan", "referee", "repair", "toptw", "growth", "seeds", "tickets", "history", "fanout", "van", "forecast")
+SHORT = (
+    "plan",
+    "referee",
+    "repair",
+    "toptw",
+    "growth",
+    "seeds",
+    "tickets",
+    "history",
+    "fanout",
+    "van",
+    "forecast",
+    "center",
+)
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"
 

@@ -85,7 +85,7 @@ def beside_simpy() -> None:
     try:
         from tests.bench.simpy_arm import begins
     except ImportError:
-        print("SimPy is not installed: left out (pip install simpy==4.1.1)")
+        print("SimPy is not installed: left out (`make bench` installs requirements-bench.txt)")
         return
     case = dataclasses.replace(Case("with SimPy", 3, 1.05, patience=5.0), high=0.2)
     who = people(case, 1, runs=1, count=50_000)

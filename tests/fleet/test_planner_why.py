@@ -102,13 +102,23 @@ def test_obstacles_count_every_center_and_day_once(session: Session) -> None:
         assert why.code and all(o.centers <= centers for o in why.obstacles)
 
 
+def alone_and_poorer(way: Option) -> bool:
+    return way.kind == "free" and way.gain < 0
+
+
 def test_a_pinned_visit_is_explained_and_its_pin_priced(session: Session) -> None:
     """A pin that blocks a better use costs what that gains; the best change is refused while it is pinned."""
     plan = plan_of(session)
-    poor = min(visits_of(session, plan), key=lambda v: v.hours_saved)
-    better = planner.why_this(session, poor, now=FRIDAY)
-    worse = [o for o in better.elsewhere if o.gain < 0]
-    assert worse, "every other place for it is as good"
+    # Moved alone to a poorer free place: then the way back is among what is looked at, and its gain is the pin's price.
+    poor, worse = next(
+        (visit, worse)
+        for visit in sorted(visits_of(session, plan), key=lambda v: v.hours_saved)
+        if (
+            worse := [
+                w for w in planner.why_this(session, visit, now=FRIDAY).elsewhere if alone_and_poorer(w)
+            ]
+        )
+    )
     apply(session, plan, worse[-1], poor)
     moved = session.get_one(PlanVisit, poor.id)
     planner.pin(session, moved, actor="planner", now=FRIDAY)

@@ -85,7 +85,11 @@ def test_the_audit_lists_staff_and_filters(busy: Any, login: Any) -> None:
     table = page.split('class="audit cards"')[1]
     for words in ("desk opened", "for clerk", "served", "service began", "A001"):
         assert words in table
-    only = chief.get("/en/supervisor/audit?action=finish").text.split('class="audit cards"')[1].split("</table>")[0]
+    only = (
+        chief.get("/en/supervisor/audit?action=finish")
+        .text.split('class="audit cards"')[1]
+        .split("</table>")[0]
+    )
     assert only.count("<tr>") == 2 and "served" in only
     assert "Nothing of this kind" in chief.get("/en/supervisor/audit?person=nobody").text
     assert "A001" not in login("other_supervisor").get("/en/supervisor/audit").text

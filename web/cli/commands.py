@@ -18,4 +18,16 @@ from web.van.cli import van
 plan.add_command(repair)
 plan.add_command(scenario)
 
-groups: tuple[click.Command, ...] = (network, plan, user, token, jobs, day, demo, check, van, evaluate, simulate)
+groups: tuple[click.Command, ...] = (
+    network,
+    plan,
+    user,
+    token,
+    jobs,
+    day,
+    demo,
+    check,
+    van,
+    evaluate,
+    simulate,
+)
