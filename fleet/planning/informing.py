@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.alternatives import Alternative, alternatives
@@ -14,7 +14,7 @@ from fleet.appointments import patterns
 from fleet.store import Visit
 from queueing import appointments
 from queueing.notices import tell
-from queueing.store import LIVE_SQL, Queue, Ticket
+from queueing.store import Queue, Ticket
 
 
 def tell_called_off(session: Session, visits: Iterable[Visit], *, now: datetime) -> int:
@@ -54,9 +54,7 @@ def fit_bookings(session: Session, queue_ids: Iterable[int], *, actor: str, now:
         .join(Queue, Queue.id == Visit.queue_id)
         .where(
             Queue.id.in_(wanted), Queue.held_by.is_(None), Visit.status.in_(("announced", "open")),
-            select(Ticket.id)
-            .where(Ticket.queue_id == Queue.id, Ticket.state == "booked", text(f"ticket.{LIVE_SQL}"))
-            .exists(),
+            select(Ticket.id).where(Ticket.queue_id == Queue.id, appointments.BOOKED).exists(),
         )
         .order_by(Queue.id)
         .execution_options(populate_existing=True)

@@ -34,20 +34,8 @@ ORDER = (
     "week",
 )
 """What the engine's promises rest on first."""
-SHORT = (
-    "plan",
-    "referee",
-    "repair",
-    "toptw",
-    "growth",
-    "seeds",
-    "tickets",
-    "history",
-    "fanout",
-    "van",
-    "forecast",
-    "center",
-)
+LONG_ONLY = ("simulation", "relief", "moments", "week")
+SHORT = tuple(name for name in ORDER if name not in LONG_ONLY)
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"
 
