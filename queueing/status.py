@@ -21,7 +21,7 @@ from queueing.wait import WaitRange, estimate
 
 LAST_CALLED = 5
 _LOOK_BACK = 60
-"""Events read to find the last calls: a call is followed by start, finish and now and then more."""
+"""Calls read at most to find the last that stand: some were taken back, some repeat one ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,26 @@ def public_status(session: Session, queue: Queue, now: datetime) -> QueueStatus:
 def last_called(
     session: Session, queue_id: int, since: datetime, count: int = LAST_CALLED
 ) -> tuple[Call, ...]:
-    """The latest calls that still stand, newest first; a call taken back is not among them."""
-    values = {"the_queue": queue_id, "since": since}
+    """The latest calls that still stand, newest first; a call taken back is not among them.
+
+    Nearly always they are among the first few read; only where many were taken back or repeated are more read, so that
+    a screen of a busy day costs what one of a quiet day costs."""
+    for look in (count + 3, _LOOK_BACK):
+        calls, read = _calls_among(session, queue_id, since, count, look)
+        if len(calls) == count or read < look:
+            break
+    return calls
+
+
+def _calls_among(
+    session: Session, queue_id: int, since: datetime, count: int, look: int
+) -> tuple[tuple[Call, ...], int]:
+    """The latest calls among the newest `look` presses, and how many presses there were."""
+    rows = session.execute(_CALLS, {"the_queue": queue_id, "since": since, "look": look}).all()
     calls: list[Call] = []
     seen: set[int] = set()
     undone: set[int] = set()
-    for event_id, action, data, ticket_id, label, desk, at, state, called_at in session.execute(
-        _CALLS, values
-    ):
+    for event_id, action, data, ticket_id, label, desk, at, state, called_at in rows:
         if action == "undo":
             undone.add(data.get("undoes", 0))  # what it took back comes later: the newest stand first
             continue
@@ -124,7 +136,7 @@ def last_called(
             calls.append(Call(label, desk or "", at, state, "offline" in data or "paper" in data))
         if len(calls) == count:
             break
-    return tuple(calls)
+    return tuple(calls), len(rows)
 
 
 def line(session: Session, queue: Queue, now: datetime) -> list[LineRow]:
@@ -252,7 +264,7 @@ _RECENT = (
         TicketEvent.action.in_(("call", "recall", "resume", "undo")),
     )
     .order_by(TicketEvent.happened_at.desc(), TicketEvent.id.desc())
-    .limit(_LOOK_BACK)
+    .limit(bindparam("look"))
     .subquery()
 )
 _CALLS = (

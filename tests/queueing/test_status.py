@@ -43,6 +43,18 @@ def test_last_called_is_newest_first_each_person_once_and_without_calls_taken_ba
     assert [call.label for call in status.last_called] == ["A003", "A002", "A001"]
 
 
+def test_older_calls_stay_in_sight_behind_many_that_were_taken_back(place: Place) -> None:
+    """Twelve calls of one person, each taken back, do not push the call before them off the board."""
+    place.issue()
+    first = place.called(0, now=place.later(1))
+    place.issue()
+    for _ in range(12):
+        second = place.called(1, now=place.later(1))
+        place.do("undo", second, desk=place.desks[1], now=place.later(1))
+    status = public_status(place.session, place.queue, place.now)
+    assert [call.label for call in status.last_called] == [first.label]
+
+
 def test_ticket_status_says_ahead_range_desk_and_where_it_went_on(place: Place) -> None:
     """From waiting over called to another queue."""
     tickets = [place.issue() for _ in range(4)]
