@@ -421,3 +421,4 @@ import queueing.store_journal  # noqa: E402, F401
 import queueing.store_life  # noqa: E402, F401
 import queueing.store_office  # noqa: E402, F401
 import queueing.store_tablet  # noqa: E402, F401
+import queueing.store_waits  # noqa: E402, F401

@@ -4,9 +4,10 @@ Where desks serve several services, people with priority overtake, appointments 
 formula of the people ahead holds. So the state as it stands is played on: who is at which desk and since
 when, who waits in which order, which appointments are still to come. Service times are log-normal with the
 mean and the squared coefficient of variation learned for the service, the time left of a running service is
-drawn given how long it has run; people who come and overtake are Poisson, patience is exponential; a factor
-of the day (nobody knows how fast today is) is drawn for each run. Desks stay as they are: the roster's
-future is not known.
+drawn given how long it has run; people who come and overtake are Poisson; how long somebody goes on waiting
+is what earlier days showed of people who had waited as long; a factor of the day (nobody knows how fast today
+is) is drawn for each run. Desks open and pause as on one of the earlier days, drawn for each run; where there
+are none they stay as they are.
 
 One set of runs answers for everybody in the line. Who gives up costs no desk time, but what they would have
 waited is still written down: the wait of those who stay is not that of the impatient, and leaving them out
@@ -19,18 +20,22 @@ serve both.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from queueing.waits.bands import LEVELS
+from queueing.waits.play import FAR, call_out
 from queueing.waits.snapshots import Floats
 
 RUNS = 100
 DAY_SPREAD = 0.12
 """Standard deviation of the logarithm of a day's pace."""
-FAR = 1e9
+
+
+Leaving = tuple[tuple[float, float], ...]
+"""How fast people give up: from so many minutes of waiting on, so many a minute. Empty: nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class Person:
     service: int
     present: float = 0.0
     shows: float = 1.0
+    waited: float = 0.0
+    """Minutes waited already: whoever has waited long has shown patience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +92,21 @@ class Center:
     counters: tuple[Counter, ...]
     people: tuple[Person, ...]
     overtakers: tuple[Overtakers, ...] = ()
-    leave_rate: float = 0.0
-    """People who give up, a minute of waiting."""
+    leaving: Leaving = ()
 
 
 def waits(
-    center: Center, *, seed: int, runs: int = RUNS, day_spread: float = DAY_SPREAD, day_pace: float = 1.0
+    center: Center,
+    *,
+    seed: int,
+    runs: int = RUNS,
+    day_spread: float = DAY_SPREAD,
+    day_pace: float = 1.0,
+    call: Callable[..., None] = call_out,
 ) -> Floats:
     """Minutes from now until each person's call, runs x people; infinite for whom no desk that is open
-    serves. `day_pace`: how much longer than usual services have taken today. Raises ValueError for what no
-    center can be."""
+    serves. `day_pace`: how much longer than usual services have taken today; `call`: the loop, compiled unless a test
+    wants to compare. Raises ValueError for what no center can be."""
     _check(center)
     if not center.counters or not center.people:
         return np.full((runs, len(center.people)), np.inf)
@@ -115,8 +127,9 @@ def waits(
     service[:, asked:], present[:, asked:], key[:, asked:] = came_service, came, came_key
     shows = np.ones((runs, total), bool)
     shows[:, :asked] = draw.random((runs, asked)) < np.array([person.shows for person in people])
-    scale = 1.0 / center.leave_rate if center.leave_rate > 0 else FAR
-    patience = present + draw.exponential(scale, (runs, total))
+    before = np.zeros(total)
+    before[:asked] = [person.waited for person in people]
+    patience = present + _patience(center.leaving, before, runs, draw)
     length = (
         mean[service] * np.exp(sigma[service] * draw.normal(size=(runs, total)) - sigma[service] ** 2 / 2)
     ) * pace[:, None]
@@ -125,13 +138,20 @@ def waits(
         bool,
     )
     begin, end = _pauses(center.counters, runs, draw)
-    waited: Floats = _play(free, skills, begin, end, service, present, key, shows, patience, length, asked)
-    return waited
+    waited = np.full((runs, total), np.inf)
+    waited[~shows] = present[~shows]
+    call(
+        free, skills, begin, end, service, present, np.argsort(key, axis=1, kind="stable"),
+        ~shows | (present >= FAR / 2), patience, length, waited, asked,
+    )  # fmt: skip
+    found: Floats = waited[:, :asked]
+    return found
 
 
 def distribution(waited: Floats) -> Floats:
     """Minutes at `LEVELS` of each person, people x levels; infinite where most runs never called them."""
-    found: Floats = np.quantile(waited, LEVELS, axis=0, method="inverted_cdf").T
+    places = np.ceil(LEVELS * len(waited) - 1e-9).astype(int) - 1
+    found: Floats = np.sort(waited, axis=0)[places].T
     return found
 
 
@@ -181,6 +201,19 @@ def _pauses(counters: Sequence[Counter], runs: int, draw: np.random.Generator) -
     return begin, end
 
 
+def _patience(leaving: Leaving, before: Floats, runs: int, draw: np.random.Generator) -> Floats:
+    """Minutes that everybody goes on waiting who has waited `before`: an exponential draw of the sum of rates, read
+    back into minutes."""
+    if not any(rate > 0 for _, rate in leaving):
+        return np.full((runs, len(before)), FAR)
+    edges = np.array([edge for edge, _ in leaving] + [FAR])
+    rates = np.array([rate for _, rate in leaving])
+    sums = np.concatenate([[0.0], np.cumsum(np.diff(edges) * np.maximum(rates, 1e-12))])
+    until = np.interp(before, edges, sums) + draw.exponential(1.0, (runs, len(before)))
+    found: Floats = np.interp(until, sums, edges) - before
+    return found
+
+
 def _coming(
     overtakers: Sequence[Overtakers], runs: int, draw: np.random.Generator
 ) -> tuple[Floats, np.ndarray, Floats]:
@@ -203,8 +236,9 @@ def _coming(
 
 
 def _phi(z: Floats) -> Floats:
-    """Normal distribution function."""
-    return np.array([0.5 * math.erfc(-one / math.sqrt(2)) for one in z])
+    """Normal distribution function, from the same table as its inverse."""
+    found: Floats = np.interp(z, _TABLE_Z, _TABLE_P)
+    return found
 
 
 def _inverse(p: Floats) -> Floats:
@@ -213,70 +247,4 @@ def _inverse(p: Floats) -> Floats:
 
 
 _TABLE_Z = np.linspace(-6.0, 6.0, 4801)
-_TABLE_P = _phi(_TABLE_Z)
-
-
-def _play(
-    free: Floats,
-    skills: np.ndarray,
-    begin: Floats,
-    end: Floats,
-    service: np.ndarray,
-    present: Floats,
-    key: Floats,
-    shows: np.ndarray,
-    patience: Floats,
-    length: Floats,
-    asked: int,
-) -> Floats:
-    """All runs at once, call by call, until everybody who is asked about is called. Arrays are runs x desks or
-    people; `skills`: desks x services. In each step every run's desk that is free first calls whom it may, or
-    waits."""
-    runs, total = service.shape
-    rows = np.arange(runs)
-    order = np.argsort(key, axis=1, kind="stable")
-    service, present, patience, length, shows = (
-        np.take_along_axis(table, order, axis=1) for table in (service, present, patience, length, shows)
-    )
-    waited = np.full((runs, total), np.inf)
-    done = ~shows | (present >= FAR / 2)
-    waited[~shows] = present[~shows]
-    mine = order < asked
-    left = (mine & ~done).sum(axis=1)
-    while True:
-        desk = free.argmin(axis=1)
-        now = free[rows, desk]
-        active = (left > 0) & (now < FAR / 2)
-        if not active.any():
-            break
-        pausing = (begin[rows, desk] <= now[:, None]) & (now[:, None] < end[rows, desk])
-        paused = active & pausing.any(axis=1)
-        if paused.any():
-            free[rows[paused], desk[paused]] = np.where(pausing, end[rows, desk], 0.0).max(axis=1)[paused]
-            active &= ~paused
-            if not active.any():
-                continue
-        could = ~done & skills[desk[:, None], service] & active[:, None]
-        here = could & (present <= now[:, None])
-        gone = here & (patience < now[:, None])
-        stays = here & ~gone
-        chosen = stays.argmax(axis=1)
-        some = stays[rows, chosen]
-        ghosts = gone & ((np.arange(total)[None, :] < chosen[:, None]) | ~some[:, None])
-        # Gone: it takes no desk time, and what they would have waited is written down.
-        place = np.nonzero(ghosts)
-        waited[place] = now[place[0]]
-        done |= ghosts
-        left -= (ghosts & mine).sum(axis=1)
-        calls, person = rows[some], chosen[some]
-        waited[calls, person] = now[some]
-        done[calls, person] = True
-        left[calls] -= mine[calls, person]
-        free[calls, desk[some]] = now[some] + length[calls, person]
-        idle = active & ~some
-        if idle.any():
-            soonest = np.where(could & (present > now[:, None]), present, FAR).min(axis=1)
-            free[rows[idle], desk[idle]] = soonest[idle]
-    found = np.empty_like(waited)
-    np.put_along_axis(found, order, waited, axis=1)
-    return found[:, :asked]
+_TABLE_P = np.array([0.5 * math.erfc(-one / math.sqrt(2)) for one in _TABLE_Z])

@@ -1,5 +1,9 @@
 """Promises in a center with shared desks, priorities, appointments and people who give up:
-`python -m tests.bench.bench_center [--quick]`. Prints JSON, in minutes and shares."""
+`python -m tests.bench.bench_center [--quick] [--floor]`. Prints JSON, in minutes and shares.
+
+`--floor`: also what oracles reach that know the roster's future, today's true pace and the true laws of the services,
+and who will overtake: how much of the error nobody could be without who does not see the future.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,38 @@ import numpy as np
 from queueing.waits.bands import MEDIAN, Calibration, Level
 from queueing.waits.evaluation import figures
 from queueing.waits.forward import distribution, waits
-from tests.bench.center import days, learn, ql, state
+from tests.bench.center import PACE, PEOPLE, ROSTER, Day, Known, days, learn, ql, state, truth
 
 TRAIN, CALIBRATE, TEST = 20, 4, 12
+ORACLES = (
+    frozenset({ROSTER}),
+    frozenset({PACE}),
+    frozenset({PEOPLE}),
+    frozenset({ROSTER, PACE}),
+    frozenset({ROSTER, PACE, PEOPLE}),
+)
 
 
-def main(quick: bool) -> dict[str, object]:
+def floor(every: list[Day], known: Known) -> dict[str, float]:
+    """Mean error of the median of an oracle on the test days, by what it knows."""
+    found = {}
+    for knows in ORACLES:
+        taught = truth(known) if PACE in knows else known
+        errors = [
+            abs(
+                float(np.median(waits(center, seed=int(place), day_pace=pace, **spread)[:, -1]))
+                - (day.begins[place] - day.arrives[place])
+            )
+            for spread in [{"day_spread": 0.0} if PACE in knows else {}]
+            for day in every[TRAIN + CALIBRATE :]
+            for place in np.flatnonzero(day.tested)
+            for center, pace in [state(day, taught, int(place), knows)]
+        ]
+        found["+".join(sorted(knows))] = round(float(np.mean(errors)), 2)
+    return found
+
+
+def main(quick: bool, *, with_floor: bool = False) -> dict[str, object]:
     """Learn on some days, run the bands in on the next, test on the last."""
     every = days(TRAIN + CALIBRATE + (3 if quick else TEST), seed=11)
     known = learn(every[:TRAIN])
@@ -64,8 +94,9 @@ def main(quick: bool) -> dict[str, object]:
         "of_best_ql": round(float(forward["mae"]) / best, 3),
         "ms_a_forecast": round(1000 * float(np.median(seconds)), 2),
         "given_up": round(float(np.mean([1 - day.served.mean() for day in every])), 3),
+        **({"oracles": floor(every, known)} if with_floor else {}),
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(main("--quick" in sys.argv)))
+    print(json.dumps(main("--quick" in sys.argv, with_floor="--floor" in sys.argv)))

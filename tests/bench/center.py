@@ -10,12 +10,12 @@ people give up. Rosters (late desks, lunch, early ends), today's pace and today'
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fleet.simulation.engine import SERVED, Lines, People, Tickets, play
-from queueing.waits.forward import Center, Counter, Overtakers, Person, Times
+from queueing.waits.forward import Center, Counter, Leaving, Overtakers, Person, Times
 
 MEANS = np.array([4.0, 6.0, 9.0, 14.0, 20.0, 7.0])
 CV2 = np.array([0.4, 0.3, 0.5, 0.4, 0.35, 0.6])
@@ -49,6 +49,8 @@ class Day:
     appointments: np.ndarray
     """Time and service of every appointment of the day, kept or not."""
     spells: list[list[tuple[float, float]]]
+    pace: float
+    """What nobody can see: how much longer than usual all services take today."""
 
 
 def days(number: int, seed: int) -> list[Day]:
@@ -97,6 +99,7 @@ def _day(draw: np.random.Generator) -> Day:
     return Day(
         at * 60, service, head * 60, went.begins * 60, went.ends * 60, went.desk, went.state == SERVED, booked,
         tested & (went.state == SERVED) & ~booked, np.column_stack([slots * 60, booked_service]), minutes,
+        float(pace),
     )  # fmt: skip
 
 
@@ -117,7 +120,7 @@ class Known:
     times: tuple[Times, ...]
     overtakers: tuple[tuple[Overtakers, ...], ...]
     """By hour since opening."""
-    leave_rate: float
+    leaving: Leaving
     tau_line: float
     tau_desk: float
     tau_service: np.ndarray
@@ -132,8 +135,6 @@ def learn(past: list[Day]) -> Known:
         for k in range(len(MEANS))
     ]
     times = tuple(Times(float(some.mean()), float(some.var() / some.mean() ** 2)) for some in lengths)
-    waited = sum((day.begins - day.arrives).sum() for day in past)
-    left = sum((~day.served).sum() for day in past)
     overtakers = tuple(
         tuple(
             Overtakers(
@@ -152,12 +153,24 @@ def learn(past: list[Day]) -> Known:
     return Known(
         times,
         overtakers,
-        left / waited,
+        _leaving(past),
         _tau(wait, ahead + 1),
         _tau(wait, (ahead + 1) / desks),
         tau_service,
         tuple(tuple(tuple(day.spells[desk]) for day in past) for desk in range(len(DESKS))),
     )
+
+
+def _leaving(past: list[Day]) -> Leaving:
+    """People who gave up over all minutes waited, by how long they had waited."""
+    edges = np.array([0.0, 30.0, 60.0, 120.0])
+    ends = np.array([*edges[1:], np.inf])
+    gone, minutes = np.zeros(len(edges)), np.full(len(edges), 1e-6)
+    for day in past:
+        waited = day.begins - day.arrives
+        minutes += np.clip(waited[:, None] - edges, 0.0, ends - edges).sum(axis=0)
+        gone += np.histogram(waited[~day.served], bins=[*edges, np.inf])[0]
+    return tuple((float(edge), float(rate)) for edge, rate in zip(edges, gone / minutes, strict=True))
 
 
 def _tau(wait: np.ndarray, people: np.ndarray) -> float:
@@ -194,7 +207,18 @@ def ql(day: Day, known: Known, places: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def state(day: Day, known: Known, place: int) -> tuple[Center, float]:
+ROSTER, PACE, PEOPLE = "roster", "pace", "people"
+"""What an oracle may know beside what the days before have taught: when each desk will be away; today's true pace,
+and the laws of the services; who will overtake, and which appointments are kept."""
+
+
+def truth(known: Known) -> Known:
+    """What is known, with the laws of the services as they are."""
+    times = tuple(Times(float(mean), float(cv2)) for mean, cv2 in zip(MEANS, CV2, strict=True))
+    return replace(known, times=times)
+
+
+def state(day: Day, known: Known, place: int, knows: frozenset[str] = frozenset()) -> tuple[Center, float]:
     """The center as it stands when somebody arrives, that person last in `people`; and today's pace so far."""
     now = day.arrives[place]
     own = now - day.head[place]
@@ -203,24 +227,41 @@ def state(day: Day, known: Known, place: int) -> tuple[Center, float]:
     for desk, serves in enumerate(DESKS):
         at = np.flatnonzero((day.desk == desk) & (day.begins <= now) & (day.ends > now))
         staffed = any(on <= now < off for on, off in day.spells[desk]) or now > day.spells[desk][-1][1]
-        ahead = _ahead(known.rosters[desk], now, staffed)
+        rosters = (tuple(day.spells[desk]),) if ROSTER in knows else known.rosters[desk]
+        ahead = _ahead(rosters, now, staffed)
         busy = int(day.service[at[0]]) if len(at) else None
         elapsed = float(now - day.begins[at[0]]) if len(at) else 0.0
         away = 0.0 if staffed or busy is not None or ahead else AWAY
         counters.append(Counter(frozenset(serves), busy, elapsed, away, ahead))
-    people = [Person(float(day.arrives[one] - day.head[one] - now), int(day.service[one])) for one in waiting]
-    for at, service in day.appointments:
-        if at > now and at - BOOKED_HEAD * 60 < own:
-            people.append(Person(float(at - BOOKED_HEAD * 60 - now), int(service), float(at - now), SHOWS))
+    people = [
+        Person(
+            float(day.arrives[one] - day.head[one] - now),
+            int(day.service[one]),
+            waited=float(now - day.arrives[one]),
+        )
+        for one in waiting
+    ]
+    if PEOPLE in knows:
+        for one in np.flatnonzero((day.arrives > now) & (day.arrives - day.head < own)):
+            at = float(day.arrives[one] - now)
+            people.append(Person(at - float(day.head[one]), int(day.service[one]), at))
+    else:
+        for at, service in day.appointments:
+            if at > now and at - BOOKED_HEAD * 60 < own:
+                people.append(
+                    Person(float(at - BOOKED_HEAD * 60 - now), int(service), float(at - now), SHOWS)
+                )
     people.append(Person(float(own - now), int(day.service[place])))
     done = day.served & (day.ends <= now)
     mean = np.array([times.mean for times in known.times])
     hoped = mean[day.service[done]].sum()
     pace = ((day.ends - day.begins)[done].sum() + 150.0) / (hoped + 150.0)
     hour = min(len(PER_HOUR) - 1, int(now / 60 - OPENS))
-    return Center(
-        known.times, tuple(counters), tuple(people), known.overtakers[hour], known.leave_rate
-    ), float(pace)
+    overtakers = () if PEOPLE in knows else known.overtakers[hour]
+    return (
+        Center(known.times, tuple(counters), tuple(people), overtakers, known.leaving),
+        day.pace if PACE in knows else float(pace),
+    )
 
 
 def _ahead(

@@ -14,6 +14,7 @@ from queueing.waits.bands import AIMS, LEVELS, Calibration, Level, shortest
 from queueing.waits.evaluation import evaluate, figures, load
 from queueing.waits.forward import Center, Counter, Overtakers, Person, Times, waits
 from queueing.waits.model import Model
+from queueing.waits.play import call_out
 from queueing.waits.snapshots import QueueDay, read, rebuild
 from queueing.waits.tickets import collect
 
@@ -199,11 +200,12 @@ def test_who_may_overtake_is_waited_for_and_who_gives_up_is_not() -> None:
     counters = (Counter(frozenset({0})),)
 
     def last(**more: object) -> float:
-        return float(np.median(waits(Center(steady(5, 5), counters, people, **more), seed=2)[:, -1]))  # type: ignore[arg-type]
+        return float(np.median(waits(Center(steady(5, 5), counters, people, **more), seed=2)[:, -1]))  # type:
+        ignore[arg - type]
 
     plain = last()
     assert last(overtakers=(Overtakers(30.0, 0.1, (1.0, 0.0)),)) > plain + 5
-    assert last(leave_rate=0.05) < plain - 3
+    assert last(leaving=((0.0, 0.05),)) < plain - 3
     paused = (Counter(frozenset({0}), pauses=(((3.0, 35.0),),)),)
     assert float(np.median(waits(Center(steady(5, 5), paused, people), seed=2)[:, -1])) == pytest.approx(
         plain + 30, abs=4
@@ -212,3 +214,44 @@ def test_who_may_overtake_is_waited_for_and_who_gives_up_is_not() -> None:
     assert np.isinf(waits(stranger, seed=1)).all()
     with pytest.raises(ValueError, match="does not have"):
         waits(Center(steady(5), counters, (Person(0.0, 3),)), seed=1)
+
+
+def test_compiled_and_interpreted_calls_are_the_same_to_the_bit() -> None:
+    """Four desks of three kinds, priorities, appointments, people who give up, pauses: both arms give the same
+    waits."""
+    draw = np.random.default_rng(7)
+    people = tuple(
+        Person(float(-k - 30 * (k % 5 == 0)), k % 3, float(max(0, k - 12)), 0.85 if k > 12 else 1.0, float(k))
+        for k in range(16)
+    )
+    pauses = (((5.0, 20.0),), ())
+    counters = (
+        Counter(frozenset({0, 1}), 1, 3.0),
+        Counter(frozenset({1, 2}), pauses=pauses),
+        Counter(frozenset({0}), 0, 9.0),
+        Counter(frozenset({0, 1, 2}), away=10.0),
+    )
+    center = Center(
+        (Times(5, 0.4), Times(9, 0.5), Times(14, 0.3)), counters, people,
+        (Overtakers(30.0, 0.1, (1.0, 1.0, 1.0)),), ((0.0, 0.001), (30.0, 0.02)),
+    )  # fmt: skip
+    seed = int(draw.integers(1000))
+    compiled = waits(center, seed=seed)
+    interpreted = waits(center, seed=seed, call=call_out.py_func)
+    assert np.isfinite(compiled).all()
+    np.testing.assert_array_equal(compiled, interpreted)
+
+
+def test_who_has_waited_long_stays_longer() -> None:
+    """Where only those leave who have waited under an hour, a line of people who have waited longer keeps all of
+    them."""
+    counters = (Counter(frozenset({0})),)
+    leaving = ((0.0, 0.05), (60.0, 0.0))
+
+    def last(waited: float) -> float:
+        people = tuple(Person(float(k), 0, waited=waited) for k in range(8))
+        center = Center(steady(5), counters, people, leaving=leaving)
+        return float(np.median(waits(center, seed=3, day_spread=0.0)[:, -1]))
+
+    assert last(90.0) == pytest.approx(35.0, abs=0.2)
+    assert last(0.0) < 25

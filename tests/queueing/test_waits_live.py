@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from queueing.waits.kept import how_kept, judge
-from queueing.waits.live import foresee
+from queueing.waits.live import Outlook, foresee
 from tests.builders import Place
 
 
@@ -14,7 +14,7 @@ def test_everybody_in_the_line_is_told_more_the_further_back(quick: Place) -> No
     tickets = [quick.issue() for _ in range(7)]
     quick.called(0)
     quick.called(1)
-    found = foresee(quick.session, quick.queue.id, now=quick.later(2))
+    found = foresee(quick.session, quick.queue.id, now=quick.later(2)).people
     assert set(found) == {ticket.id for ticket in tickets[2:]}
     for one in found.values():
         assert 0 <= one.low_s <= one.likely_low_s <= one.likely_high_s <= one.high_s
@@ -31,13 +31,13 @@ def test_priority_and_a_closed_desk_change_what_is_told(quick: Place) -> None:
     quick.called(1)
     last = quick.issue()
     urgent = quick.issue(priority=2)
-    two = foresee(quick.session, quick.queue.id, now=quick.now)
+    two = foresee(quick.session, quick.queue.id, now=quick.now).people
     assert two[urgent.id].high_s < two[last.id].high_s
-    assert foresee(quick.session, quick.queue.id, now=quick.now) == two  # one state, one answer
+    assert foresee(quick.session, quick.queue.id, now=quick.now).people == two  # one state, one answer
     for desk in quick.desks:
         desk.state = "closed"
     quick.session.flush()
-    assert foresee(quick.session, quick.queue.id, now=quick.now) == {}
+    assert foresee(quick.session, quick.queue.id, now=quick.now) == Outlook()
 
 
 def test_promises_are_judged_by_the_call_and_by_who_left() -> None:
