@@ -200,8 +200,7 @@ def test_who_may_overtake_is_waited_for_and_who_gives_up_is_not() -> None:
     counters = (Counter(frozenset({0})),)
 
     def last(**more: object) -> float:
-        return float(np.median(waits(Center(steady(5, 5), counters, people, **more), seed=2)[:, -1]))  # type:
-        ignore[arg - type]
+        return float(np.median(waits(Center(steady(5, 5), counters, people, **more), seed=2)[:, -1]))  # type: ignore[arg-type]
 
     plain = last()
     assert last(overtakers=(Overtakers(30.0, 0.1, (1.0, 0.0)),)) > plain + 5
