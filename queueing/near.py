@@ -31,14 +31,21 @@ def tell_near(session: Session, *, now: datetime, places: int = PLACES) -> int:
     ).all()
     told = 0
     for queue_id, zone in queues:
-        line = session.scalars(
-            select(Ticket).where(
-                text(f"ticket.{LIVE_SQL}"),
-                Ticket.queue_id == queue_id,
-                Ticket.state == "waiting",
-                Ticket.aged_from >= since(now, zone),
-            )
-        ).all()
-        first = sorted(line, key=lambda ticket: rank(ticket, now))[:places]
+        first = first_in_line(session, queue_id, zone, now=now, places=places)
         told += sum(tell(session, ticket, "near", now=now) for ticket in first if ticket.phone is not None)
     return told
+
+
+def first_in_line(
+    session: Session, queue_id: int, zone: str, *, now: datetime, places: int = PLACES
+) -> list[Ticket]:
+    """Who stands at the first `places` places of a line."""
+    line = session.scalars(
+        select(Ticket).where(
+            text(f"ticket.{LIVE_SQL}"),
+            Ticket.queue_id == queue_id,
+            Ticket.state == "waiting",
+            Ticket.aged_from >= since(now, zone),
+        )
+    ).all()
+    return sorted(line, key=lambda ticket: rank(ticket, now))[:places]

@@ -1,4 +1,5 @@
-"""Tables of a ticket's whole life: slots and bookings, journeys over several desks, queues handed over, notices.
+"""Tables of a ticket's whole life: slots and bookings, journeys over several desks, queues handed over, notices,
+followers.
 
 They hang on `queueing.store.Base` like all others; `queueing/store.py` imports them, so that whoever has the
 metadata has them all.
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Date,
@@ -127,30 +129,72 @@ class HandOver(Base):
     )
 
 
+class Follower(Base):
+    """Somebody who wants to hear of a topic: by SMS, or through a browser's push service. Known by nothing else."""
+
+    __tablename__ = "follower"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    code: Mapped[str] = mapped_column(String(32), unique=True)
+    """What the link that ends it carries."""
+    topic: Mapped[str] = mapped_column(String(40), index=True)
+    """`ticket:<id>`, `site:<id>`, `unit:<id>` or `center:<id>`."""
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    channel: Mapped[str] = mapped_column(String(8))
+    """sms | push."""
+    address: Mapped[str] = mapped_column(String(1000))
+    """A telephone number, or the address that the browser's push service gave out. Gone with the row."""
+    keys: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Of push: what the browser's messages are encrypted with."""
+    language: Mapped[str] = mapped_column(String(5), default="ar")
+    since: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The newest visit when it began: what was announced until then is no news."""
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """None: nobody has said yet that this number is theirs; it hears one question and nothing else."""
+    ends_at: Mapped[datetime]
+    """Forgotten by then."""
+
+    __table_args__ = (
+        UniqueConstraint("topic", "channel", "address"),
+        CheckConstraint("channel IN ('sms', 'push')", name="channel"),
+    )
+
+
 class Notice(Base):
-    """A message to the holder of a ticket: once for each key, whoever asks for it and however often."""
+    """A message to the holder of a ticket or to a follower: once for each key, however often it is asked for."""
 
     __tablename__ = "notice"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    follower_id: Mapped[int | None] = mapped_column(ForeignKey("follower.id", ondelete="CASCADE"))
+    """Sent to this follower, and shown on no ticket's page."""
     key: Mapped[str] = mapped_column(String(40))
     """The kind, and where one ticket may hear of a kind again (a moved appointment) what it is about."""
     kind: Mapped[str] = mapped_column(String(16))
-    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"), index=True)
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"), index=True)
     phone: Mapped[str | None] = mapped_column(String(20))
-    """None: told on the ticket's page alone."""
+    """None: told on the ticket's page alone, or by way of the follower."""
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    """When it is to be sent (again); None: it need not be, it was, or that was given up."""
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    expires_at: Mapped[datetime | None]
+    """After this it would say what is over: it is not sent any more."""
     sent_at: Mapped[datetime | None]
+    """When the gateway or push service took it."""
     failed: Mapped[bool] = mapped_column(Boolean, default=False)
 
     __table_args__ = (
         UniqueConstraint("ticket_id", "key"),
+        UniqueConstraint("follower_id", "key"),
+        CheckConstraint("(ticket_id IS NULL) <> (follower_id IS NULL)", name="to_whom"),
         Index(
-            "ix_notice_unsent",
-            "id",
-            sqlite_where=text("sent_at IS NULL AND phone IS NOT NULL"),
-            postgresql_where=text("sent_at IS NULL AND phone IS NOT NULL"),
+            "ix_notice_due",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
         ),
     )

@@ -11,7 +11,7 @@ from icalendar import Calendar, Event, vGeo
 from sqlalchemy import select
 
 from fleet.calendar import local_day
-from fleet.store import Site, Visit
+from fleet.store import Center, LocalUnit, Site, Visit
 from web import clock
 from web.db import read
 from web.i18n import language, named
@@ -38,11 +38,32 @@ def site_ics(site_id: int) -> Response:
     site = read().get(Site, site_id)
     if site is None:
         abort(404)
+    return _answer(_visits(Visit.site_id == site.id), f"site-{site.id}", named(site))
+
+
+@blueprint.get("/feeds/centers/<int:center_id>.ics")
+def center_ics(center_id: int) -> Response:
+    """All visits of a mobile center, to subscribe to."""
+    center = read().get(Center, center_id)
+    if center is None:
+        abort(404)
+    return _answer(_visits(Visit.center_id == center.id), f"center-{center.id}", named(center))
+
+
+@blueprint.get("/feeds/units/<int:unit_id>.ics")
+def unit_ics(unit_id: int) -> Response:
+    """All visits to the places of a district, to subscribe to."""
+    unit = read().get(LocalUnit, unit_id)
+    if unit is None:
+        abort(404)
+    here = Visit.site_id.in_(select(Site.id).where(Site.local_unit_id == unit.id))
+    return _answer(_visits(here), f"unit-{unit.id}", named(unit))
+
+
+def _visits(which: Any) -> list[Visit]:
     since = local_day(clock.now()) - timedelta(days=KEPT_DAYS)
-    visits = read().scalars(
-        select(Visit).where(Visit.site_id == site.id, Visit.day >= since).order_by(Visit.opens_at, Visit.id)
-    )
-    return _answer(list(visits), f"site-{site.id}", named(site))
+    chosen = select(Visit).where(which, Visit.day >= since).order_by(Visit.opens_at, Visit.id)
+    return list(read().scalars(chosen))
 
 
 def event(visit: Visit, host: str) -> Event:

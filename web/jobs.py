@@ -19,26 +19,30 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
-from flask import Flask
+from flask import Flask, current_app
 
-from fleet import warnings
+from fleet import visit_news, warnings
+from fleet.calendar import local_day
 from fleet.days import AT_ONCE, run_day_transitions
 from fleet.planning.repair import return_centers
 from fleet.store import Setting
 from fleet.tracking import mark_silent
+from queueing import following
 from queueing.appointments import ask_and_remind, free_unconfirmed, mark_no_shows
 from queueing.closing import finish_closing, resume_paused
 from queueing.desks import close_forgotten
 from queueing.journal import leases
 from queueing.journeys import follow_all
 from queueing.near import tell_near
-from web import clock, live, notices, solving
+from web import carriers, clock, live, solving
 from web.db import read, write
 from web.leader import Leadership, leadership
 from web.printing.jobs import settle
 
 LOG = logging.getLogger(__name__)
 CAIRO = ZoneInfo("Africa/Cairo")
+NEWS_AGAIN = timedelta(minutes=10)
+"""Coming visits are looked through again after this time also when nothing seems to have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,33 @@ def life(now: datetime) -> object:
     for work in (resume_paused, finish_closing, free_unconfirmed, mark_no_shows, follow_all):
         write(lambda session, work=work: work(session, now=now))  # type: ignore[misc]
     write(lambda session: ask_and_remind(session, now=now))
-    write(lambda session: tell_near(session, now=now))
-    return notices.send_due(now)
+    return write(lambda session: tell_near(session, now=now))
+
+
+def messages(now: datetime) -> object:
+    """Write what followers of places and tickets have not heard, and send what waits to be sent."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    stands = (visit_news.signature(read(), now=now), local_day(now))
+    told_at: datetime | None = app.extensions.get("visits_told_at")
+    if (
+        app.extensions.get("visits_told") != stands
+        or told_at is None
+        or not timedelta(0) <= now - told_at < NEWS_AGAIN
+    ):
+        while write(lambda session: visit_news.tell_followers(session, now=now)) >= visit_news.AT_ONCE:
+            pass
+        app.extensions["visits_told"], app.extensions["visits_told_at"] = stands, now
+    if following.tickets_followed(read()):
+        write(lambda session: following.tell_tickets(session, now=now))
+    return carriers.send_due(now)
+
+
+def forget(now: datetime) -> object:
+    """Forget followers whose time is over, and telephone numbers of tickets that ended long ago."""
+    write(lambda session: following.forget_ended(session, now=now))
+    while write(lambda session: following.forget_phones(session, now=now)):
+        pass
+    return None
 
 
 def warn(now: datetime) -> object:
@@ -117,11 +146,25 @@ def forecast(now: datetime) -> object:
     return make_forecasts(now)
 
 
+def learn_waits(now: datetime) -> object:
+    """Nightly: learn waits anew, and keep what errs least."""
+    from web.nightly import refit_waits
+
+    return refit_waits(now)
+
+
 def check_statistics(now: datetime) -> object:
     """Nightly: count yesterday a second time and compare with what is shown and stored."""
     from web.nightly import check_yesterday
 
     return check_yesterday(now)
+
+
+def count_figures(now: datetime) -> object:
+    """Nightly: the public figures of the days that are over."""
+    from web.figures import renew
+
+    return renew(now)
 
 
 def end_slips(now: datetime) -> object:
@@ -146,6 +189,8 @@ def demo_publish(now: datetime) -> object:
 JOBS: tuple[Job, ...] = (
     Job("days", "open and close queues and visits", cron(minute="*"), open_and_close),
     Job("life", "appointments, journeys, pauses and messages", cron(minute="*"), life),
+    Job("messages", "news for followers; messages on their way", cron(second="*/5"), messages),
+    Job("forget", "forget numbers that are no longer needed", cron(hour="*/6", minute=35), forget),
     Job("silent", "mark vans that have gone silent", cron(minute="*/2"), silent),
     Job("warn", "warn of crowds to come", cron(minute="*/5"), warn),
     Job("returned", "take repaired vans into service again", cron(hour=4, minute=30), returned),
@@ -156,6 +201,8 @@ JOBS: tuple[Job, ...] = (
     Job(
         "statistics", "compare statistics with events", cron(hour=2, minute=50), check_statistics, child=True
     ),
+    Job("figures", "count the public figures", cron(hour=3, minute=20), count_figures, child=True),
+    Job("waits", "learn waits from the last weeks", cron(hour=3, minute=40), learn_waits, child=True),
     Job("slips", "end slips whose printing was cut off", cron(minute="*/5"), end_slips),
     Job(
         "weekly_draft",
@@ -180,7 +227,7 @@ DEMO_JOBS = (
 """The demonstration goes on from week to week also while nobody looks; an installation never publishes by itself."""
 
 
-VAN_JOBS = tuple(job for job in JOBS if job.name in ("days", "life", "prune", "forgotten"))
+VAN_JOBS = tuple(job for job in JOBS if job.name in ("days", "life", "messages", "prune", "forgotten"))
 """A van's laptop opens and closes its visits; forecasts, plans and measures are headquarters'."""
 
 
@@ -288,7 +335,9 @@ class Scheduler:
                     job.run(now)
             except Exception:
                 LOG.exception("job %s failed", job.name)
-        if any(job.name in started for job in self.jobs if job.name not in ("days", "life", "silent")):
+        if any(
+            job.name in started for job in self.jobs if job.name not in ("days", "life", "messages", "silent")
+        ):
             remember(self._runs)
         return started
 

@@ -1,14 +1,9 @@
-"""Messages to telephones: what they say, and who carries them. The demonstration writes them to its log.
-
-A sender is a function `(number, text)` that raises when it could not send. An installation with a gateway sets
-`app.extensions["message_sender"]`; without one `log_sender` stands in, and the messages can be read on the supervisor's
-page. What cannot be sent stands in nobody's way.
-"""
+"""What messages say. web/carriers.py sends them; a ticket's page shows those to its holder."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+import hashlib
+import hmac
 from datetime import datetime
 from typing import Any
 
@@ -17,58 +12,63 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from queueing import notices
-from queueing.store import Queue, Ticket
-from queueing.store_life import Notice
-from web.db import read, write
+from fleet.store import Center, LocalUnit, Site, Visit
+from fleet.visit_news import next_visit
+from queueing.store import Desk, Queue, Ticket
+from queueing.store_life import Follower, Notice
 from web.i18n import LANGUAGES, clock_time, language, local, long_date, minutes_text, named
-
-LOG = logging.getLogger(__name__)
-Sender = Callable[[str, str], None]
-AT_ONCE = 100
-
-
-def log_sender(number: str, text: str) -> None:
-    """The demonstration's carrier: the log, with the number's end alone."""
-    LOG.info("message to ...%s: %s", number[-3:], text)
-
-
-def send_due(now: datetime) -> int:
-    """Send what waits to be sent; how many messages. Each is claimed, and committed as claimed, before it goes."""
-    sender: Sender = current_app.extensions.get("message_sender", log_sender)
-    claimed = write(lambda session: [n.id for n in notices.claim(session, now=now, most=AT_ONCE)])
-    lost = []
-    for notice_id in claimed:
-        notice = read().get(Notice, notice_id)
-        if notice is None or notice.phone is None:
-            continue
-        try:
-            sender(notice.phone, text_of(read(), notice))
-        except Exception:
-            # One number that cannot be reached must not hold up the others.
-            LOG.exception("message %s could not be sent", notice_id)
-            lost.append(notice_id)
-    if lost:
-        write(lambda session: notices.failed(session, lost))
-    return len(claimed) - len(lost)
 
 
 def text_of(db: Session, notice: Notice) -> str:
-    """The whole message in Arabic, as nobody has said which language they read."""
+    """The whole message: to a telephone in Arabic, as nobody has said which language they read; to a follower in the
+    language in which they asked for it, with the link that ends it."""
+    follower = db.get(Follower, notice.follower_id) if notice.follower_id is not None else None
     before = getattr(g, "language", None)
-    g.language = "ar"
+    g.language = follower.language if follower is not None and follower.language in LANGUAGES else "ar"
     try:
-        with force_locale(LANGUAGES["ar"]):
-            return words_of(db, notice)
+        with force_locale(LANGUAGES[g.language]):
+            words = words_of(db, notice)
+            if follower is not None and follower.channel == "sms" and notice.kind != "question":
+                words += " " + _("Stop: %(link)s", link=link_of(follower))
+            return words
     finally:
         g.language = before
+
+
+def yes_to(follower: Follower) -> str:
+    """What only the message to a number carries: whoever has it holds the telephone, and may say yes for it."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    return hmac.new(key, f"yes {follower.code}".encode(), hashlib.sha256).hexdigest()[:10]
+
+
+def link_of(follower: Follower, *, ask: bool = False) -> str:
+    """Where a follower ends it with one press; with `ask`, where they say yes to it."""
+    root = current_app.extensions["settings"].public_url
+    prefix = (
+        "" if follower.language == "ar" or follower.language not in LANGUAGES else f"/{follower.language}"
+    )
+    return f"{root}{prefix}/f/{follower.code}" + (f"?y={yes_to(follower)}" if ask else "")
+
+
+def topic_name(db: Session, topic: str) -> str:
+    """What a follower follows, in the page's language; empty where it is no more."""
+    kind, _colon, number = topic.partition(":")
+    tables: dict[str, Any] = {"site": Site, "unit": LocalUnit, "center": Center, "ticket": Ticket}
+    thing = db.get(tables[kind], int(number)) if kind in tables and number.isdigit() else None
+    if thing is None:
+        return ""
+    return _("ticket %(label)s", label=thing.label) if isinstance(thing, Ticket) else named(thing)
 
 
 def words_of(db: Session, notice: Notice) -> str:
     """What a notice says, in the page's language."""
     data = notice.data
-    ticket = db.get_one(Ticket, notice.ticket_id)
-    queue = db.get_one(Queue, notice.queue_id)
+    if notice.kind in VISIT_KINDS:
+        return _of_visit(db, notice)
+    if notice.kind == "question":
+        return _question(db, notice)
+    ticket = db.get_one(Ticket, notice.ticket_id or data["ticket"])
+    queue = db.get_one(Queue, notice.queue_id or data["queue"])
     place = named(queue)
     at = _instant(data.get("at"))
     when = _("%(day)s at %(time)s", day=long_date(local(at).date()), time=clock_time(at)) if at else ""
@@ -96,6 +96,7 @@ def words_of(db: Session, notice: Notice) -> str:
         "near": _(
             "Your turn is near. Please come to %(place)s with your number %(label)s.", place=place, label=label
         ),
+        "called": _called(db, data, place, label),
         "next_desk": _("Next: %(place)s. Your number stays %(label)s.", place=place, label=label)
         if data.get("wait_s") is None
         else _(
@@ -115,6 +116,50 @@ def words_of(db: Session, notice: Notice) -> str:
         ),
     }  # fmt: skip
     return str(texts[notice.kind])
+
+
+VISIT_KINDS = ("coming", "visit_moved", "visit_off")
+
+
+def _of_visit(db: Session, notice: Notice) -> str:
+    """News of a visit, short enough for a text message with its link."""
+    visit = db.get_one(Visit, notice.data["visit"])
+    when = _(
+        "%(day)s %(begin)s-%(end)s",
+        day=long_date(visit.day), begin=clock_time(visit.opens_at), end=clock_time(visit.closes_at),
+    )  # fmt: skip
+    place = named(visit.site)
+    if notice.kind == "visit_off":
+        later = next_visit(db, visit, now=notice.created_at)
+        words = _("Called off: mobile center, %(place)s, %(when)s.", place=place, when=when)
+        if later is not None:
+            words += " " + _(
+                "Next: %(day)s %(time)s.", day=long_date(later.day), time=clock_time(later.opens_at)
+            )
+        return str(words)
+    if notice.kind == "visit_moved":
+        return str(_("New time: mobile center, %(place)s, %(when)s.", place=place, when=when))
+    return str(_("A mobile center comes to %(place)s: %(when)s.", place=place, when=when))
+
+
+def _question(db: Session, notice: Notice) -> str:
+    follower = db.get_one(Follower, notice.follower_id)
+    name = topic_name(db, follower.topic)
+    return str(
+        _(
+            "Messages about %(name)s to this number? Open the link to say yes: %(link)s",
+            name=name,
+            link=link_of(follower),
+        )
+    )
+
+
+def _called(db: Session, data: dict[str, Any], place: str, label: str) -> str:
+    desk = db.get(Desk, data["desk"]) if data.get("desk") else None
+    if desk is None:
+        return str(_("It is your turn: number %(label)s, %(place)s.", label=label, place=place))
+    name = _("Desk %(name)s", name=desk.name) if desk.name.isdigit() else desk.name
+    return str(_("It is your turn: number %(label)s, %(desk)s.", label=label, desk=name))
 
 
 def _called_off(db: Session, data: dict[str, Any], place: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.planning.traffic import read_traffic
+from web.gateway import PUSH_HOSTS, Gateway, read_gateway
 
 
 class SettingsError(ValueError):
@@ -47,6 +48,16 @@ class Settings:
     van_token: str = ""
     fast_fanout: bool = True
     """False sends live messages by the libraries' own path, should the fast one ever be suspected."""
+    public_url: str = ""
+    """Where citizens reach this installation, for links in messages; no slash at its end."""
+    sms: Gateway | None = None
+    """The gateway that carries messages to telephones; without one they go to the log."""
+    push_contact: str = ""
+    """Whom a browser's push service may write to (mailto: or https:); without it browsers are offered no messages."""
+    push_hosts: tuple[str, ...] = PUSH_HOSTS
+    """Push services that are sent to, by the ends of their names: a browser says where, so the list is ours."""
+    map_tiles: Path | None = None
+    """A .pmtiles file of detailed map tiles, shown under the map's own layers."""
     trusted_proxies: int = 0
     """Reverse proxies in front, each of which writes X-Forwarded-*; with 0 nobody's word on who asks is taken."""
 
@@ -107,6 +118,10 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         faults.append(f"VALHALLA_TILES must be a folder, {tiles} is none")
     if tiles and router_url:
         faults.append("ROUTER_URL and VALHALLA_TILES must not both be set")
+    raw_map = source.get("MAP_TILES", "").strip()
+    map_tiles = Path(raw_map).expanduser().resolve() if raw_map else None
+    if map_tiles and not (map_tiles.is_file() and map_tiles.suffix == ".pmtiles"):
+        faults.append(f"MAP_TILES must be a .pmtiles file, {map_tiles} is none")
     traffic = None
     if raw_traffic := source.get("TRAFFIC_FILE", "").strip():
         traffic, wrong = read_traffic(Path(raw_traffic).expanduser())
@@ -118,6 +133,17 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         faults.append("VAN_HQ needs VAN_CENTER (the center's code) and VAN_TOKEN beside it")
     if office and not url.startswith("sqlite"):
         faults.append("VAN_HQ needs SQLite: a van's laptop has no database server")
+    sms, wrong = read_gateway(source)
+    faults.extend(wrong)
+    public = source.get("PUBLIC_URL", "").strip().rstrip("/")
+    if public and not public.startswith(("http://", "https://")):
+        faults.append("PUBLIC_URL must start with http:// or https://")
+    if sms and not public:
+        faults.append("SMS_URL needs PUBLIC_URL beside it: every message carries a link to end it")
+    contact = source.get("PUSH_CONTACT", "").strip()
+    if contact and not contact.startswith(("mailto:", "https://")):
+        faults.append("PUSH_CONTACT must start with mailto: or https://")
+    hosts = tuple(source.get("PUSH_HOSTS", "").replace(",", " ").split()) or PUSH_HOSTS
     port = int(number("PORT", 8000, 1, 65535))
     speed = number("DEMO_SPEED", 60, 0, 3600)
     threads = int(number("SOLVER_THREADS", 2, 1, 64))
@@ -144,6 +170,11 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         router_url=router_url,
         valhalla_tiles=tiles,
         traffic=traffic,
+        map_tiles=map_tiles,
+        public_url=public or (f"http://localhost:{port}" if demo else ""),
+        sms=sms,
+        push_contact=contact or ("mailto:nobody@localhost" if demo else ""),
+        push_hosts=hosts,
         trusted_proxies=proxies,
         fast_fanout=fast,
         van_center=source.get("VAN_CENTER", "").strip(),

@@ -7,4 +7,19 @@ from flask import Blueprint
 blueprint = Blueprint("citizen", __name__)
 
 # The views attach themselves to the blueprint made above.
-from web.citizen import booking, centers, find, life, several, taking, tickets, visits, words  # noqa: E402, F401
+from web.citizen import (  # noqa: E402, F401
+    booking,
+    centers,
+    find,
+    following,
+    life,
+    maps,
+    offline,
+    places,
+    several,
+    sharing,
+    taking,
+    tickets,
+    visits,
+    words,
+)

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from fleet.calendar import local_day
 from fleet.network.geo import km_matrix
 from fleet.openings import hours_on, next_opening
-from fleet.store import Site
+from fleet.store import Site, SiteQueue
 from queueing.slots import with_rules
+from queueing.store import QueueService
 from web import clock
 from web.citizen import blueprint
 from web.citizen.fragments import fragment
@@ -78,11 +79,19 @@ class NearCenter:
     km: float
 
 
-def nearest_centers(session: Session, lat: float, lon: float, *, limit: int) -> list[NearCenter]:
-    """The nearest working fixed centers and complexes, nearest first."""
-    rows = session.execute(
-        select(Site.id, Site.lat, Site.lon).where(Site.kind.in_(KINDS), Site.active).order_by(Site.id)
-    ).all()
+def nearest_centers(
+    session: Session, lat: float, lon: float, *, limit: int, service_id: int | None = None
+) -> list[NearCenter]:
+    """The nearest working fixed centers and complexes, nearest first; with a service, those that offer it."""
+    wanted = select(Site.id, Site.lat, Site.lon).where(Site.kind.in_(KINDS), Site.active).order_by(Site.id)
+    if service_id is not None:
+        offers = (
+            select(SiteQueue.site_id)
+            .join(QueueService, QueueService.queue_id == SiteQueue.queue_id)
+            .where(QueueService.service_id == service_id)
+        )
+        wanted = wanted.where(Site.id.in_(offers))
+    rows = session.execute(wanted).all()
     if not rows:
         return []
     away = km_matrix([lat], [lon], [row.lat for row in rows], [row.lon for row in rows])[0]

@@ -1,20 +1,26 @@
-"""Find the next visit near me: by the phone's location, a typed place, or governorate and local unit."""
+"""Find the next visit near me: by the phone's location, a typed place, governorate and local unit, or by what one
+comes for ("renew a birth certificate near me this week")."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import nearby
+from fleet.asked import Finder, Named
 from fleet.calendar import local_day
 from fleet.errors import FleetError
+from fleet.places import EXACT
 from fleet.store import Governorate, LocalUnit, Site, Visit
+from queueing.store import Service
 from web import clock
 from web.citizen import blueprint
 from web.citizen.centers import NearCenter, nearest_centers
@@ -28,6 +34,8 @@ VISITS = 10
 """Cards on one page: more would cost a slow line more than they help; a link leads on."""
 CENTERS = 2
 CHOICES = 12
+POPULAR = 5
+"""Services that the first page offers without typing."""
 LOOK = 80
 """Longest typed place that is looked for, characters."""
 
@@ -39,6 +47,8 @@ class Spot:
     lat: float
     lon: float
     name: str = ""
+    topic: str = ""
+    """What can be followed here: `site:12` or `unit:3`."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +67,18 @@ class Card:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the visitor asked for: a spot, or a list of places or a governorate to choose in, or nothing yet."""
+    """What the visitor asked for: a service or several that may be meant, and until when; a spot, or a list of places
+    or a governorate to choose in, or nothing yet."""
 
     text: str = ""
     spot: Spot | None = None
     places: tuple[nearby.Place, ...] = ()
     governorate: Governorate | None = None
     fault: str = ""
+    service: Service | None = None
+    services: tuple[Service, ...] = ()
+    days: int | None = None
+    """Until so many days from today; None: whenever."""
 
     @property
     def open(self) -> bool:
@@ -79,15 +94,18 @@ def home() -> str:
     days: list[tuple[date, list[Card]]] = []
     centers: list[tuple[NearCenter, list[Situation]]] = []
     more = None
-    if asked.spot is not None:
-        days, more = results(db, asked.spot)
+    if asked.spot is not None and not asked.services:
+        days, more = results(db, asked.spot, asked.service, asked.days)
+        wanted = asked.service.id if asked.service is not None else None
         centers = [
-            (near, [situation(db, queue, now) for queue in near.site.queues])
-            for near in nearest_centers(db, asked.spot.lat, asked.spot.lon, limit=CENTERS)
+            (near, [situation(db, queue, now, quick=True) for queue in near.site.queues])
+            for near in nearest_centers(db, asked.spot.lat, asked.spot.lon, limit=CENTERS, service_id=wanted)
         ]
     return render_template(
         "citizen/home.html",
         asked=asked,
+        keep={name: request.args[name] for name in ("service", "days") if request.args.get(name)}
+        | _understood(asked),
         units=nearby.local_units(db, asked.governorate.id) if asked.governorate else [],
         days=days,
         more=more,
@@ -95,40 +113,112 @@ def home() -> str:
         mine=my_tickets(db),
         today=local_day(now),
         governorates=sorted(nearby.governorates(db), key=named) if asked.open else [],
+        popular=most_wanted(db) if asked.service is None and not asked.services and asked.open else [],
+        empty=db.scalar(select(Site.id).limit(1)) is None,
     )
+
+
+def _understood(asked: Asked) -> dict[str, str]:
+    """What was read out of the typed words, for links that go on from here."""
+    kept = {"service": asked.service.code} if asked.service is not None else {}
+    return kept | ({"days": str(asked.days)} if asked.days is not None else {})
 
 
 def _asked(db: Session) -> Asked:
     """What the address asks for."""
     text = request.args.get("q", "").strip()[:LOOK]
+    asked = _where(db, text)
+    code = request.args.get("service", "")[:24]
+    if code:
+        asked = replace(asked, service=db.scalar(select(Service).where(Service.code == code)), services=())
+    within = request.args.get("days", "")
+    if within.isascii() and within.isdigit() and len(within) < 3:
+        asked = replace(asked, days=int(within))
+    return asked
+
+
+def _where(db: Session, text: str) -> Asked:
     if request.args.get("near"):
         spot = read_near(request.args["near"])
         fault = "" if spot else _("Your location could not be read. Type the name of your village or town.")
         return Asked(spot=spot, fault=fault)
     if (unit := _row(db, LocalUnit, "unit")) is not None:
-        return Asked(spot=Spot(unit.lat, unit.lon, named(unit)))
+        return Asked(spot=Spot(unit.lat, unit.lon, named(unit), topic=f"unit:{unit.id}"))
     if (site := _row(db, Site, "site")) is not None:
-        return Asked(spot=Spot(site.lat, site.lon, named(site)))
+        return Asked(spot=_at(site))
     if text:
         return look_up(db, text)
     return Asked(governorate=_row(db, Governorate, "gov"))
 
 
 def look_up(db: Session, text: str) -> Asked:
-    """A typed place. The only one that fits, or the only one of exactly this name, needs no further choice."""
+    """What was typed: a place of exactly this name; else a service, with the place that the other words name; else a
+    place that fits. The only one that fits, or the only one of exactly this name, needs no further choice."""
     places = nearby.find_places(db, text, limit=CHOICES)
-    exact = [place for place in places if place.fit == 0]
+    if any(place.fit == EXACT for place in places):
+        return _of_places(db, text, places)
+    question = finder(db).ask(text)
+    if not question.services and question.within_days is None:
+        return _of_places(db, text, places)
+    asked = Asked()
+    if question.place:
+        asked = _of_places(db, text, nearby.find_places(db, question.place, limit=CHOICES))
+    by_code = {
+        service.code: service
+        for service in db.scalars(select(Service).where(Service.code.in_(question.services)))
+    }
+    found = tuple(by_code[code] for code in question.services if code in by_code)
+    one = found[0] if len(found) == 1 else None
+    # Words that name no place are no fault where the service is known: where, is asked next.
+    fault = "" if found else asked.fault
+    return replace(
+        asked, text=text, service=one, services=() if one else found, days=question.within_days, fault=fault
+    )
+
+
+def _of_places(db: Session, text: str, places: list[nearby.Place]) -> Asked:
+    exact = [place for place in places if place.fit == EXACT]
     sure = places if len(places) == 1 else exact if len(exact) == 1 else []
     if sure and sure[0].kind == "governorate":
         return Asked(text=text, governorate=db.get(Governorate, sure[0].id))
     if sure:
-        return Asked(text=text, spot=Spot(sure[0].lat, sure[0].lon, named(sure[0])))
+        place = sure[0]
+        topic = f"{'unit' if place.kind == 'unit' else 'site'}:{place.id}"
+        return Asked(text=text, spot=Spot(place.lat, place.lon, named(place), topic=topic))
     fault = (
         ""
         if places
-        else _("We found no place of this name. Try another spelling, or choose your governorate.")
+        else _("We found no place or service of this name. Try another spelling, or choose your governorate.")
     )
     return Asked(text=text, places=tuple(places), fault=fault)
+
+
+def _at(site: Site) -> Spot:
+    return Spot(site.lat, site.lon, named(site), topic=f"site:{site.id}")
+
+
+def finder(db: Session) -> Finder:
+    """Who finds services by words, made anew when the catalogue changes."""
+    rows = db.execute(
+        select(Service.code, Service.name_ar, Service.name_en, Service.popularity).order_by(Service.id)
+    ).all()
+    catalogue = tuple(Named(*row) for row in rows)
+    kept: tuple[tuple[Named, ...], Finder] | None = current_app.extensions.get("service_finder")
+    if kept is None or kept[0] != catalogue:
+        kept = current_app.extensions["service_finder"] = (catalogue, Finder(catalogue))
+    return kept[1]
+
+
+def most_wanted(db: Session) -> list[Service]:
+    """What vans are asked for most, to begin with one tap."""
+    return list(
+        db.scalars(
+            select(Service)
+            .where(Service.at_mobile)
+            .order_by(Service.popularity.desc(), Service.id)
+            .limit(POPULAR)
+        )
+    )
 
 
 def read_near(text: str) -> Spot | None:
@@ -141,24 +231,33 @@ def read_near(text: str) -> Spot | None:
     return Spot(lat, lon) if -90 <= lat <= 90 and -180 <= lon <= 180 else None
 
 
-def results(db: Session, spot: Spot) -> tuple[list[tuple[date, list[Card]]], str | None]:
+def results(
+    db: Session, spot: Spot, service: Service | None = None, within: int | None = None
+) -> tuple[list[tuple[date, list[Card]]], str | None]:
     """The nearest and soonest visits, shown by day and within it by distance; and where the next page starts."""
     now = clock.now()
     after = request.args.get("after") or None
+    look = partial(
+        nearby.visits_near, db, spot.lat, spot.lon, now=now, limit=VISITS,
+        service=service.code if service is not None else None,
+        date_to=local_day(now) + timedelta(days=within) if within is not None else None,
+    )  # fmt: skip
     try:
-        page = nearby.visits_near(db, spot.lat, spot.lon, now=now, limit=VISITS, after=after)
+        page = look(after=after)
     except FleetError:  # a cut-off link: its first page is better than an error
-        page = nearby.visits_near(db, spot.lat, spot.lon, now=now, limit=VISITS)
+        page = look()
     found = sorted(page.visits, key=lambda near: (near.visit.day, near.km, near.visit.opens_at))
-    cards = [
-        Card(
-            near,
-            situation(db, near.visit.queue, now) if near.visit.status == "open" else None,
-            next_at(db, near.visit) if near.visit.status == "cancelled" else None,
-        )
-        for near in found
-    ]
+    cards = [card_of(db, near, now) for near in found]
     return [(day, list(group)) for day, group in groupby(cards, key=lambda card: card.visit.day)], page.after
+
+
+def card_of(db: Session, near: nearby.NearVisit, now: datetime) -> Card:
+    """A visit as lists show it."""
+    return Card(
+        near,
+        situation(db, near.visit.queue, now, quick=True) if near.visit.status == "open" else None,
+        next_at(db, near.visit) if near.visit.status == "cancelled" else None,
+    )
 
 
 T = TypeVar("T")

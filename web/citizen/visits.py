@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import abort, render_template
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day
 from fleet.store import Visit
+from fleet.visit_news import next_visit
 from queueing.store import Service
 from web import clock
 from web.citizen import blueprint
@@ -29,9 +29,14 @@ def visit(visit_id: int) -> Any:
         visit=found,
         status=_status(read(), found),
         groups=grouped(services_of(read(), found.queue_id)),
-        later=next_at(read(), found) if found.status in ("cancelled", "closed") else None,
+        later=_later(found),
         today=local_day(now),
     )
+
+
+def _later(visit: Visit) -> Visit | None:
+    """What comes in the place of a visit that does not take place, or is over."""
+    return next_at(read(), visit) if visit.status in ("cancelled", "closed") else None
 
 
 @blueprint.get("/visits/<int:visit_id>/status")
@@ -41,10 +46,17 @@ def visit_status(visit_id: int) -> Any:
     now = clock.now()
     status = _status(read(), found)
 
-    def html() -> str:
-        return render_template("citizen/_visit_status.html", visit=found, status=status)
+    later = _later(found)
 
-    marks = (found.status, found.opens_at, found.center.late_minutes, *(status.mark() if status else ()))
+    def html() -> str:
+        return render_template(
+            "citizen/_visit_top.html", visit=found, status=status, later=later, today=local_day(now)
+        )
+
+    marks = (
+        found.status, found.opens_at, found.closes_at, found.changed_at, found.center.late_minutes, local_day(now),
+        later.id if later else 0, *(status.mark() if status else ()),
+    )  # fmt: skip
     return fragment(html, marks, status.as_of if status else now, shared=True)
 
 
@@ -60,18 +72,8 @@ def _status(session: Session, visit: Visit) -> Situation | None:
 
 
 def next_at(session: Session, visit: Visit) -> Visit | None:
-    """The next announced visit to the same place after this one."""
-    return session.scalar(
-        select(Visit)
-        .where(
-            Visit.site_id == visit.site_id,
-            Visit.status.in_(("announced", "open")),
-            Visit.opens_at >= max(visit.opens_at, clock.now()),
-            Visit.id != visit.id,
-        )
-        .order_by(Visit.opens_at)
-        .limit(1)
-    )
+    """The next announced visit to the same place after this one, from now on."""
+    return next_visit(session, visit, now=clock.now())
 
 
 def grouped(services: list[Service]) -> list[tuple[str, list[Service]]]:
