@@ -18,6 +18,7 @@ from queueing.store_life import Notice
 from tests.web.world import NOW, TODAY, World
 from web import jobs
 from web.accounts import new_token
+from web.gateway import Away
 
 Write = Callable[..., Any]
 TOMORROW = TODAY + timedelta(days=1)
@@ -283,24 +284,26 @@ def test_a_broken_vans_queue_goes_to_another_van_and_back(
     assert db_session.get(Queue, world.queue_visit_a, populate_existing=True).state == "open"
 
 
-def test_the_minutes_job_sends_each_message_once(
+def test_each_message_is_sent_once_and_a_carrier_that_fails_is_asked_again(
     app: Any, world: World, booked: str, db_session: Any
 ) -> None:
-    """Booked, then asked a day before: two messages, in Arabic, once; a carrier that fails holds nobody up."""
+    """The message that one is booked, in Arabic: not while the gateway is away, then once, and never again."""
     sent: list[tuple[str, str]] = []
 
     def carry(number: str, text: str) -> None:
         sent.append((number, text))
         if len(sent) == 1:
-            raise ConnectionError("no signal")
+            raise Away("no signal")
 
     app.extensions["message_sender"] = carry
     with app.app_context():
-        for _ in range(2):
-            jobs.life(NOW)
-    assert [number for number, _text in sent] == ["+201001234567"]
-    assert "موعدك" in sent[0][1]
-    assert db_session.scalars(select(Notice)).one().failed
+        for seconds in (0, 5, 29, 31, 36, 600):
+            app.extensions["carriers_rest"] = {}  # in real seconds, of which none pass here
+            jobs.messages(NOW + timedelta(seconds=seconds))
+    assert [number for number, _text in sent] == ["+201001234567"] * 2
+    assert "موعدك" in sent[1][1]
+    told = db_session.scalars(select(Notice)).one()
+    assert told.sent_at == NOW + timedelta(seconds=31) and not told.failed and told.attempts == 2
 
 
 def test_the_api_books_moves_rates_and_begins(client: FlaskClient, world: World, write: Write) -> None:
