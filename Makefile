@@ -47,7 +47,7 @@ bench: setup-dev $(VENV)/.ready-bench ## benchmarks side by side with their base
 reset: ## delete the data of this folder's installation, after asking
 	@.ci/reset "$(DATA_DIR)"
 
-setup: $(VENV)/.ready web/static/vendor/.ready $(VENV)/.compiled
+setup: $(VENV)/.ready web/static/vendor/.ready $(VENV)/.compiled web/static/sounds/.ready
 
 setup-dev: setup $(VENV)/.ready-dev
 
@@ -74,6 +74,12 @@ $(VENV)/.compiled: $(VENV)/.ready $(shell find routing/engine -name '*.py')
 	@echo "compiling the planning engine ..."
 	@$(BIN)/python -m routing warm
 	@touch $@
+
+# spoken calls of boards; where they cannot be made boards chime, and the next setup tries again
+web/static/sounds/.ready: $(VENV)/.ready .ci/requirements-sounds.txt $(wildcard web/speech/*.py)
+	@echo "recording the spoken calls ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r .ci/requirements-sounds.txt \
+	  && $(BIN)/python -m web.speech.make && touch $@ || true
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev requirements-bench.txt
 	@echo "installing what benchmarks are measured beside ..."

@@ -77,8 +77,14 @@ def priority(token: str) -> Any:
     service = next((s for s in services_of(read(), queue.id) if s.code == request.args.get("service")), None)
     if service is None:
         return redirect(url_for("kiosk.start", token=token), 303)
+    printer = jobs.printer_at(read(), _kiosk(token).id)
     return render_template(
-        "kiosk/priority.html", token=token, queue=queue, service=service, questions=questions(), fault=""
+        "kiosk/priority.html",
+        token=token,
+        queue=queue,
+        service=service,
+        questions=questions(),
+        prints=printer is not None and printer.by_itself,
     )
 
 

@@ -17,6 +17,7 @@ from tests.web.world import NOW, World, form_to
 from web.accounts import AccessToken, new_token
 from web.kiosk import qr_picture
 from web.kiosk_icons import _PATHS, group_icon, group_words
+from web.printing.store import KioskPrinter
 
 Write = Callable[[Callable[[Any], Any]], Any]
 
@@ -191,3 +192,26 @@ def test_idle_kiosks_ask_before_they_go_home(client: FlaskClient, kiosk: str) ->
     """The tiny answer that proves the line: the state of the queue, never from a cache."""
     answer = client.get(f"{kiosk}/alive")
     assert (answer.get_data(as_text=True), answer.headers["Cache-Control"]) == ("open", "no-store")
+
+
+def test_the_question_says_what_its_answer_prints(
+    client: FlaskClient, world: World, write: Any, clock: Any
+) -> None:
+    """With a printer: the slip and what stands on it. Without: the number on the screen."""
+    token = write(lambda s: new_token(s, "kiosk", now=clock.now(), queue_id=world.queue_a))
+    address = f"/en/kiosk/{token}/priority?service=NID-01"
+    assert "Nothing is printed unless you ask" in client.get(address).text
+
+    def printer(session: Any) -> None:
+        kiosk = session.query(AccessToken).filter_by(kind="kiosk").order_by(AccessToken.id.desc()).first()
+        session.add(
+            KioskPrinter(
+                token_id=kiosk.id, queue_id=world.queue_a, address="none", paper_mm=80, language="both",
+                by_itself=True, changed_at=clock.now(), changed_by="t",
+            )
+        )  # fmt: skip
+
+    write(printer)
+    page = client.get(address).text
+    assert "Your answer prints your ticket: your number, the service, the time" in page
+    assert "Nothing is printed" not in page

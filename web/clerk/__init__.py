@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from web.clerk import agency, desk, life, paper, supervisor, tablet, tablet_words
+from web.clerk import agency, boards, desk, life, next_words, paper, supervisor, tablet, tablet_words
 from web.clerk.door import blueprint
 
-__all__ = ["agency", "blueprint", "desk", "life", "paper", "supervisor", "tablet", "tablet_words"]
+__all__ = [
+    "agency",
+    "blueprint",
+    "boards",
+    "desk",
+    "life",
+    "next_words",
+    "paper",
+    "supervisor",
+    "tablet",
+    "tablet_words",
+]

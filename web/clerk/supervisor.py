@@ -22,7 +22,7 @@ from queueing.statistics import day_report
 from queueing.statistics_check import last_check
 from queueing.status import QueueStatus, public_status
 from queueing.store import Desk, Queue, Ticket
-from web import clock
+from web import board_store, clock
 from web.accounts import AccessToken, new_token
 from web.auth import require_desk, require_queue, roles
 from web.clerk import supervisor_pages, supervisor_words, words
@@ -138,6 +138,8 @@ def renew_link(queue_id: int, kind: str) -> Any:
         text = new_token(db, kind, now=now, queue_id=queue.id, label=f"{current_user.name} {kind}")
         if kind == "kiosk":
             jobs.carry_over(db, old, db.scalars(select(AccessToken.id).where(*valid)).one())
+        else:
+            board_store.carry_over(db, old, db.scalars(select(AccessToken.id).where(*valid)).one())
         facts = {"kind": kind, "replaced": len(old)}
         audit.note(db, f"queue:{queue.id}", "link", actor=current_user.name, now=now, data=facts)
         return text

@@ -17,6 +17,7 @@ from web import clock
 from web.accounts import AccessToken, Account
 from web.auth import require_desk, require_queue, roles
 from web.clerk import words
+from web.clerk.boards import boards_of
 from web.clerk.door import blueprint
 from web.clerk.scope import todays_queues
 from web.db import read, write
@@ -223,6 +224,8 @@ def _page(error: str = "") -> str:
         "clerk/setup.html",
         queues=[(queue, [k for k in kiosks if k.queue_id == queue.id]) for queue in queues],
         printers=printers,
+        boards=boards_of(db, ids),
+        here=queues,
         papers=tuple(PAPERS),
         said=session.pop("set_up", ""),
         error=error,

@@ -31,6 +31,7 @@ def action_words(action: str) -> str:
         "limits": _("limits changed"),
         "link": _("new address made"),
         "printer": _("printer set"),
+        "board": _("board set up"),
         "queue_deleted": _("queue taken out of use"),
         "login": _("signed in"),
         "login_failed": _("wrong password"),

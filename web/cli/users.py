@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -10,12 +11,13 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import Center, Site
+from fleet.store import Center, Site, SiteQueue
 from queueing import audit
 from queueing.store import Desk, Queue
 from web import clock
-from web.accounts import ROLES, add_account, new_token
+from web.accounts import ROLES, AccessToken, add_account, digest, new_token
 from web.auth import topic_of
+from web.board_store import MOST_QUEUES, set_board
 from web.cli.output import ID, json_option, plain_errors, say
 from web.db import read, write
 
@@ -83,7 +85,15 @@ def _id(table: type[Site] | type[Center], code: str | None, what: str) -> int | 
     return int(found)
 
 
-def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) -> None:
+def _token(
+    kind: str,
+    table: Any,
+    number: int,
+    as_json: bool,
+    path: str | None,
+    then: Callable[[Session, int], object] | None = None,
+) -> None:
+    """Make a token and say it. `then` is given the new token's id in the same transaction."""
     if read().get(table, number) is None:
         raise click.ClickException(f"there is no {table.__tablename__} {number}")
     key = {
@@ -100,7 +110,10 @@ def _token(kind: str, table: Any, number: int, as_json: bool, path: str | None) 
     def make(session: Session) -> str:
         topic = whose or f"queue:{session.get_one(Desk, number).queue_id}"
         audit.note(session, topic, "token", actor=ACTOR, now=now, subject=kind)
-        return new_token(session, kind, now=now, **owner)
+        text = new_token(session, kind, now=now, **owner)
+        if then is not None:
+            then(session, session.scalars(select(AccessToken.id).where(AccessToken.digest == digest(text))).one())
+        return text
 
     text = write(make)
     address = f"{path}{text}" if path else None
@@ -117,12 +130,33 @@ def kiosk(number: int, as_json: bool) -> None:
 
 
 @token.command("board")
-@click.option("--queue", "number", type=ID, required=True, help="Id of the queue it shows.")
+@click.option("--queue", "numbers", type=ID, multiple=True, help="Id of a queue it shows; several may be named.")
+@click.option("--site", "code", help="Code of a site: all its queues, also later ones.")
+@click.option(
+    "--speaks", type=click.Choice(["ar", "ar en", "en", "chime"]), default="ar", help="Languages of the call."
+)
 @json_option
 @plain_errors
-def board(number: int, as_json: bool) -> None:
-    """A TV board's address."""
-    _token("board", Queue, number, as_json, "/board/")
+def board(numbers: tuple[int, ...], code: str | None, speaks: str, as_json: bool) -> None:
+    """A TV board's address: of one queue, of several, or of a site."""
+    site = _id(Site, code, "site")
+    if (site is None) == (not numbers):
+        raise click.ClickException("name --queue (once or more) or --site")
+    if site is not None:
+        numbers = tuple(read().scalars(select(SiteQueue.queue_id).where(SiteQueue.site_id == site)))
+        if not numbers:
+            raise click.ClickException("this site has no queue yet")
+    for number in numbers:
+        if read().get(Queue, number) is None:
+            raise click.ClickException(f"there is no queue {number}")
+    if site is None and len(numbers) > MOST_QUEUES:
+        raise click.ClickException(f"a board shows at most {MOST_QUEUES} queues")
+    spoken = "" if speaks == "chime" else speaks
+
+    def then(session: Session, token_id: int) -> object:
+        return set_board(session, token_id, spoken=spoken, queues=() if site else numbers, site_id=site)
+
+    _token("board", Queue, numbers[0], as_json, "/board/", then)
 
 
 @token.command("desk")

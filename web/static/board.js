@@ -1,10 +1,11 @@
 // The board: one conditional request about every three seconds is both the fallback for the socket and the proof that the
-// line lives. New calls are shown one after the other, each for its own time, with flash and chime.
+// line lives. New calls are shown one after the other, each for its own time and until it has been spoken to its end
+// (board-voice.js), with flash and chime.
 (function () {
   "use strict";
   var EVERY = 3000, PAUSE = 250, LOST = 8000, SHOW = 4000, MOST = 5;
-  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), slow = document.querySelector("[data-slow]"), mute = document.querySelector("[data-mute]"), spoken = document.querySelector("[data-announce]");
-  var etag = "", latest = null, seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0, startedAt = Date.now();
+  var main = document.getElementById("now"), lost = document.querySelector("[data-lost]"), slow = document.querySelector("[data-slow]"), spoken = document.querySelector("[data-announce]");
+  var etag = "", latest = null, madeFor = "", seen = new Set(), holding = false, okAt = Date.now(), asking = false, again = false, timer = 0, startedAt = Date.now();
 
   function keys() { return Array.from(latest.querySelectorAll("[data-call]"), function (row) { return row.dataset.call; }); }
   function unseen() { return keys().filter(function (key) { return !seen.has(key); }); }
@@ -14,9 +15,10 @@
     rows.forEach(function (row) { if (!seen.has(row.dataset.call)) row.remove(); });
     main.replaceChildren.apply(main, Array.from(picture.childNodes));
   }
+  function rowOf(key) { return Array.from(main.querySelectorAll("[data-call]")).find(function (one) { return one.dataset.call === key; }); }
   // For screen readers: the call that is shown now, and nothing else (not the picture as a whole, not calls told late).
   function tell(key) {
-    var row = Array.from(main.querySelectorAll("[data-call]")).find(function (one) { return one.dataset.call === key; });
+    var row = rowOf(key);
     if (!row || !spoken) return;
     var words = Array.from(row.children, function (part) { return part.textContent.trim(); }).join(" ");
     spoken.textContent = "";  // a number called again is said again
@@ -29,19 +31,23 @@
     // More than people can follow: the oldest go straight to the list.
     waiting.slice(MOST).forEach(function (key) { seen.add(key); });
     waiting = waiting.slice(0, MOST);
-    seen.add(waiting[waiting.length - 1]);
+    var now = waiting[waiting.length - 1];
+    seen.add(now);
     main.classList.remove("flash");
     draw();
     void main.offsetWidth;  // lets the same animation start anew
     main.classList.add("flash");
-    tell(waiting[waiting.length - 1]);
-    chime();
-    setTimeout(step, Math.max(1500, SHOW / waiting.length));
+    tell(now);
+    var called = rowOf(now), stays = new Promise(function (done) { setTimeout(done, Math.max(1500, SHOW / waiting.length)); });
+    Promise.all([stays, window.BoardVoice.announce(called && called.dataset.say, waiting.length > 1)]).then(step);
   }
   function take(html) {
     var first = latest === null, holder = document.createElement("div");
     holder.innerHTML = html;
     latest = holder;
+    var setUp = holder.querySelector("[data-set-up]").dataset.setUp;
+    if (madeFor && setUp !== madeFor) { location.reload(); return; }  // other queues, another language
+    madeFor = setUp;
     if (first) keys().forEach(function (key) { seen.add(key); });
     // Calls that a tablet made without a line and told afterwards: shown, but nobody is called by them now.
     latest.querySelectorAll("[data-late]").forEach(function (row) { seen.add(row.dataset.call); });
@@ -87,25 +93,6 @@
     lost.hidden = false;
     slow.hidden = true;
   }, 500);
-
-  // --- sound: two soft tones. Browsers may want a key or a touch first; televisions are started with sound allowed.
-  var audio = window.AudioContext ? new AudioContext() : null;
-  function chime() {
-    document.body.dataset.chimes = Number(document.body.dataset.chimes || 0) + 1;
-    if (!audio || audio.state !== "running") return;
-    [[880, 0], [660, 0.28]].forEach(function (tone) {
-      var source = audio.createOscillator(), volume = audio.createGain(), at = audio.currentTime + tone[1];
-      source.frequency.value = tone[0];
-      volume.gain.setValueAtTime(0.0001, at); volume.gain.exponentialRampToValueAtTime(0.5, at + 0.03); volume.gain.exponentialRampToValueAtTime(0.0001, at + 0.7);
-      source.connect(volume).connect(audio.destination); source.start(at); source.stop(at + 0.75);
-    });
-  }
-  function sound() { mute.hidden = !audio || audio.state === "running"; }
-  if (audio) {
-    audio.addEventListener("statechange", sound);
-    ["pointerdown", "keydown"].forEach(function (kind) { addEventListener(kind, function () { audio.resume(); }); });
-    sound();
-  }
 
   document.addEventListener("live:changed", function () { ask(); });
   document.addEventListener("live:state", function () { ask(); });
