@@ -9,7 +9,7 @@ export PORT DATA_DIR
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve van test test-all lint format bench reset setup setup-dev system
+.PHONY: help run serve van test test-all lint format bench gallery reset setup setup-dev system
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ format: setup-dev ## format the code
 
 bench: setup-dev $(VENV)/.ready-bench ## benchmarks side by side with their baselines, into docs/benchmarks.md (hours, goes on where stopped); QUICK=1: a taste
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+gallery: setup-dev system ## pictures of every screen, in every language and at three widths: $(DATA_DIR)/gallery/index.html
+	@$(BIN)/python -m tests.browser.gallery "$(DATA_DIR)/gallery"
 
 reset: ## delete the data of this folder's installation, after asking
 	@.ci/reset "$(DATA_DIR)"

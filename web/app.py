@@ -126,7 +126,7 @@ def _clock(app: Flask, settings: Settings) -> Any:
 
 def _blueprints(app: Flask) -> None:
     # Imported here: the blueprints use `web.app.csrf` and everything set up above.
-    from web import api, board, citizen, clerk, feeds, health, kiosk, planner
+    from web import api, board, citizen, clerk, feeds, figures, health, kiosk, planner
     from web.van import office
 
     office.init_app(app, csrf.exempt)
@@ -135,7 +135,7 @@ def _blueprints(app: Flask) -> None:
 
         app.register_blueprint(pages.blueprint)
         app.jinja_env.globals["van_line"] = pages.line_words
-    for module in (citizen, clerk, board, kiosk, planner, feeds, health):
+    for module in (citizen, clerk, board, kiosk, planner, feeds, figures, health):
         app.register_blueprint(module.blueprint)
     for blueprint in api.blueprints:
         csrf.exempt(blueprint)

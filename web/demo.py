@@ -91,6 +91,7 @@ def prepare(app: Flask, *, seconds: float, seed: int, say: Say) -> None:
         app.extensions["clock"] = usual
         _mark(ready=True)
         _say_outlook(run)
+    _figures(run)
     _accounts(run)
 
 
@@ -195,6 +196,15 @@ def _say_outlook(run: Preparation) -> None:
             f"the week played {answer['runs']} times: {ours['mean']:,.0f} person-hours saved ({ours['low']:,.0f} to "
             f"{ours['high']:,.0f}), {more['mean']:,.0f} ({more['low']:,.0f} to {more['high']:,.0f}) more than the towns"
         )
+
+
+def _figures(run: Preparation) -> None:
+    """The public figures of the days that are over, unless a night has counted them."""
+    from fleet import figures
+    from web.figures import renew
+
+    if figures.kept(read()) is None:
+        run.step(renew(clock.now(), play=False))
 
 
 class _Solving:

@@ -110,8 +110,30 @@ def words_for(code: str, fallback: str) -> str:
 
 
 def page(status: int, code: str, words: str) -> tuple[str, int]:
-    """The error page for people."""
-    return render_template("shared/error.html", status=status, code=code, words=words), status
+    """The error page for people: what happened as its heading, what more there is to say, what to do now."""
+    said, _end, more = words.partition(". ")
+    again = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else ""
+    return (
+        render_template(
+            "shared/error.html", status=status, code=code, said=f"{said}." if more else said, more=more,
+            advice=advice(status), again=again if status in PASSING else "",
+        ),
+        status,
+    )  # fmt: skip
+
+
+PASSING = (429, 500, 502, 503)
+"""Statuses of what may be over when somebody tries again."""
+
+
+def advice(status: int) -> str:
+    """What a person can do about it, in one sentence; empty where the words say it."""
+    return {
+        401: _("Sign in, and you come back to where you were."),
+        403: _("Sign in with an account that may, or ask your supervisor."),
+        404: _("On the first page you find centers and visits by the name of your place."),
+        413: _("Send less text at a time, or a smaller file."),
+    }.get(status, "")
 
 
 def init_app(app: Flask) -> None:

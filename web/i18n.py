@@ -1,4 +1,6 @@
-"""Languages: Arabic at /..., English at /en/...; catalogues, digits, dates, durations.
+"""Languages: Arabic at /..., English at /en/..., French at /fr/...; catalogues, digits, dates, durations.
+
+A language is a line in `LANGUAGES`, one in `NAMES` and a folder of catalogues (docs/languages.md).
 
 Locale is `ar_EG`, never bare `ar` (wrong weekend, wrong start of the week). One function decides on digits.
 """
@@ -6,6 +8,7 @@ Locale is `ar_EG`, never bare `ar` (wrong weekend, wrong start of the week). One
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -20,8 +23,12 @@ from flask_babel import Babel, Domain, get_locale, gettext, ngettext
 from markupsafe import Markup, escape
 
 CAIRO = ZoneInfo("Africa/Cairo")
-LANGUAGES = {"ar": "ar_EG", "en": "en_GB"}
+LANGUAGES = {"ar": "ar_EG", "en": "en_GB", "fr": "fr_FR"}
 """URL language -> locale. The first is the default and has no prefix."""
+NAMES = {"ar": "العربية", "en": "English", "fr": "Français"}
+"""What a language calls itself: the words of the switch."""
+SEPARATORS = {"fr": ("\u202f", ",")}
+"""Between thousands and before decimals, where it is not 1,234.5."""
 CATALOGUES = Path(__file__).parent / "translations"
 ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
@@ -70,7 +77,7 @@ class _Babel(Babel):  # type: ignore[misc]
 
 
 def language() -> str:
-    """Language of the page: `ar` or `en`."""
+    """Language of the page, a key of `LANGUAGES`."""
     if has_request_context():
         forced = getattr(g, "language", None)
         return str(forced or request.environ.get("product.language", "ar"))
@@ -83,18 +90,23 @@ def direction() -> str:
 
 
 def named(thing: Any, field: str = "name") -> str:
-    """The name (or another `<field>_ar`/`<field>_en` pair) of a thing in the page's language."""
-    return str(getattr(thing, f"{field}_{language()}") or getattr(thing, f"{field}_en") or "")
+    """The name (or another `<field>_ar`/`<field>_en` pair) of a thing in the page's language; names are kept in Arabic
+    and English, so every other language shows the English one."""
+    return str(getattr(thing, f"{field}_{language()}", "") or getattr(thing, f"{field}_en") or "")
 
 
 def digits(text: object) -> str:
-    """One policy: Western digits in both languages, as on Egyptian counters, tickets and phones."""
+    """One policy: Western digits in every language, as on Egyptian counters, tickets and phones."""
     return str(text)
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """A number for people: grouped thousands."""
-    return digits(f"{value:,.{decimals}f}")
+    """A number for people: grouped thousands, in the language's own separators."""
+    plain = f"{value:,.{decimals}f}"
+    if language() in SEPARATORS:
+        thousands, point = SEPARATORS[language()]
+        plain = plain.translate({ord(","): thousands, ord("."): point})
+    return digits(plain)
 
 
 def code(text: object) -> Markup:
@@ -155,18 +167,30 @@ def distance_text(km: float) -> str:
     """A distance for people: metres below one kilometre."""
     if km < 1:
         return str(gettext("%(m)s m", m=max(50, round(km * 20) * 50)))
-    return str(gettext("%(km)s km", km=f"{km:.1f}" if km < 10 else f"{km:.0f}"))
+    return str(gettext("%(km)s km", km=number(km, 1 if km < 10 else 0)))
 
 
-def other_language_url() -> str:
-    """The same page in the other language."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A language that the page can be read in: its code, what it calls itself, where the page is then."""
+
+    code: str
+    name: str
+    url: str
+
+
+def other_languages(path: str | None = None) -> list[Choice]:
+    """The same page, or that at `path` (without a language), in the other languages, in the order of `LANGUAGES`."""
     root = request.environ.get("product.root", "")
-    prefix = "/en" if language() == "ar" else ""
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    path = request.path
-    if request.method != "GET":  # the answer to a form: its page is where it was sent from
+    if path is not None or request.method != "GET":  # the answer to a form: its page is where it was sent from
         query = ""
-    return f"{root}{prefix}{path}{query}" or "/"
+    first = next(iter(LANGUAGES))
+    return [
+        Choice(code, NAMES[code], f"{root}{'' if code == first else f'/{code}'}{path or request.path}{query}" or "/")
+        for code in LANGUAGES
+        if code != language()
+    ]
 
 
 def init_app(app: Flask) -> None:
@@ -185,5 +209,5 @@ def init_app(app: Flask) -> None:
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals.update(
-        language=language, direction=direction, other_language_url=other_language_url, get_locale=get_locale
+        language=language, direction=direction, other_languages=other_languages, get_locale=get_locale
     )

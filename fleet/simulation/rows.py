@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fleet.simulation.day import Entry, Played, Slip
+from fleet.simulation.opinions import opinion
 from queueing.issuing import label_of
 from queueing.store import to_micros
 from queueing.turn import jsonable
@@ -61,7 +62,7 @@ def add_day(rows: QueueRows, played: Played, *, undoable: bool = False) -> None:
     for slip in played.slips:
         rows.tickets.append(ticket_row(rows.queue_id, day, line.letter, slip))
     counts = [0] * len(played.slips)
-    for entry in played.entries:
+    for entry in with_opinions(rows.queue_id, played):
         n = place[id(entry.slip)]
         request = issue_request(rows.queue_id, day, entry.slip.serial)
         if counts[n - first]:
@@ -77,6 +78,23 @@ def add_day(rows: QueueRows, played: Played, *, undoable: bool = False) -> None:
         rows.shifts.append((desk_id, rows.queue_id, to_micros(since), _micros(until)))
     issued = len(played.slips)
     rows.days.append((rows.queue_id, day, line.first_number + issued, issued))
+
+
+def with_opinions(queue_id: int, played: Played) -> list[Entry]:
+    """The events of a played day and, in the order of time, the ratings that were given until its last event."""
+    said = []
+    for entry in played.entries:
+        slip = entry.slip
+        if entry.action != "finish" or slip.called_at is None:
+            continue
+        waited = (slip.called_at - slip.issued_at).total_seconds()
+        found = opinion(issue_request(queue_id, played.scenario.day, slip.serial), waited)
+        if found is not None and (at := entry.at + timedelta(seconds=found.after_s)) <= played.entries[-1].at:
+            told: dict[str, Any] = {"score": found.score}
+            if found.reason:
+                told["reason"] = found.reason
+            said.append(Entry(slip, "rate", "served", "served", None, at, told))
+    return sorted([*played.entries, *said], key=lambda entry: entry.at) if said else played.entries
 
 
 def ticket_row(queue_id: int, day: date, letter: str, slip: Slip) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from queueing.ticket import OUTCOMES
 from web.api import operations_life, paging, places, positions, tickets
+from web.api.figures import FIGURES
 from web.api.operation import Answer, Operation, Param
 from web.api.planning_operations import PLANNING
 from web.api.schema import Schema
@@ -325,6 +326,7 @@ OPERATIONS: tuple[Operation, ...] = (
         positions.report, _POSITION_ANSWERS, params=_POSITION_PARAMS, tokens=("device",), raw_body=True, errors=(409,),
     ),
     *PLANNING,
+    *FIGURES,
     *SUPERVISING,
     *operations_life.operations(
         REQUEST_ID, CODE, EXAMPLE_ID, _TICKET, _id("The queue."), _id("The fixed center or complex.")

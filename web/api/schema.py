@@ -134,6 +134,10 @@ def _object(schema: Schema, value: dict[str, Any], components: dict[str, Schema]
     for name, part in known.items():
         if name in value:
             faults += check(part, value[name], components, prefix + name)
-    if schema.get("additionalProperties") is False:
+    more = schema.get("additionalProperties")
+    if more is False:
         faults += [Fault(prefix + name, "is not known") for name in value if name not in known]
+    elif isinstance(more, dict):
+        for name in value.keys() - known.keys():
+            faults += check(more, value[name], components, prefix + name)
     return faults
