@@ -56,7 +56,7 @@ def follow(
     found = session.scalar(there)
     if found is not None:
         found.keys, found.language = keys or {}, language
-        if found.confirmed_at is None:  # asked for once more: the question may have been lost
+        if channel == "sms":  # asked once more: the message may have been lost, and it says who it is for
             tell_follower(session, found, "question", now=now, key=f"{now:%y%m%d%H}")
         return found, True
     mine = select(func.count()).where(Follower.channel == channel, Follower.address == address)

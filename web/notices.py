@@ -149,7 +149,7 @@ def _question(db: Session, notice: Notice) -> str:
         _(
             "Messages about %(name)s to this number? Open the link to say yes: %(link)s",
             name=name,
-            link=link_of(follower),
+            link=link_of(follower, ask=True),
         )
     )
 

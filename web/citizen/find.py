@@ -33,6 +33,8 @@ from web.i18n import named
 VISITS = 10
 """Cards on one page: more would cost a slow line more than they help; a link leads on."""
 CENTERS = 2
+NEAR_KM = 60.0
+"""Farther than this is not near: the page says so before it lists what there is (one of nearby's bands)."""
 CHOICES = 12
 POPULAR = 5
 """Services that the first page offers without typing."""
@@ -109,6 +111,9 @@ def home() -> str:
         units=nearby.local_units(db, asked.governorate.id) if asked.governorate else [],
         days=days,
         more=more,
+        far=NEAR_KM
+        if days and min(card.near.km for _day, cards in days for card in cards) > NEAR_KM
+        else 0.0,
         centers=centers,
         mine=my_tickets(db),
         today=local_day(now),

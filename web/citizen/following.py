@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import string
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ from web.i18n import language
 from web.notices import text_of, topic_name, yes_to
 
 COOKIE, KEPT, A_YEAR = "follows", 12, 365 * 24 * 3600
+ALPHABET = string.ascii_letters + string.digits
 QUESTIONS, WINDOW_S = 3, 3600.0
 """Questions that one number is sent within so many seconds, whoever types it."""
 
@@ -100,7 +102,7 @@ def follow() -> Any:
     def run(db: Session) -> str:
         made, _there = following.follow(
             db, topic, channel=channel, address=address, keys=keys, language=words, now=now,
-            code=secrets.token_urlsafe(8), newest_visit=newest_visit(db),
+            code=_new_code(), newest_visit=newest_visit(db),
         )  # fmt: skip
         return made.code
 
@@ -111,8 +113,14 @@ def follow() -> Any:
             abort(400)
         flash(_("You follow very much already. End something first."), "bad")
         return redirect(back, 303)
-    target = url_for("citizen.follower", code=code) if channel == "sms" else back + "#follow"
-    return _remember(make_response(redirect(target, 303)), [code, *_codes()])
+    if channel == "push":
+        return _remember(make_response(redirect(back + "#follow", 303)), [code, *_codes()])
+    settings = current_app.extensions["settings"]
+    if settings.demo and settings.sms is None:
+        return redirect(url_for("citizen.follower", code=code), 303)
+    # The link is the telephone's alone: whoever typed the number may not be who holds it, and learns nothing of it.
+    flash(_("We have sent a text message to this number. Open its link to say yes."), "good")
+    return redirect(back + "#follow", 303)
 
 
 @blueprint.route("/f/<code>", methods=["GET", "POST"])
@@ -203,6 +211,11 @@ def _back(text: str, otherwise: str | None = None) -> str:
     parts = urlsplit(text)
     ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc
     return text.split("#")[0] if ours else url_for("citizen.home") if otherwise is None else otherwise
+
+
+def _new_code() -> str:
+    """Letters and digits alone: a sign at either end would move about in Arabic text."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(12))
 
 
 def _codes() -> list[str]:
