@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
@@ -25,8 +26,14 @@ from queueing.measure import changed, keep_hours, measures_of_day
 from queueing.statistics_check import Checked, check_day, keep
 from queueing.store import QueueDay
 from web.db import read, write
+from queueing.waits.habits import limited
+from queueing.waits.judging import judge_queues, keep_turns, whose_turn
+from queueing.waits.ladder import Shelf
+from queueing.waits.refit import Refit, keep_refit, refit
+from web.clerk.scope import ZONE
 
 DRAFT_SECONDS = 60.0
+LOG = logging.getLogger(__name__)
 MEASURED_EVERY = timedelta(minutes=30)
 """The job comes each quarter of an hour; a run that was missed is made up for."""
 NIGHT_LOOKS_BACK = timedelta(hours=26)
@@ -38,7 +45,9 @@ def measure_today(now: datetime) -> int:
     """Bring today's QueueHour rows up to date, and those of earlier days of which something was told since the last
     time (a tablet, a paper); returns how many queues were measured."""
     today = local_day(now)
-    return _measure_all(today, now, learn=False) + _measure_late(today, now, MEASURED_EVERY)
+    measured = _measure_all(today, now, learn=False) + _measure_late(today, now, MEASURED_EVERY)
+    judge_waits(now)
+    return measured
 
 
 def _measure_late(before: date, now: datetime, since: timedelta) -> int:
@@ -106,6 +115,34 @@ def make_forecasts(now: datetime) -> str:
 
 def recall_week(week: date, now: datetime) -> None:
     """See to it that a week that is over has a forecast to be held against what came."""
+def refit_waits(now: datetime) -> str:
+    """Nightly: learn waits from the last weeks, try what was learned on the last days, keep what errs least."""
+    with Session(current_app.extensions["writer"].engine) as session:
+        made = refit(session, now=now, zone=ZONE)
+    if made is None:
+        return "too few days are known to learn waits from"
+    write(lambda session: keep_refit(session, made, now=now) and None)
+    if made.refused is not None:
+        LOG.warning("what was learned of waits is not used (%s): %s", made.refused, _in_short(made))
+    return f"people are told waits by: {made.method}; {_in_short(made)}"
+
+
+def _in_short(made: Refit) -> str:
+    """The trial's mean errors, in minutes."""
+    return ", ".join(f"{method} {found['mae_common']} min" for method, found in made.figures.items())
+
+
+def judge_waits(now: datetime) -> int:
+    """Hold waits that have ended against what was said of them, of those queues whose turn it is; returns how many."""
+    with Session(current_app.extensions["writer"].engine) as session:
+        ids = whose_turn(session, local_day(now))
+        shelf = Shelf()
+        special = limited(session, ids)
+        ladders = {one: shelf.ladder(session, one, special=one in special) for one in ids}
+        turned = judge_queues(session, ladders, now=now, leaving=shelf.leaving(session))
+    return write(lambda session: keep_turns(session, turned))
+
+
     with Session(current_app.extensions["writer"].engine) as session:
         forecasts = recall(session, week, now=now)
     for forecast in forecasts:

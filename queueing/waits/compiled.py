@@ -1,8 +1,9 @@
-"""The inner loop of `forward`: a center's line called out, run by run, compiled.
+"""What is compiled here: a center's line called out, run by run (`forward`), and trees walked row by row (`trees`).
 
-Each run takes well under 20 microseconds, so a hundred cost less than drawing their chances. The code is kept on disk
-beside the module (`make setup` compiles it); without a place to keep it each process compiles it once, some seconds.
-The same function run by the interpreter (`call_out.py_func`) gives the same waits to the bit; a test holds that.
+A run takes some ten microseconds, so a hundred cost no more than drawing their chances. The code is kept on disk beside
+the module (`make setup` compiles it); without a place to keep it each process compiles it once, some seconds. The same
+functions run by the interpreter (`call_out.py_func`) give the same waits to the bit; a test holds that. Whoever needs
+this imports it when it is needed: commands that tell no waits should not load a compiler.
 """
 
 # mypy: disable-error-code="no-untyped-call,untyped-decorator"
@@ -17,7 +18,7 @@ import numpy as np
 from queueing.waits.snapshots import Floats, Ints
 
 FAR = 1e9
-"""Minutes that never come."""
+"""`forward.FAR`; a kernel's file must stand alone."""
 
 
 def _kernel(function: Callable[..., None]) -> Any:
@@ -101,11 +102,48 @@ def call_out(  # type: ignore[misc]
             free[run, desk] = now + length[run, chosen]
 
 
+@_kernel
+def walk(  # type: ignore[misc]
+    matrix: Floats,
+    feature: Ints,
+    threshold: Floats,
+    child: Ints,
+    absent: Ints,
+    leaf: Floats,
+    first_node: Ints,
+    first_leaf: Ints,
+    found: Floats,
+) -> None:
+    """Write the sum of every tree's leaf for each row to `found` (`trees.Trees`)."""
+    for row in range(matrix.shape[0]):
+        total = 0.0
+        for tree in range(len(first_leaf) - 1):
+            node = first_node[tree]
+            place = 0
+            if node < first_node[tree + 1]:
+                here = 0
+                while here >= 0:
+                    at = node + here
+                    value = matrix[row, feature[at]]
+                    side = 0
+                    if np.isnan(value) and absent[at] < 2:
+                        side = absent[at]
+                    else:
+                        if np.isnan(value):
+                            value = 0.0
+                        if value > threshold[at]:
+                            side = 1
+                    here = child[at, side]
+                place = -here - 1
+            total += leaf[first_leaf[tree] + place]
+        found[row] = total
+
+
 def warm() -> None:
     """Compile, or read the code that was kept, so that no page waits for it."""
-    one = np.zeros((1, 1))
+    one, two = np.zeros((1, 1)), np.zeros(2, np.int64)
     far = np.full((1, 1, 1), FAR)
-    places = np.zeros((1, 1), np.int64)
-    call_out(
-        one.copy(), np.ones((1, 1), np.bool_), far, far, places, one, places, np.zeros((1, 1), np.bool_), one + 1,
-        one + 1, one.copy(), 1, )  # fmt: skip
+    places, nobody = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.bool_)
+    free, waited = one.copy(), one.copy()
+    call_out(free, ~nobody, far, far, places, one, places, nobody, one + 1, one + 1, waited, 1)
+    walk(one, two[:0], one[0, :0], np.zeros((0, 2), np.int64), two[:0], one[0], two, two, one[0].copy())

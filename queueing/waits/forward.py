@@ -26,7 +26,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from queueing.waits.bands import LEVELS
-from queueing.waits.play import FAR, call_out
 from queueing.waits.snapshots import Floats
 
 RUNS = 100
@@ -34,6 +33,8 @@ DAY_SPREAD = 0.12
 """Standard deviation of the logarithm of a day's pace."""
 
 
+FAR = 1e9
+"""Minutes that never come."""
 Leaving = tuple[tuple[float, float], ...]
 """How fast people give up: from so many minutes of waiting on, so many a minute. Empty: nobody does."""
 
@@ -102,11 +103,13 @@ def waits(
     runs: int = RUNS,
     day_spread: float = DAY_SPREAD,
     day_pace: float = 1.0,
-    call: Callable[..., None] = call_out,
+    call: Callable[..., None] | None = None,
 ) -> Floats:
     """Minutes from now until each person's call, runs x people; infinite for whom no desk that is open
     serves. `day_pace`: how much longer than usual services have taken today; `call`: the loop, compiled unless a test
     wants to compare. Raises ValueError for what no center can be."""
+    from queueing.waits.compiled import call_out
+
     _check(center)
     if not center.counters or not center.people:
         return np.full((runs, len(center.people)), np.inf)
@@ -140,7 +143,7 @@ def waits(
     begin, end = _pauses(center.counters, runs, draw)
     waited = np.full((runs, total), np.inf)
     waited[~shows] = present[~shows]
-    call(
+    (call or call_out)(
         free, skills, begin, end, service, present, np.argsort(key, axis=1, kind="stable"),
         ~shows | (present >= FAR / 2), patience, length, waited, asked,
     )  # fmt: skip

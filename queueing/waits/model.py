@@ -22,11 +22,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from queueing.waits.bands import LEVELS, MEDIAN
 from queueing.waits.snapshots import Floats
+from queueing.waits.trees import Trees
 
 OFFSET = 1.0
 QL_OFFSET = 2.0
@@ -95,23 +95,23 @@ class Model:
     """What was learned. `names`: the columns, in order."""
 
     names: tuple[str, ...]
-    middles: tuple[lightgbm.Booster, ...]
-    spread: lightgbm.Booster
+    middles: tuple[Trees, ...]
+    spread: Trees
     shape: Shape
 
     def distribution(self, columns: dict[str, Floats]) -> Floats:
         """Minutes at `LEVELS`, one row a ticket."""
         matrix = _matrix(columns, self.names)
         middle = _middle(self.middles, matrix, columns["ql"])
-        spread = np.asarray(self.spread.predict(_wider(matrix, middle), num_threads=1))
+        spread = self.spread.predict(_wider(matrix, middle))
         return self.shape.quantiles(middle, spread)
 
     def to_json(self) -> dict[str, Any]:
         """As data: text of trees and numbers, nothing that could run."""
         return {
             "names": list(self.names),
-            "middles": [booster.model_to_string() for booster in self.middles],
-            "spread": self.spread.model_to_string(),
+            "middles": [trees.text for trees in self.middles],
+            "spread": self.spread.text,
             "shape": {
                 "middle_edges": self.shape.middle_edges.tolist(),
                 "spread_edges": self.shape.spread_edges.tolist(),
@@ -124,8 +124,8 @@ class Model:
         """Read what `to_json` wrote."""
         return cls(
             tuple(data["names"]),
-            tuple(lightgbm.Booster(model_str=text) for text in data["middles"]),
-            lightgbm.Booster(model_str=data["spread"]),
+            tuple(Trees.of(text) for text in data["middles"]),
+            Trees.of(data["spread"]),
             Shape(**{name: np.array(value) for name, value in data["shape"].items()}),
         )
 
@@ -155,9 +155,7 @@ def fit(
     for part in range(FOLDS):
         rest, here = fold != part, fold == part
         if here.any() and rest.any():
-            apart[here] = _spread(wide[rest], target[rest], heavy[rest], seed).predict(
-                wide[here], num_threads=1
-            )
+            apart[here] = _spread(wide[rest], target[rest], heavy[rest], seed).predict(wide[here])
     chosen = shape_days if shape_days.any() else np.ones(len(wait), bool)
     return Model(
         names,
@@ -167,25 +165,30 @@ def fit(
     )
 
 
-def _boost(
-    matrix: Floats, ql: Floats, wait: Floats, weight: Floats, which: int, seed: int
-) -> lightgbm.Booster:
+def _boost(matrix: Floats, ql: Floats, wait: Floats, weight: Floats, which: int, seed: int) -> Trees:
     k, loss = LOSSES[which]
-    data = lightgbm.Dataset(matrix, np.log(wait / (ql + QL_OFFSET) + k), weight=weight, free_raw_data=True)
-    return lightgbm.train({**BOOSTER, **loss, "seed": seed + which}, data, num_boost_round=ROUNDS)
+    target = np.log(wait / (ql + QL_OFFSET) + k)
+    return _trees({**BOOSTER, **loss, "seed": seed + which}, matrix, target, weight, ROUNDS)
 
 
-def _spread(matrix: Floats, target: Floats, weight: Floats, seed: int) -> lightgbm.Booster:
-    data = lightgbm.Dataset(matrix, target, weight=weight, free_raw_data=True)
+def _spread(matrix: Floats, target: Floats, weight: Floats, seed: int) -> Trees:
     settings = {**BOOSTER, "objective": "regression", "num_leaves": SPREAD_LEAVES, "seed": seed}
-    return lightgbm.train(settings, data, num_boost_round=SPREAD_ROUNDS)
+    return _trees(settings, matrix, target, weight, SPREAD_ROUNDS)
 
 
-def _middle(boosters: tuple[lightgbm.Booster, ...], matrix: Floats, ql: Floats) -> Floats:
+def _trees(settings: dict[str, Any], matrix: Floats, target: Floats, weight: Floats, rounds: int) -> Trees:
+    # Here alone something is learned: a process that only tells waits never loads this.
+    import lightgbm
+
+    data = lightgbm.Dataset(matrix, target, weight=weight, free_raw_data=True)
+    return Trees.of(lightgbm.train(settings, data, num_boost_round=rounds).model_to_string())
+
+
+def _middle(boosters: tuple[Trees, ...], matrix: Floats, ql: Floats) -> Floats:
     """Mean of the boosters' middles, in minutes."""
     total = np.zeros(len(ql))
     for booster, (k, _) in zip(boosters, LOSSES, strict=False):
-        ratio = np.exp(np.asarray(booster.predict(matrix, num_threads=1))) - k
+        ratio = np.exp(booster.predict(matrix)) - k
         total += np.maximum(0.0, ratio * (ql + QL_OFFSET))
     return total / len(boosters)
 

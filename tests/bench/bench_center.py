@@ -69,9 +69,9 @@ def main(quick: bool, *, with_floor: bool = False) -> dict[str, object]:
                 calibration.learn(people, (in50, in90), (1.0, 1.0))
                 level.learn(true, median)
             center, pace = state(day, known, int(place))
-            middle = time.perf_counter()
+            middle = time.process_time()
             found = distribution(waits(center, seed=int(place), day_pace=pace)[:, -1:])[0]
-            seconds.append(time.perf_counter() - middle)
+            seconds.append(time.process_time() - middle)
             median = float(found[MEDIAN])
             found = found * level.factor
             people = len(center.people) - 1

@@ -11,12 +11,13 @@ import pytest
 
 from queueing.waits import model as model_module
 from queueing.waits.bands import AIMS, LEVELS, Calibration, Level, shortest
+from queueing.waits.compiled import call_out
 from queueing.waits.evaluation import evaluate, figures, load
 from queueing.waits.forward import Center, Counter, Overtakers, Person, Times, waits
 from queueing.waits.model import Model
-from queueing.waits.play import call_out
 from queueing.waits.snapshots import QueueDay, read, rebuild
 from queueing.waits.tickets import collect
+from queueing.waits.trees import Trees
 
 HEAD = "office,time,date,published_service_min,queue_id,open_counters,letter,waiting,number_called\n"
 
@@ -254,3 +255,24 @@ def test_who_has_waited_long_stays_longer() -> None:
 
     assert last(90.0) == pytest.approx(35.0, abs=0.2)
     assert last(0.0) < 25
+
+
+def test_trees_say_what_lightgbm_says() -> None:
+    """Values, absent values learned from and absent values never seen: the same sums, to the last bits."""
+    import lightgbm
+
+    draw = np.random.default_rng(2)
+    matrix = draw.normal(size=(800, 4))
+    matrix[draw.random((800, 4)) < 0.1] = np.nan
+    matrix[:, 3] = draw.normal(size=800)
+    target = np.nan_to_num(matrix[:, 0]) + np.where(np.isnan(matrix[:, 1]), 2.0, 0.0) + matrix[:, 3] ** 2
+    settings = {"objective": "huber", "num_leaves": 15, "verbose": -1, "num_threads": 1}
+    booster = lightgbm.train(settings, lightgbm.Dataset(matrix, target), num_boost_round=40)
+    asked = matrix.copy()
+    asked[::7, 3] = np.nan
+    trees = Trees.of(booster.model_to_string())
+    np.testing.assert_allclose(trees.predict(asked), booster.predict(asked, num_threads=1), rtol=1e-12)
+    alone = lightgbm.train(settings, lightgbm.Dataset(matrix, np.ones(800)), num_boost_round=2)
+    np.testing.assert_allclose(Trees.of(alone.model_to_string()).predict(asked[:3]), 1.0)
+    with pytest.raises(ValueError, match="classes"):
+        Trees.of(booster.model_to_string().replace("decision_type=", "decision_type=1 ", 1))

@@ -12,6 +12,7 @@ from queueing.status import QueueStatus
 from queueing.store import Desk, Queue, Service, Ticket
 from queueing.wait import WaitRange
 from web.api.schema import Schema
+from web.foresight import Told
 from web.i18n import local, minute_time
 
 
@@ -105,9 +106,11 @@ COMPONENTS: dict[str, Schema] = {
             "unit": {"type": "string", "const": "minutes"},
             "as_of": INSTANT,
             "likely": or_null(obj({"low": COUNT, "high": COUNT})),
+            "method": {"type": "string", "enum": ["formula", "played", "learned"]},
         },
         words="Eight of ten real waits fall between low and high; nine of ten where `likely` is given, between whose "
-        "ends half of them fall. All are null when nobody can say.",
+        "ends half of them fall. All are null when nobody can say. `method`: people ahead times minutes, the line as "
+        "it stands played to its end, or learned from the waits of the last weeks.",
     ),
     "Called": obj({"label": TEXT, "desk": TEXT, "at": INSTANT}),
     "Queue": obj(
@@ -318,6 +321,18 @@ def wait(made: WaitRange) -> dict[str, Any]:
         "unit": "minutes",
         "as_of": instant(made.as_of),
         "likely": None,
+        "method": "formula",
+    }
+
+
+def told_wait(said: Told) -> dict[str, Any] | None:
+    """Wait, with the narrower range and the method where a line was foreseen."""
+    if said.wait is None:
+        return None
+    return {
+        **wait(said.wait),
+        "likely": None if said.likely is None else likely(said.likely),
+        "method": said.method,
     }
 
 
@@ -326,8 +341,8 @@ def likely(made: WaitRange) -> dict[str, int]:
     return {"low": (made.low_s or 0) // 60, "high": -(-(made.high_s or 0) // 60)}
 
 
-def queue_status(row: Queue, status: QueueStatus, services: list[str]) -> dict[str, Any]:
-    """QueueStatus."""
+def queue_status(row: Queue, status: QueueStatus, services: list[str], said: Told) -> dict[str, Any]:
+    """QueueStatus. `said`: what somebody is told who would come now."""
     called = status.last_called[0] if status.last_called else None
     return {
         "id": row.id,
@@ -341,7 +356,7 @@ def queue_status(row: Queue, status: QueueStatus, services: list[str]) -> dict[s
         "last_called": None
         if called is None
         else {"label": called.label, "desk": called.desk, "at": instant(called.at)},
-        "wait": wait(status.wait),
+        "wait": told_wait(said),
         "services": services,
     }
 

@@ -27,7 +27,7 @@ from web.api.places import services_of
 from web.citizen.phones import read_phone
 from web.clerk.scope import sister_queues
 from web.db import carry_out, read, write
-from web.foresight import told
+from web.foresight import told, told_joining
 
 STATUS_LIFE_S = 30
 """A queue's status is new after every change, and after this many seconds without one (waits go on)."""
@@ -49,7 +49,11 @@ def queue_status(id: int) -> ResponseReturnValue:
     if not request.if_none_match.contains_weak(response.get_etag()[0] or ""):
         status = public_status(read(), queue, now)
         response.set_data(
-            jsonify(shapes.queue_status(queue, status, services_of([id]).get(id, []))).get_data()
+            jsonify(
+                shapes.queue_status(
+                    queue, status, services_of([id]).get(id, []), told_joining(read(), status, now)
+                )
+            ).get_data()
         )
         response.content_type = "application/json"
     return response.make_conditional(request)
@@ -214,8 +218,8 @@ def _ticket_json(code: str) -> dict[str, Any]:
     service = session.get_one(Service, row.service_id)
     place = None if said is None else said.wait
     made = shapes.ticket(row, service, desk, place, following.code if following else None)
-    if said is not None and said.likely is not None:
-        made["wait"]["likely"] = shapes.likely(said.likely)
+    if said is not None:
+        made["wait"] = shapes.told_wait(said)
     return made
 
 

@@ -17,6 +17,7 @@ from fleet.store import Site, SiteQueue, Visit
 from queueing.status import public_status
 from queueing.store import Queue, QueueService, Service
 from queueing.wait import WaitRange
+from web.foresight import told_joining
 
 FRESH_FOR = timedelta(seconds=5)
 """Many phones ask for one queue: an answer is used again for this long while nothing has changed in the queue."""
@@ -70,15 +71,16 @@ class Situation:
         return (self.state, self.waiting, self.desks, self.low, self.high, self.back_at)
 
 
-def situation(session: Session, queue: Queue, now: datetime) -> Situation:
-    """The picture of `queue`, at most FRESH_FOR old and never older than its last change."""
+def situation(session: Session, queue: Queue, now: datetime, *, quick: bool = False) -> Situation:
+    """The picture of `queue`, at most FRESH_FOR old and never older than its last change. `quick`, for lists of
+    many: the line is not played for it; what somebody has reckoned already is used."""
     kept: dict[int, Situation] = current_app.extensions.setdefault("queue_situations", {})
     last = kept.get(queue.id)
     state = _shown_state(session, queue, now)
     if last is not None and last.seq == queue.seq and timedelta(0) <= now - last.as_of < FRESH_FOR:
         return last if last.state == state else replace(last, state=state)
     status = public_status(session, queue, now)
-    wait = status.wait
+    wait = told_joining(session, status, now, quick=quick).wait
     low, high = minutes_of(wait)
     picture = Situation(
         queue_id=queue.id,
@@ -104,7 +106,8 @@ def back_at(queue: Queue, now: datetime) -> datetime | None:
 
 
 def _shown_state(session: Session, queue: Queue, now: datetime) -> str:
-    """The queue's state; one that is out with a van that was not heard yet is taken to be open in its visit's hours."""
+    """The queue's state; one that is out with a van that was not heard yet is taken to be open in its visit's
+    hours."""
     if queue.held_by is None or queue.state != "closed":
         return queue.state
     due = select(Visit.id).where(
@@ -121,7 +124,8 @@ def minutes_of(wait: WaitRange | None) -> tuple[int | None, int | None]:
 
 
 def minutes_down(seconds: float) -> int:
-    """Lower end of a promised range in minutes, rounded towards honesty: down, to fives above a quarter of an hour."""
+    """Lower end of a promised range in minutes, rounded towards honesty: down, to fives above a quarter of an
+    hour."""
     whole = math.floor(max(0.0, seconds) / 60)
     return whole if whole < 15 else whole // 5 * 5
 

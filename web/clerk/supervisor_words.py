@@ -54,6 +54,33 @@ def action_words(action: str) -> str:
 
 @blueprint.app_template_filter("act_line")
 def act(made: Act) -> str:
+@blueprint.app_template_filter("wait_method")
+def wait_method(method: str) -> str:
+    """How people are told their wait, as the end of "Waits are told ..."."""
+    words: dict[str, str] = {
+        "learned": _("by what was learned from the waits of the last weeks"),
+        "played": _("by playing the line as it stands a hundred times to its end"),
+        "formula": _("by the people ahead times the minutes each takes"),
+    }
+    return words[method]
+
+
+@blueprint.app_template_filter("wait_refused")
+def wait_refused(reason: str) -> str:
+    """Why what was learned is not used."""
+    words: dict[str, str] = {
+        "too_few_days": _("Too few days are known to learn from yet."),
+        "worse_than_formula": _(
+            "What was learned last night is not used: on the last three days it erred more than people ahead times "
+            "minutes."
+        ),
+        "worse_than_played": _(
+            "What was learned last night is not used: on the last three days it erred more than playing the line."
+        ),
+    }
+    return words.get(reason, "")
+
+
     """One act in words; a call says when it was not the next."""
     if made.data.get(OUT_OF_ORDER):
         return str(_("called out of order"))
