@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fleet.planning.cancelling import cancel_visit
 from fleet.planning.changes import apply_change, try_change
-from fleet.planning.compare import compare, totals
+from fleet.planning.compare import compare, totals, visit_shares
 from fleet.planning.drafts import (
     Solved,
     accept_solution,
@@ -40,6 +40,7 @@ from fleet.planning.horizon import (
     stale,
     weeks_of,
 )
+from fleet.planning.ledger import Share
 from fleet.planning.measures import Measured, Measures, answered, marks_now, measure, measure_baseline
 from fleet.planning.pinning import ends_away, pin, tour_of, unpin
 from fleet.planning.problem import build_problem
@@ -72,6 +73,7 @@ from fleet.planning.shapes import (
     UnservedSite,
     Verdict,
 )
+from fleet.planning.timeline import Line, Piece, timeline
 from fleet.planning.tours import MOST_NIGHTS, set_nights
 from fleet.planning.traffic import read_traffic
 from fleet.planning.travel import Driving, Roads, roads_of
@@ -86,15 +88,18 @@ __all__ = [
     "DayStops",
     "Driving",
     "Fault",
+    "Line",
     "Measured",
     "Measures",
     "Option",
+    "Piece",
     "PinPrice",
     "Placement",
     "Publication",
     "PublishPreview",
     "PublishReport",
     "Roads",
+    "Share",
     "Solved",
     "Stale",
     "TakeOver",
@@ -156,11 +161,13 @@ __all__ = [
     "source_of",
     "stale",
     "take_back",
+    "timeline",
     "totals",
     "tour_of",
     "try_change",
     "unpin",
     "unserved",
+    "visit_shares",
     "weeks_of",
     "why_none",
     "why_this",

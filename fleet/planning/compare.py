@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from fleet.planning.blobs import Decoded, decode
 from fleet.planning.frame import Frame, Mark, load_frame, marks_of, placement
 from fleet.planning.ledger import Share, add_up, shares, sum_shares, visits_of
-from fleet.planning.shapes import Comparison, GovernorateRow, MovedSite, Placement, Totals
+from fleet.planning.shapes import Comparison, GovernorateRow, MovedSite, PlaceChange, Placement, Totals
 from fleet.store import Plan, Site
 
 
@@ -52,6 +52,7 @@ def compare(session: Session, draft: Plan, published: Plan | None) -> Comparison
             for site in sorted(set(places_new) & set(places_old))
             if places_new[site] != places_old[site]
         ),
+        changes=_changes((old, parts_old), (new, parts_new), frame),
     )
 
 
@@ -67,8 +68,42 @@ def _within(
     return sum_shares(marks, inside, 0)
 
 
+LEAST = 0.5
+"""Hours or people below which a place counts as unchanged: less than what is shown."""
+
+
+def _changes(
+    before: tuple[Sequence[Mark], dict[int, Share]],
+    after: tuple[Sequence[Mark], dict[int, Share]],
+    frame: Frame,
+) -> tuple[PlaceChange, ...]:
+    """Every place that one plan serves otherwise than the other, in sums over its visits."""
+    sums: dict[str, list[list[float]]] = {}
+    for side, (marks, parts) in enumerate((before, after)):
+        for i, share in parts.items():
+            mine = sums.setdefault(marks[i].site, [[0.0, 0.0, 0], [0.0, 0.0, 0]])[side]
+            mine[0] += share.hours
+            mine[1] += share.people
+            mine[2] += 1
+    found = [
+        PlaceChange(frame.site_id[site], (old[0], new[0]), (old[1], new[1]), (int(old[2]), int(new[2])))
+        for site, (old, new) in sums.items()
+    ]
+    kept = [
+        c for c in found
+        if c.visits[0] != c.visits[1] or abs(c.more_hours) >= LEAST or abs(c.more_people) >= LEAST
+    ]  # fmt: skip
+    return tuple(sorted(kept, key=lambda c: (-abs(c.more_hours), c.site_id)))
+
+
 def _by_site(marks: Sequence[Mark], frame: Frame) -> dict[int, tuple[Placement, ...]]:
     found: dict[int, list[Placement]] = {}
     for mark in sorted(marks, key=lambda m: (m.day, m.start, m.center)):
         found.setdefault(frame.site_id[mark.site], []).append(placement(mark, frame))
     return {site: tuple(places) for site, places in found.items()}
+
+
+def visit_shares(session: Session, plan: Plan) -> dict[int, Share]:
+    """Return each visit's share of hours, people and driving, by the visit's id."""
+    marks, decoded = _load(session, plan, load_frame(session, plan.week))
+    return {marks[i].id: share for i, share in shares(marks, decoded).items()}

@@ -162,6 +162,26 @@ class MovedSite:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceChange:
+    """A place for which two plans differ: person-hours saved, people expected, how many visits, before and after."""
+
+    site_id: int
+    hours: tuple[float, float]
+    people: tuple[float, float]
+    visits: tuple[int, int]
+
+    @property
+    def more_hours(self) -> float:
+        """Hours more than before; negative: fewer."""
+        return self.hours[1] - self.hours[0]
+
+    @property
+    def more_people(self) -> float:
+        """People more than before; negative: fewer."""
+        return self.people[1] - self.people[0]
+
+
+@dataclass(frozen=True, slots=True)
 class GovernorateRow:
     """Both plans' totals for the sites of one governorate."""
 
@@ -181,6 +201,19 @@ class Comparison:
     gained: tuple[int, ...]
     lost: tuple[int, ...]
     moved: tuple[MovedSite, ...]
+    changes: tuple[PlaceChange, ...] = ()
+    """Places that gain or lose a visit, or hours of one, the largest change first."""
+
+    @property
+    def losing(self) -> tuple[PlaceChange, ...]:
+        """Places for which this plan saves fewer hours, the largest loss first."""
+        return tuple(c for c in self.changes if c.more_hours < 0 or c.visits[1] < c.visits[0])
+
+    @property
+    def gaining(self) -> tuple[PlaceChange, ...]:
+        """Places for which it saves more, the largest gain first."""
+        losing = {c.site_id for c in self.losing}
+        return tuple(c for c in self.changes if c.site_id not in losing)
 
 
 @dataclass(frozen=True, slots=True)

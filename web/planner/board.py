@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, render_template, request
@@ -12,10 +12,17 @@ from fleet.calendar import week_days
 from fleet.store import Plan
 from web.db import read
 from web.planner import words
-from web.planner.door import blueprint, plans_of, the_plan, today, wanted_int, wanted_week
+from web.planner.door import (
+    HAS_VISITS,
+    blueprint,
+    plans_of,
+    shown_week,
+    the_plan,
+    today,
+    wanted_int,
+    wanted_week,
+)
 from web.planner.grid import board, governorates
-
-HAS_VISITS = ("draft", "published", "superseded")
 
 
 @blueprint.get("", endpoint="home")
@@ -24,7 +31,7 @@ def home() -> Any:
     """The board of a week: the asked plan, else the published one, else the newest draft."""
     asked = wanted_int("plan")
     plan = the_plan(asked) if asked is not None else None
-    week = _week_of(plan) if plan is not None else wanted_week()
+    week = shown_week(plan) if plan is not None else wanted_week()
     plans = plans_of(week)
     if plan is None:
         plan = next((p for p in plans if p.status in HAS_VISITS), None)
@@ -65,14 +72,8 @@ def rows(plan_id: int) -> Any:
     ]
     if not ids:
         abort(400)
-    groups = board(read(), _week_of(plan), plan, center_ids=ids)
+    groups = board(read(), shown_week(plan), plan, center_ids=ids)
     return render_template("planner/_rows.html", groups=groups, plan=plan, bare=True)
-
-
-def _week_of(plan: Plan) -> date:
-    """The week of the plan that the address asks for, else its first."""
-    asked = wanted_week() if request.args.get("week") else plan.week
-    return asked if asked in planner.weeks_of(plan) else plan.week
 
 
 @blueprint.get("/plans/<int:plan_id>/totals")

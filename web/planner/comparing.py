@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.errors import FleetError
-from fleet.planner import Placement, PublishReport
+from fleet.planner import Comparison, Placement, PublishReport
 from fleet.store import Center, Governorate, Plan, Site
 from web import clock
 from web.db import read, write
-from web.i18n import named, weekday
+from web.i18n import named, number, weekday
 from web.planner import words
 from web.planner.door import actor, blueprint, the_plan, wanted_date
 
@@ -32,7 +34,7 @@ def compare(plan_id: int) -> Any:
     published = planner.published_plans(session, [plan.week]).get(plan.week) if plan.weeks == 1 else None
     published = None if published is plan else published
     found = planner.compare(session, plan, published)
-    wanted = {*found.gained, *found.lost, *(moved.site_id for moved in found.moved)}
+    wanted = {*(change.site_id for change in found.changes), *(moved.site_id for moved in found.moved)}
     sites = {site.id: site for site in session.scalars(select(Site).where(Site.id.in_(wanted)))}
     governorates = {g.id: g for g in session.scalars(select(Governorate))}
     codes = {row[0]: row[1] for row in session.execute(select(Center.id, Center.code))}
@@ -46,8 +48,10 @@ def compare(plan_id: int) -> Any:
         published=published,
         found=found,
         rows=[(named(governorates[r.governorate_id]), r) for r in rows if r.governorate_id in governorates],
-        gained=[sites[i] for i in found.gained if i in sites],
-        lost=[sites[i] for i in found.lost if i in sites],
+        names={g.id: named(g) for g in governorates.values()},
+        losing=[(sites[c.site_id], c) for c in found.losing if c.site_id in sites],
+        gaining=[(sites[c.site_id], c) for c in found.gaining if c.site_id in sites],
+        account=account(found, governorates) if published else [],
         moved=[
             (sites[m.site_id], [_place(p, codes) for p in m.before], [_place(p, codes) for p in m.after])
             for m in found.moved
@@ -57,6 +61,47 @@ def compare(plan_id: int) -> Any:
         last_day=planner.days_of(plan)[-1],
         until=_wanted_until(plan),
     )
+
+
+def account(found: Comparison, governorates: Mapping[int, Governorate]) -> list[str]:
+    """What publishing means for people, in sentences: in all, for places, for governorates."""
+    draft, before = found.draft, found.published
+    hours, people, km = (
+        draft.hours_saved - before.hours_saved, draft.people - before.people, draft.km - before.km,
+    )  # fmt: skip
+    said = [
+        _("%(hours)s hours saved and %(people)s people served, beside what is published; the centers drive %(km)s km.",
+          hours=words.signed(hours), people=words.signed(people), km=words.signed(km))
+    ]  # fmt: skip
+    gained, lost = (
+        [c for c in found.changes if c.visits[0] == 0], [c for c in found.changes if c.visits[1] == 0],
+    )  # fmt: skip
+    if gained:
+        count = ngettext("%(num)s place gains a visit", "%(num)s places gain a visit", len(gained))
+        met = sum(c.people[1] for c in gained)
+        said.append(
+            _("%(count)s: about %(people)s people are served there.", count=count, people=number(met))
+        )
+    if lost:
+        count = ngettext("%(num)s place loses its visit", "%(num)s places lose their visit", len(lost))
+        missed = sum(c.people[0] for c in lost)
+        said.append(
+            _("%(count)s: about %(people)s people wait longer or travel.", count=count, people=number(missed))
+        )
+    rows = sorted(found.governorates, key=lambda r: r.draft.hours_saved - r.published.hours_saved)
+    if rows:
+        best, worst = rows[-1], rows[0]
+        for row, text in (
+            (best, _("%(governorate)s gains the most: %(hours)s hours.")),
+            (worst, _("%(governorate)s loses the most: %(hours)s hours.")),
+        ):
+            change = row.draft.hours_saved - row.published.hours_saved
+            if abs(change) >= 1 and (change > 0) == (row is best):
+                said.append(
+                    text
+                    % {"governorate": named(governorates[row.governorate_id]), "hours": words.signed(change)}
+                )
+    return [str(one) for one in said]
 
 
 @blueprint.get("/plans/<int:plan_id>/publish")
@@ -71,8 +116,12 @@ def confirm(plan_id: int) -> Any:
     except FleetError as error:
         flash(words.error(error), "error")
         return redirect(url_for("planner.home", plan=plan_id))
+    session = read()
+    published = planner.published_plans(session, [plan.week]).get(plan.week) if plan.weeks == 1 else None
+    governorates = {g.id: g for g in session.scalars(select(Governorate))}
+    said = account(planner.compare(session, plan, published), governorates) if published else []
     return render_template(
-        "planner/publish.html", plan=plan, words=words, would=would, until=until,
+        "planner/publish.html", plan=plan, words=words, would=would, until=until, account=said,
         open_weeks=planner.open_weeks(read(), plan), last_day=would.weeks[-1] + timedelta(days=6),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from fleet.calendar import local_day, week_of
-from fleet.planner import plans_holding
+from fleet.planner import plans_holding, weeks_of
 from fleet.store import Plan, PlanVisit
 from web import clock
 from web.auth import login_manager
@@ -31,6 +31,10 @@ def planners_only() -> Any:
 
 YEARS = range(2000, 2200)
 """Years that a page is shown for; beyond them a calendar has no week before or after."""
+
+
+HAS_VISITS = ("draft", "published", "superseded")
+"""States of a plan that has visits to show."""
 
 
 def actor() -> str:
@@ -60,6 +64,12 @@ def wanted_date(name: str, default: date) -> date:
 def wanted_week() -> date:
     """The Saturday of the week in the address, this week by default."""
     return week_of(wanted_date("week", today()))
+
+
+def shown_week(plan: Plan) -> date:
+    """The week of the plan that the address asks for, else its first."""
+    asked = wanted_week() if request.args.get("week") else plan.week
+    return asked if asked in weeks_of(plan) else plan.week
 
 
 def wanted_int(name: str) -> int | None:

@@ -113,7 +113,7 @@ def board(
 
 def _fill(session: Session, plan: Plan, days: list[date], rows: dict[int, Row]) -> dict[int, list[str]]:
     """Put the plan's stops into their cells; returns the folded place names by center."""
-    cancelled = _cancelled(session, plan)
+    cancelled = cancelled_of(session, plan)
     keys: dict[int, list[str]] = defaultdict(list)
     index = {day: n for n, day in enumerate(days)}
     stops = session.execute(
@@ -139,7 +139,7 @@ def _fill(session: Session, plan: Plan, days: list[date], rows: dict[int, Row]) 
     return keys
 
 
-def _cancelled(session: Session, plan: Plan) -> set[tuple[int, int, date]]:
+def cancelled_of(session: Session, plan: Plan) -> set[tuple[int, int, date]]:
     """Announced visits of this plan that were cancelled and not announced again."""
     if plan.status != "published":
         return set()

@@ -17,6 +17,7 @@ from queueing.store import Ticket
 from web import clock
 from web.db import read
 from web.i18n import clock_time, local, named
+from web.layers import governorate_names, tiles_file
 from web.planner.congestion import levels, shown_level
 from web.planner.door import blueprint, today, wanted_int
 
@@ -44,7 +45,7 @@ class OnRoad:
 @blueprint.get("/live")
 def live() -> Any:
     """The list, with the map behind a button."""
-    return render_template("planner/live.html", **_state())
+    return render_template("planner/live.html", tiles=tiles_file() is not None, **_state())
 
 
 @blueprint.get("/live/list")
@@ -100,7 +101,7 @@ def site_levels() -> Any:
         }
         for row in congestion_table(read(), today(), now=now)
     ]
-    answer = jsonify(as_of=clock_time(now), sites=found)
+    answer = jsonify(as_of=clock_time(now), sites=found, names=governorate_names(read()))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -1,4 +1,4 @@
-// The live map, on request only: Leaflet from this server, drawn on a canvas, borders from a file of ours, no tiles.
+// The live map, on request only: centers as they drive, fixed places by congestion, over what map-base.js draws.
 (function () {
   "use strict";
   var button = document.getElementById("map-show"), box = document.getElementById("map"), note = document.getElementById("map-note"), legend = document.getElementById("map-legend");
@@ -8,15 +8,6 @@
 
   function get(url) {
     return fetch(url, { credentials: "same-origin" }).then(function (a) { return a.ok ? a.json() : Promise.reject(a.status); });
-  }
-  function load() {
-    return new Promise(function (resolve, reject) {
-      var sheet = document.createElement("link"), script = document.createElement("script");
-      sheet.rel = "stylesheet"; sheet.href = box.dataset.leafletCss;
-      document.head.append(sheet);
-      script.src = box.dataset.leaflet; script.onload = resolve; script.onerror = reject;
-      document.head.append(script);
-    });
   }
   function text(parts) {
     var holder = document.createElement("div");
@@ -59,17 +50,11 @@
       Object.keys(vans).forEach(function (id) { if (!seen[id]) { vans[id].remove(); delete vans[id]; } });
     });
   }
-  function draw(L) {
-    map = L.map(box, { preferCanvas: true, zoomControl: false, attributionControl: false, minZoom: 5, maxZoom: 13, zoomSnap: 0.5 });
-    L.control.zoom({ zoomInTitle: words["in"], zoomOutTitle: words.out }).addTo(map);
-    map.fitBounds([[22, 24.7], [31.7, 36.9]]);
-    return get(box.dataset.base).then(function (base) {
-      function kind(name) { return { type: "FeatureCollection", features: base.features.filter(function (f) { return f.properties.kind === name; }) }; }
-      L.geoJSON(kind("land"), { interactive: false, style: { color: "#7c8a94", weight: 1.5, fillColor: "#faf6ec", fillOpacity: 1 } }).addTo(map);
-      L.geoJSON(kind("governorate"), { interactive: false, style: { color: "#b9b3a2", weight: 1, fill: false } }).addTo(map);
-      L.geoJSON(kind("water"), { interactive: false, style: { color: "#8fb6cc", weight: 2, fillColor: "#dfeaf0", fillOpacity: 1 } }).addTo(map);
-      return get(box.dataset.sites);
-    }).then(function (answer) {
+  function draw(base) {
+    var L = base.L;
+    map = base.map;
+    return get(box.dataset.sites).then(function (answer) {
+      base.names(answer.names);
       answer.sites.forEach(function (s) {
         var known = s.level !== null;
         L.circleMarker([s.lat, s.lon], { radius: known ? 4 + s.level : 3, weight: 1, color: "#14212b", fillColor: known ? COLOURS[s.level] : "#ffffff", fillOpacity: 0.9 })
@@ -89,7 +74,7 @@
     if (!opening) { clearInterval(timer); return; }
     timer = setInterval(beat, 4000);
     if (map) { map.invalidateSize(); beat(); return; }
-    (window.L ? Promise.resolve() : load()).then(function () { return draw(window.L); }).then(function () {
+    window.baseMap(box, words).then(draw).then(function () {
       box.dataset.ready = "1";
     }).catch(function () { box.textContent = words.failed; });
   });

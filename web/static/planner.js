@@ -25,7 +25,16 @@
     }, Number(section.dataset.poll) * 1000);
   });
 
-  var grid = document.getElementById("grid"), drawer = document.getElementById("drawer");
+  document.querySelectorAll("[data-print]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      var drop = button.closest("details");
+      if (drop) drop.open = false;
+      window.print();
+    });
+  });
+
+  // Where visits stand: the week board, or a day.
+  var grid = document.getElementById("grid") || document.querySelector("[data-visits]"), drawer = document.getElementById("drawer");
   if (!grid || !drawer || !drawer.showModal) return;
   var opener = null, timer = null, asked = 0;
 
@@ -42,7 +51,7 @@
   }
 
   grid.addEventListener("click", function (event) {
-    var link = event.target.closest("td a");
+    var link = event.target.closest("td a, .track a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     open(link);
@@ -96,7 +105,7 @@
     fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
       return a.json();
     }).then(function (answer) {
-      if (answer.ok) { drawer.close(); window.board.done(answer); return; }
+      if (answer.ok) { drawer.close(); if (window.board) window.board.done(answer); else location.reload(); return; }
       var place = drawer.querySelector("[data-verdict]");
       if (place) { place.innerHTML = answer.html; place.scrollIntoView({ block: "nearest" }); }
     }).catch(function () {
