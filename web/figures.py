@@ -95,7 +95,16 @@ def rows_of(found: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         yield key, "", "districts_over", area["districts_over"], "", "", ""
         for cell in (area["total"], *area["weeks"]):
             week = cell.get("week", "")
-            for name in ("served", "served_vans", "visits", "places", "villages", "districts", "hours_saved", "left_share"):
+            for name in (
+                "served",
+                "served_vans",
+                "visits",
+                "places",
+                "villages",
+                "districts",
+                "hours_saved",
+                "left_share",
+            ):
                 if cell[name] is not None:
                     yield key, week, name, cell[name], "", "", ""
             if cell["wait"]:
@@ -114,7 +123,9 @@ def renew(now: datetime, *, play: bool = True) -> str:
     played yet goes without its hours: playing takes a minute."""
     with Session(current_app.extensions["writer"].engine) as session:
         played = _played(session, now, play)
-        found = figures.compute(session, now=now, played={date.fromisoformat(k): v for k, v in played.items()})
+        found = figures.compute(
+            session, now=now, played={date.fromisoformat(k): v for k, v in played.items()}
+        )
 
     def store(session: Session) -> None:
         figures.keep(session, found)
@@ -151,7 +162,9 @@ class _Row:
 
 
 def _names(names: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {iso: named(_Row(both)) for iso, both in sorted(names.items(), key=lambda item: named(_Row(item[1])))}
+    return {
+        iso: named(_Row(both)) for iso, both in sorted(names.items(), key=lambda item: named(_Row(item[1])))
+    }
 
 
 def _order(area: Mapping[str, Any]) -> int:

@@ -183,11 +183,17 @@ def other_languages(path: str | None = None) -> list[Choice]:
     """The same page, or that at `path` (without a language), in the other languages, in the order of `LANGUAGES`."""
     root = request.environ.get("product.root", "")
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    if path is not None or request.method != "GET":  # the answer to a form: its page is where it was sent from
+    if (
+        path is not None or request.method != "GET"
+    ):  # the answer to a form: its page is where it was sent from
         query = ""
     first = next(iter(LANGUAGES))
     return [
-        Choice(code, NAMES[code], f"{root}{'' if code == first else f'/{code}'}{path or request.path}{query}" or "/")
+        Choice(
+            code,
+            NAMES[code],
+            f"{root}{'' if code == first else f'/{code}'}{path or request.path}{query}" or "/",
+        )
         for code in LANGUAGES
         if code != language()
     ]

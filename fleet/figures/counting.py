@@ -47,7 +47,16 @@ class Counted:
 
     def add(self, other: Counted) -> None:
         """Take in the counts of another place or week."""
-        for name in ("served", "served_vans", "arrivals", "left", "visits", "unreckoned", "rated", "satisfied"):
+        for name in (
+            "served",
+            "served_vans",
+            "arrivals",
+            "left",
+            "visits",
+            "unreckoned",
+            "rated",
+            "satisfied",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.hours_saved += other.hours_saved
         self.sites |= other.sites

@@ -39,5 +39,7 @@ def opinion(key: str, waited_s: float) -> Opinion | None:
     (score,) = draw.choices((1, 2, 3, 4, 5), weights)
     reason = ""
     if score <= 3:
-        reason = draw.choice(("wait", "wait", "staff", "papers", "system") if cross > 0.3 else ("papers", "staff", "place"))
+        reason = draw.choice(
+            ("wait", "wait", "staff", "papers", "system") if cross > 0.3 else ("papers", "staff", "place")
+        )
     return Opinion(draw.uniform(*LATER_S), score, reason)

@@ -58,7 +58,9 @@ TABLES = st.dictionaries(
 
 
 @given(TABLES)
-def test_no_small_count_is_shown_nor_can_be_worked_out_from_a_line(counts: dict[tuple[str, str], int]) -> None:
+def test_no_small_count_is_shown_nor_can_be_worked_out_from_a_line(
+    counts: dict[tuple[str, str], int],
+) -> None:
     """Whoever knows a line's sum and all that is shown of it knows at most that two or more cells hold five or more
     together; whoever does not know the sum cannot add it up."""
     table = with_sums(counts)
@@ -94,7 +96,16 @@ def test_the_figures_are_those_of_the_days_that_are_over(memory: Session, world:
     add_hours(memory, world.queue_b, cast.TODAY, 1000)
     waits = [300, 600, 900, 1200, 5400]
     for n, waited in enumerate(waits, 1):
-        add_ticket(memory, world.queue_a, service, LAST_SUNDAY, n, waited_s=waited, promised=(200, 1000), score=1 + n % 5)
+        add_ticket(
+            memory,
+            world.queue_a,
+            service,
+            LAST_SUNDAY,
+            n,
+            waited_s=waited,
+            promised=(200, 1000),
+            score=1 + n % 5,
+        )
     add_visit(memory, world.center_a, world.village_a, LAST_SUNDAY)
     add_visit(memory, world.center_a, world.village_a2, LAST_SUNDAY + timedelta(days=1))
     add_visit(memory, world.center_a, world.village_a2, LAST_SUNDAY + timedelta(days=2), status="cancelled")
@@ -138,15 +149,26 @@ def test_waits_that_people_changed_and_appointments_are_left_out(memory: Session
     service = next(iter(world.services.values()))
     for n in range(6):
         add_ticket(memory, world.queue_a, service, LAST_SUNDAY, n + 1, waited_s=60)
-    put_aside, booked = (add_ticket(memory, world.queue_a, service, LAST_SUNDAY, n, waited_s=9000) for n in (8, 9))
+    put_aside, booked = (
+        add_ticket(memory, world.queue_a, service, LAST_SUNDAY, n, waited_s=9000) for n in (8, 9)
+    )
     put_aside.parked_s, booked.appointment_at = 30, booked.issued_at
-    assert counted(memory)["areas"]["EG-ASN"]["total"]["wait"] == {"people": 6, "median_s": 60, "nine_of_ten_s": 60}
+    assert counted(memory)["areas"]["EG-ASN"]["total"]["wait"] == {
+        "people": 6,
+        "median_s": 60,
+        "nine_of_ten_s": 60,
+    }
 
 
 def test_hours_saved_of_the_newest_week_that_has_begun(memory: Session, world: cast.World) -> None:
     """As planned, as played (given by the caller), and so far; a week that has not begun is not promised yet."""
     plan = Plan(
-        week=THIS_WEEK, status="published", created_at=cast.NOW, created_by="t", hours_saved=300.0, baseline_hours=120.0
+        week=THIS_WEEK,
+        status="published",
+        created_at=cast.NOW,
+        created_by="t",
+        hours_saved=300.0,
+        baseline_hours=120.0,
     )
     coming = Plan(week=THIS_WEEK + timedelta(days=7), status="published", created_at=cast.NOW, created_by="t")
     memory.add_all([plan, coming])

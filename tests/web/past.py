@@ -14,7 +14,9 @@ from queueing.store import Queue, QueueHour, Ticket, TicketEvent
 def add_hours(session: Session, queue_id: int, day: date, served: int, *, left: int = 0) -> None:
     """An hour of a queue in which `served` people came and were served, and `left` went before a call."""
     session.add(
-        QueueHour(queue_id=queue_id, day=day, hour=10, arrivals=served + left, served=served, left_waiting=left)
+        QueueHour(
+            queue_id=queue_id, day=day, hour=10, arrivals=served + left, served=served, left_waiting=left
+        )
     )
 
 
@@ -80,7 +82,9 @@ def add_visit(
     return visit
 
 
-def a_quarter(session: Session, queue_ids: list[int], service_id: int, visits: list[tuple[int, int]], today: date) -> None:
+def a_quarter(
+    session: Session, queue_ids: list[int], service_id: int, visits: list[tuple[int, int]], today: date
+) -> None:
     """Ten weeks of all of it up to yesterday, drawn by a rule: what the page of figures is looked at with."""
     for week in range(10):
         for n, queue_id in enumerate(queue_ids):

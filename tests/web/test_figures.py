@@ -41,7 +41,10 @@ def test_before_the_first_night_the_page_says_so(client: FlaskClient) -> None:
     """No figures is a state of its own: a page, no error; programs are told 404."""
     page = client.get("/en/figures")
     assert page.status_code == 200 and "There are no figures yet" in page.text
-    assert client.get("/api/v1/public-figures").status_code == 404 and client.get("/figures.csv").status_code == 404
+    assert (
+        client.get("/api/v1/public-figures").status_code == 404
+        and client.get("/figures.csv").status_code == 404
+    )
 
 
 def test_the_page_says_each_figure_with_definition_source_and_time(counted: FlaskClient) -> None:
@@ -78,7 +81,11 @@ def test_the_table_has_every_figure_of_the_document(counted: FlaskClient) -> Non
     found = counted.get("/api/v1/public-figures").json
     for key, area in found["areas"].items():
         for cell in (area["total"], *area["weeks"]):
-            mine = {row["figure"]: row for row in rows if (row["area"], row["week"]) == (key, cell.get("week", ""))}
+            mine = {
+                row["figure"]: row
+                for row in rows
+                if (row["area"], row["week"]) == (key, cell.get("week", ""))
+            }
             assert (int(mine["served"]["value"]) if "served" in mine else None) == cell["served"]
             share = cell["satisfied"]
             assert ("satisfied" in mine) == (share is not None)
@@ -93,7 +100,12 @@ def test_the_table_has_every_figure_of_the_document(counted: FlaskClient) -> Non
 def test_few_people_are_called_too_few(app: Flask, world: cast.World, write: Callable[..., Any]) -> None:
     """What is hidden is said to be hidden, and stands nowhere on the page or in the twins."""
     day = local_day(cast.NOW).replace(day=15)
-    write(lambda session: (add_hours(session, world.queue_a, day, 3), add_hours(session, world.queue_b, day, 68)))
+    write(
+        lambda session: (
+            add_hours(session, world.queue_a, day, 3),
+            add_hours(session, world.queue_b, day, 68),
+        )
+    )
     with app.app_context():
         figures.renew(cast.NOW, play=False)
     client = app.test_client()
@@ -116,7 +128,9 @@ def test_hours_of_a_week_stay_once_played(app: Flask, write: Callable[..., Any],
     from fleet.store import Plan, Setting
 
     def before(session: Session) -> None:
-        session.add(Plan(week=cast.TODAY.replace(day=21), status="published", created_at=cast.NOW, created_by="t"))
+        session.add(
+            Plan(week=cast.TODAY.replace(day=21), status="published", created_at=cast.NOW, created_by="t")
+        )
         mean = {"mean": 812.3, "low": 790.0, "high": 834.6}
         session.add(Setting(key=figures.PLAYED, value={"2026-11-21": mean}))
 
