@@ -72,10 +72,12 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# the planning engine's inner loops are compiled once here, else the first plan would wait for it
-$(VENV)/.compiled: $(VENV)/.ready $(shell find routing/engine -name '*.py')
-	@echo "compiling the planning engine ..."
+# inner loops are compiled once here, else the first plan, forecast and played week would wait for them
+COMPILED := $(shell find routing/engine -name '*.py') fleet/relief_chain.py fleet/simulation/engine_compiled.py
+$(VENV)/.compiled: $(VENV)/.ready $(COMPILED)
+	@echo "compiling the planning engine and the queue model ..."
 	@$(BIN)/python -m routing warm
+	@$(BIN)/python -m fleet.warm
 	@touch $@
 
 # spoken calls of boards; where they cannot be made boards chime, and the next setup tries again

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import ceil, floor, sqrt
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,12 +26,25 @@ class HourCell:
 
     hour: int
     arrivals: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Four times in five the arrivals lie between these,"""
+    inner_low: float | None = None
+    inner_high: float | None = None
+    """and every second time between these."""
     level: int | None = None
     load: float | None = None
     real_arrivals: int | None = None
     real_level: int | None = None
     wait_min: float | None = None
     left: int | None = None
+
+    @property
+    def within(self) -> bool | None:
+        """Whether as many came as the range of four in five said; None where either is missing."""
+        if self.real_arrivals is None or self.low is None or self.high is None:
+            return None
+        return floor(self.low) <= self.real_arrivals <= ceil(self.high)
 
 
 @dataclass(slots=True)
@@ -64,8 +78,20 @@ def congestion_table(
     """
     rows = _sites(session, site_ids)
     f = ForecastHour
-    for site_id, hour, arrivals, load, level in session.execute(
-        select(SiteQueue.site_id, f.hour, func.sum(f.arrivals), func.sum(f.offered_load), func.max(f.level))
+    # Lines of one site err each for itself: their squares add up.
+    edges = [
+        func.sum((edge - f.arrivals) * (edge - f.arrivals))
+        for edge in (f.low, f.high, f.inner_low, f.inner_high)
+    ]
+    for site_id, hour, arrivals, load, level, *squares in session.execute(
+        select(
+            SiteQueue.site_id,
+            f.hour,
+            func.sum(f.arrivals),
+            func.sum(f.offered_load),
+            func.max(f.level),
+            *edges,
+        )
         .join(f, f.queue_id == SiteQueue.queue_id)
         .where(f.day == day)
         .group_by(SiteQueue.site_id, f.hour)
@@ -73,6 +99,10 @@ def congestion_table(
         if site_id in rows:
             cell = rows[site_id].cell(hour)
             cell.arrivals, cell.load, cell.level = round(arrivals, 1), round(load, 2), level
+            if None not in squares:
+                below, above, less, more = (round(sqrt(square), 1) for square in squares)
+                cell.low, cell.high = max(cell.arrivals - below, 0.0), cell.arrivals + above
+                cell.inner_low, cell.inner_high = max(cell.arrivals - less, 0.0), cell.arrivals + more
     if day <= local_day(now):
         _happened(session, day, rows)
     for row in rows.values():

@@ -54,7 +54,7 @@ def relieve_forecourts(
     line is next empty.
     """
     queues = load_queues(session, now=now)
-    arrivals = forecast_arrivals(session, queues, days)
+    arrivals, spread = forecast_of(session, queues, days)
     busiest = busiest_lines(queues, arrivals)
     share, van_service = mobile_mix(session, queues)
     row_of = {site.id: i for i, site in enumerate(sites)}
@@ -83,7 +83,7 @@ def relieve_forecourts(
     )
     spared = np.zeros(demand_of.shape[:2])
     for deviation, weight in relief.NODES:
-        scale = 1 + relief.DEMAND_CV * deviation
+        scale = 1 + deviation * spread[picked][:, :, None]
         spared += weight * _relieve_all(
             station,
             demand_of * scale,
@@ -163,16 +163,22 @@ def _at(
     )
 
 
-def forecast_arrivals(session: Session, queues: Queues, days: tuple[date, ...]) -> Floats:
+def forecast_of(session: Session, queues: Queues, days: tuple[date, ...]) -> tuple[Floats, Floats]:
+    """Return the forecast arrivals (queues x days x 24), and how far each day may stray from them (queues x days:
+    standard deviation / mean; `relief.DEMAND_CV` where that was not said)."""
     index = {queue_id: i for i, queue_id in enumerate(queues.ids)}
     arrivals = np.zeros((len(queues.ids), len(days), 24))
+    spread = np.full(arrivals.shape[:2], relief.DEMAND_CV)
     f = ForecastHour
-    for queue_id, day, hour, expected in session.execute(
-        select(f.queue_id, f.day, f.hour, f.arrivals).where(f.day >= days[0], f.day <= days[-1])
+    for queue_id, day, hour, expected, strays in session.execute(
+        select(f.queue_id, f.day, f.hour, f.arrivals, f.spread).where(f.day >= days[0], f.day <= days[-1])
     ):
         if queue_id in index:
-            arrivals[index[queue_id], (day - days[0]).days, hour] = expected
-    return arrivals
+            at = index[queue_id], (day - days[0]).days
+            arrivals[(*at, hour)] = expected
+            if strays is not None:
+                spread[at] = strays
+    return arrivals, spread
 
 
 def busiest_lines(queues: Queues, arrivals: Floats) -> dict[int, int]:

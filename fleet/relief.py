@@ -29,7 +29,8 @@ CHUNK, THREADS = 256, 2
 LONG_H = 0.5
 """A long wait, hours: the half hour by which congestion levels are defined."""
 DEMAND_CV = 0.15
-"""How far a day's demand strays from its forecast (standard deviation / mean)."""
+"""How far a day's demand strays from its forecast (standard deviation / mean) where the forecast's own bands have
+not said it."""
 NODES = ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
 """Three points of Gauss and Hermite and their weights: they carry the forecast's error through a model."""
 WAIT_SENSITIVITY = 3.0

@@ -51,3 +51,13 @@ def stock_now(weekly: Floats, weeks_since: Floats, left_over: Floats) -> Floats:
     fade = np.exp(-weeks_since / REGROW_WEEKS)
     stock: Floats = weekly * REGROW_WEEKS * (1 - fade) + left_over * fade
     return stock
+
+
+USUAL_STAY_H = 4.0
+"""Hours that a past visit is taken to have lasted."""
+
+
+def gathered(weekly: Floats, weeks_since: Floats) -> Floats:
+    """Return the errands waiting in villages so many weeks after a visit of the usual stay (inf: never visited)."""
+    rest = weekly * REGROW_WEEKS * np.exp(-COME_RATE * USUAL_STAY_H)
+    return stock_now(weekly, weeks_since, rest)

@@ -348,6 +348,11 @@ class ForecastHour(Base):
     low: Mapped[float | None] = mapped_column(Float)
     high: Mapped[float | None] = mapped_column(Float)
     """The 80% band of arrivals."""
+    inner_low: Mapped[float | None] = mapped_column(Float)
+    inner_high: Mapped[float | None] = mapped_column(Float)
+    """The 50% band."""
+    spread: Mapped[float | None] = mapped_column(Float)
+    """How far the whole day may stray from what is expected, beyond chance: standard deviation / mean."""
     made_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_forecast_hour_day", "day"),)

@@ -26,7 +26,7 @@ from fleet.calendar import MOBILE_WEEK, Calendar, default_calendar, week_days
 from fleet.forecourts import relieve_forecourts
 from fleet.relief import Floats
 from fleet.store import Center, Site, Visit, VisitValue
-from queueing.store import Service
+from fleet.visited import learn_villages, service_hours, weekly_by_people
 
 WAIT_WEIGHT = 1.5
 """An hour of waiting burdens like 1.5 hours of travelling: the usual weight of waiting in appraisals of
@@ -40,9 +40,6 @@ BUS_KMH = 30.0
 """Door to door by microbus, with its stops and changes."""
 BUS_ACCESS_H = 0.25
 """Walking to the microbus and waiting for it to fill, each way."""
-UPTAKE = 0.4
-"""Of the errands that wait in a village, the share whose people hear of the visit and can come on that
-day."""
 VILLAGE_ACCESS_H = 0.15
 """Walking to the van in the village, each way."""
 
@@ -169,9 +166,7 @@ def _villages(
         return
     villages = [sites[i] for i in rows]
     errands = village_stock(session, villages, days[0], planned)
-    services = list(session.scalars(select(Service).where(Service.at_mobile)))
-    minutes = demand.mean_service_minutes(services) if services else 12.0
-    service_h = np.full(len(villages), max(minutes, 1.0) / 60)
+    service_h = np.full(len(villages), service_hours(session))
     national = float(np.mean(list(spared_by_site.values()))) if spared_by_site else 0.25
     wait_there = np.array([spared_by_site.get(v.nearest_fixed_id or 0, national) for v in villages])
     trip = trip_hours(np.array([v.nearest_fixed_km or 0.0 for v in villages]))
@@ -205,26 +200,24 @@ def trip_hours(km: Floats) -> Floats:
 def village_stock(
     session: Session, villages: list[Site], day: date, planned: Mapping[int, Sequence[date]] | None = None
 ) -> Floats:
-    """Return the errands gathered in each village by `day`: people x requests x what a van can do, since the
-    last visit, announced or among the days `planned` by site id."""
-    share = mobile_share(session)
-    weekly = np.array([v.population for v in villages], float)
-    weekly = weekly * demand.REQUESTS_PER_1000 / 1000 / 52 * UPTAKE * share * demand.MONTH_FACTORS[day.month]
+    """Return the errands gathered in each village by `day` (`weekly_errands`) since the last visit, announced or among
+    the days `planned` by site id."""
+    weekly = weekly_errands(session, villages, day)
     seen = select(Visit.site_id, func.max(Visit.day)).where(Visit.status != "cancelled", Visit.day < day)
     last = dict(session.execute(seen.group_by(Visit.site_id)).all())
     for site_id, days in (planned or {}).items():
         last[site_id] = max([d for d in days if d < day] + [last.get(site_id, date.min)])
     last = {site_id: seen_on for site_id, seen_on in last.items() if seen_on > date.min}
     weeks = np.array([(day - last[v.id]).days / 7 if v.id in last else np.inf for v in villages])
-    rest = weekly * stock.REGROW_WEEKS * np.exp(-stock.COME_RATE * STANDARD_STAY / 60)
-    return stock.stock_now(weekly, weeks, rest)
+    return stock.gathered(weekly, weeks)
 
 
-def mobile_share(session: Session) -> float:
-    """Share of all requests at fixed centers that are for a service a van offers, by popularity."""
-    total = session.scalar(select(func.sum(Service.popularity)).where(Service.at_fixed)) or 0.0
-    mobile = session.scalar(select(func.sum(Service.popularity)).where(Service.at_fixed, Service.at_mobile))
-    return float(mobile or 0.0) / float(total) if total else 0.0
+def weekly_errands(session: Session, villages: list[Site], day: date) -> Floats:
+    """Return the errands that gather in each village in a week, in the month of `day`: by the number of people, and by
+    who came to earlier visits where there were any."""
+    known = learn_villages(session, before=day)
+    by_people = weekly_by_people(session) * demand.MONTH_FACTORS[day.month]
+    return np.array([v.population * by_people * known.factor(v.id) for v in villages], float)
 
 
 def keep_values(session: Session, values: Values, *, now: datetime) -> None:

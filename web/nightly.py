@@ -22,18 +22,19 @@ from fleet.forecast import (
 from fleet.planner import MOST_WEEKS, plans_holding, publish
 from fleet.store import Plan, Setting
 from fleet.value import compute_values, keep_values
+from fleet.visited import keep_common, learn_villages
 from queueing.measure import changed, keep_hours, measures_of_day
 from queueing.statistics_check import Checked, check_day, keep
 from queueing.store import QueueDay
-from web.db import read, write
 from queueing.waits.habits import limited
 from queueing.waits.judging import judge_queues, keep_turns, whose_turn
 from queueing.waits.ladder import Shelf
 from queueing.waits.refit import Refit, keep_refit, refit
 from web.clerk.scope import ZONE
+from web.db import read, write
 
-DRAFT_SECONDS = 60.0
 LOG = logging.getLogger(__name__)
+DRAFT_SECONDS = 60.0
 MEASURED_EVERY = timedelta(minutes=30)
 """The job comes each quarter of an hour; a run that was missed is made up for."""
 NIGHT_LOOKS_BACK = timedelta(hours=26)
@@ -84,7 +85,8 @@ def forecast_week(week: date, now: datetime) -> str:
 def _value_week(week: date, now: datetime) -> None:
     with Session(current_app.extensions["writer"].engine) as session:
         values = compute_values(session, week, now=now)
-    write(lambda session: keep_values(session, values, now=now))
+        villages = learn_villages(session, before=local_day(now))
+    write(lambda session: (keep_values(session, values, now=now), keep_common(session, villages)))
 
 
 def _tell(report: ForecastReport, now: datetime) -> None:
@@ -113,8 +115,6 @@ def make_forecasts(now: datetime) -> str:
     return "; ".join(str(forecast.report) for forecast in made)
 
 
-def recall_week(week: date, now: datetime) -> None:
-    """See to it that a week that is over has a forecast to be held against what came."""
 def refit_waits(now: datetime) -> str:
     """Nightly: learn waits from the last weeks, try what was learned on the last days, keep what errs least."""
     with Session(current_app.extensions["writer"].engine) as session:
@@ -143,6 +143,8 @@ def judge_waits(now: datetime) -> int:
     return write(lambda session: keep_turns(session, turned))
 
 
+def recall_week(week: date, now: datetime) -> None:
+    """See to it that a week that is over has a forecast to be held against what came."""
     with Session(current_app.extensions["writer"].engine) as session:
         forecasts = recall(session, week, now=now)
     for forecast in forecasts:

@@ -38,10 +38,13 @@ class Beforehand:
         return by_population * self.ratio
 
     def band(self, expected: Floats, z: float) -> Floats:
-        """The Gamma's quantile at normal score `z` around `expected` (Wilson and Hilferty 1931)."""
-        shape = 1.0 / self.cv**2
-        cube = 1.0 - 1.0 / (9.0 * shape) + z / (3.0 * shape**0.5)
-        result: Floats = expected * max(cube, 0.0) ** 3
+        """The count's quantile at normal score `z` around `expected`: places differ as a Gamma, and chance is
+        Poisson's on top; together a Gamma of both spreads (by the cube root of Wilson and Hilferty 1931)."""
+        spread = self.cv**2 + 1.0 / np.maximum(expected, 1e-9)
+        cube = 1.0 - spread / 9.0 + z * np.sqrt(spread) / 3.0
+        edge = expected * np.maximum(cube, 0.0) ** 3
+        # Where next to nobody is expected the cube root fails: the edge never crosses what is expected.
+        result: Floats = np.minimum(edge, expected) if z < 0 else np.maximum(edge, expected) if z > 0 else edge
         return result
 
 
@@ -55,6 +58,23 @@ def learn_beforehand(level: Floats, by_population: Floats, days: Floats) -> Befo
     common = float((ratio.sum() + RATIO_PLACES) / (count + RATIO_PLACES))
     spread = float(((ratio / common - 1.0) ** 2).sum())
     cv = ((spread + CV_PLACES * CV**2) / (count + CV_PLACES)) ** 0.5
+    return Beforehand(common, min(max(cv, 0.05), 1.5), count)
+
+
+def learn_from_counts(counted: Floats, expected: Floats) -> Beforehand:
+    """From places where `counted` people came and population alone said `expected`: the common factor, and the
+    spread of places around it less what chance explains (each count is as good as Poisson's)."""
+    has = expected > 0
+    count = int(has.sum())
+    if not count:
+        return Beforehand(1.0, CV, 0)
+    came, due = counted[has].astype(float), expected[has].astype(float)
+    like = RATIO_PLACES * float(due.mean())
+    common = float((came.sum() + like) / (due.sum() + like))
+    # Weighted by people: small places' ratios are mostly chance.
+    weight = due / due.sum()
+    away = float((weight * ((came / due / common - 1.0) ** 2 - 1.0 / (common * due))).sum())
+    cv = ((count * max(away, 0.0) + CV_PLACES * CV**2) / (count + CV_PLACES)) ** 0.5
     return Beforehand(common, min(max(cv, 0.05), 1.5), count)
 
 

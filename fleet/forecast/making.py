@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,10 @@ from fleet.store import ForecastHour, Site
 from fleet.store_forecast import ForecastDay
 from queueing.congestion import level_of
 
-NORMAL_80 = 1.2816
-LOW, HIGH = 0, len(QUANTILES) - 1
+SCORES = tuple(NormalDist().inv_cdf(q) for q in QUANTILES)
+LOW, INNER_LOW, INNER_HIGH, HIGH = (QUANTILES.index(q) for q in (0.1, 0.25, 0.75, 0.9))
+LEAST_SPREAD, MOST_SPREAD = 0.02, 0.5
+"""Between these the spread of a day is kept: what follows from it (`fleet.relief.NODES`) must stay above nobody."""
 KEPT_LEADS = (1, 4)
 KEPT_DAYS = 84
 """How long what was said of a day is kept."""
@@ -58,6 +61,24 @@ class Forecast:
     report: ForecastReport
     first: date
     said: list[dict[str, object]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is expected: `expected` arrivals, queues x days x 24; bands of hours and of whole days, QUANTILES first."""
+
+    expected: Floats
+    hours: Floats
+    days: Floats
+
+    def spread(self) -> Floats:
+        """How far whole days may stray beyond chance (standard deviation / mean): queues x days, from the 80% band."""
+        totals = self.expected.sum(axis=2)
+        deviation = (self.days[HIGH] - self.days[LOW]) / (SCORES[HIGH] - SCORES[LOW])
+        beyond = np.sqrt(np.maximum(deviation**2 - totals, 0.0))
+        share = np.divide(beyond, totals, out=np.zeros_like(totals), where=totals > 0)
+        result: Floats = np.clip(share, LEAST_SPREAD, MOST_SPREAD)
+        return result
 
 
 @dataclass(frozen=True)
@@ -103,34 +124,25 @@ class Learned:
             self.governorates.day_variance(totals, lead),
         )
 
-    def hours(
-        self, days: Sequence[date], known: Floats | None
-    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Expected arrivals, low and high: queues x days x 24; and of whole days low and high: queues x days."""
+    def ahead(self, days: Sequence[date], known: Floats | None) -> Ahead:
+        """What is expected on these days, with its bands."""
         totals, _ = self.days(days, known)
         shape = (*totals.shape, 24)
-        expected, low, high = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        day_low, day_high = np.zeros_like(totals), np.zeros_like(totals)
-        spread = 1 / np.sqrt(np.maximum(totals, 1.0))
+        expected, of_hours = np.zeros(shape), np.zeros((len(QUANTILES), *shape))
+        of_days = np.zeros((len(QUANTILES), *totals.shape))
         for lead, on in self._by_lead(days):
             shares = self.trained.rhythm.shares(day_facts([days[i] for i in on], self.calendar))
             expected[:, on] = totals[:, on, None] * shares
-            band = self.trained.hour_band(expected[:, on], lead)
-            low[:, on], high[:, on] = band[LOW], band[HIGH]
-            band = self.trained.day_band(totals[:, on], lead)
-            day_low[:, on], day_high[:, on] = band[LOW], band[HIGH]
-        if self.cold.any():  # no record of its own: the spread of places around population
-            for whole, lower, upper in ((totals, day_low, day_high), (expected, low, high)):
-                alone = spread[self.cold] if whole.ndim == 2 else 0.0
-                down = self.beforehand.band(whole[self.cold], -NORMAL_80)
-                up = self.beforehand.band(whole[self.cold], NORMAL_80)
-                chance = NORMAL_80 * np.sqrt(whole[self.cold])
-                lower[self.cold] = np.maximum(down - chance * 0.5 - alone * 0, 0.0)
-                upper[self.cold] = np.where(whole[self.cold] > 0, up + chance * 0.5, 0.0)
-        closed = expected <= 0
-        low[closed] = high[closed] = 0.0
-        day_low[totals <= 0] = day_high[totals <= 0] = 0.0
-        return expected, low, high, day_low, day_high
+            of_hours[:, :, on] = self.trained.hour_band(expected[:, on], lead)
+            of_days[:, :, on] = self.trained.day_band(totals[:, on], lead)
+        for k, score in enumerate(
+            SCORES
+        ):  # without a record of its own: the spread of places around population
+            of_days[k, self.cold] = self.beforehand.band(totals[self.cold], score)
+            of_hours[k, self.cold] = self.beforehand.band(expected[self.cold], score)
+        of_hours[:, expected <= 0] = 0.0
+        of_days[:, totals <= 0] = 0.0
+        return Ahead(expected, of_hours, of_days)
 
     def _by_lead(self, days: Sequence[date]) -> list[tuple[int, list[int]]]:
         """Days by how many weeks ahead they are (1 to 4 and on)."""
@@ -266,9 +278,9 @@ def week_ahead(
         if days
         else None
     )
-    expected, low, high, day_low, day_high = learned.hours(days, known)
-    rows = _rows(queues, days, expected, low, high, now) if hours else []
-    said = _said(learned, week, days, expected.sum(axis=2), day_low, day_high, now)
+    ahead = learned.ahead(days, known)
+    rows = _rows(queues, days, ahead, now) if hours else []
+    said = _said(learned, week, days, ahead, now)
     lead = max(1, 1 + (days[0] - learned.before).days // WEEK) if days else 1
     report = ForecastReport(
         week_of(week),
@@ -289,21 +301,20 @@ def _said(
     learned: Learned,
     week: date,
     days: Sequence[date],
-    totals: Floats,
-    low: Floats,
-    high: Floats,
+    ahead: Ahead,
     now: datetime,
 ) -> list[dict[str, object]]:
     """What is kept of this week's forecast to be held against what comes: only what begins a lead anew."""
-    ahead = (week_of(week) - week_of(learned.before)).days // WEEK + 1
-    if ahead not in KEPT_LEADS or not days:
+    lead = (week_of(week) - week_of(learned.before)).days // WEEK + 1
+    if lead not in KEPT_LEADS or not days:
         return []
-    whole, lower, upper = np.round(totals, 2), np.round(low, 2), np.round(high, 2)
+    totals = ahead.expected.sum(axis=2)
+    whole, lower, upper = (np.round(part, 2) for part in (totals, ahead.days[LOW], ahead.days[HIGH]))
     return [
         {
             "queue_id": learned.queues.ids[i],
             "day": day,
-            "lead": ahead,
+            "lead": lead,
             "arrivals": float(whole[i, d]),
             "low": float(lower[i, d]),
             "high": float(upper[i, d]),
@@ -348,19 +359,20 @@ def is_forecast(session: Session, week_start: date) -> bool:
     return session.scalar(found) is not None
 
 
-def _rows(
-    queues: Queues, days: Sequence[date], expected: Floats, low: Floats, high: Floats, now: datetime
-) -> list[dict[str, object]]:
+def _rows(queues: Queues, days: Sequence[date], ahead: Ahead, now: datetime) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
+    bands = {"low": LOW, "high": HIGH, "inner_low": INNER_LOW, "inner_high": INNER_HIGH}
+    spread = ahead.spread()
     for d, day in enumerate(days):
-        arrivals = expected[:, d]
+        arrivals = ahead.expected[:, d]
         if not arrivals.any():
             continue
-        long_share: Floats = sum(  # type: ignore[assignment]
-            weight * relief.waiting(_station(queues, arrivals * (1 + relief.DEMAND_CV * node))).long_share
-            for node, weight in relief.NODES
-        )
+        long_share = np.zeros_like(arrivals)
+        for node, weight in relief.NODES:
+            line = _station(queues, arrivals * (1 + spread[:, d, None] * node))
+            long_share += weight * relief.waiting(line).long_share
         load = arrivals * queues.service_h[:, None]
+        edges = {name: np.round(ahead.hours[k, :, d], 3) for name, k in bands.items()}
         for i, hour in np.argwhere(arrivals > 0).tolist():
             desks = float(queues.staffed[i, hour])
             rows.append(
@@ -369,8 +381,8 @@ def _rows(
                     "day": day,
                     "hour": hour,
                     "arrivals": round(float(arrivals[i, hour]), 3),
-                    "low": round(float(low[i, d, hour]), 2),
-                    "high": round(float(high[i, d, hour]), 2),
+                    **{name: float(edge[i, hour]) for name, edge in edges.items()},
+                    "spread": round(float(spread[i, d]), 4),
                     "offered_load": round(float(load[i, hour]), 4),
                     "desks": round(desks, 2),
                     "level": level_of(

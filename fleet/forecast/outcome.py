@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fleet.calendar import Calendar, default_calendar, local_day, week_days, week_of
-from fleet.forecast.making import KEPT_LEADS, Forecast, learn, week_ahead
+from fleet.forecast.making import HIGH, KEPT_LEADS, LOW, Forecast, learn, week_ahead
 from fleet.forecast.measured import load_history
 from fleet.forecast.training import WEEK
 from fleet.lines import load_queues
@@ -57,7 +57,8 @@ def backtest(
     if cut < 7:
         raise ValueError(f"a backtest of {weeks} weeks needs at least {7 * weeks + 7} days of history")
     learned = learn(session, queues, history.until(cut), before=history.days[cut], calendar=calendar)
-    expected, low, high, _, _ = learned.hours(history.days[cut:], None)
+    ahead = learned.ahead(history.days[cut:], None)
+    expected, low, high = ahead.expected, ahead.hours[LOW], ahead.hours[HIGH]
     counts = history.counts.astype(float)
     real, naive = counts[:, cut:], np.tile(counts[:, cut - 7 : cut], (1, weeks, 1))
     # Compare where both weeks were open: a holiday would only flatter the forecast.

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from fleet import planner, value
+from fleet import planner, value, visited
 from fleet.calendar import local_instant
 from fleet.network.queues import make_queue
 from fleet.store import Center, ForecastHour, Site, Visit, VisitValue
@@ -117,7 +117,7 @@ def test_only_what_vans_offer_can_be_diverted(session: Session, values: value.Va
     session.expire_all()
     none = value.compute_values(session, WEEK, now=FRIDAY)
     assert none.people.max() == 0 < values.people.max()
-    assert value.mobile_share(session) == 0
+    assert visited.mobile_share(session) == 0
 
 
 def test_a_tenth_more_demand_is_worth_far_more_than_a_tenth(session: Session, values: value.Values) -> None:

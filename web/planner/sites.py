@@ -9,9 +9,10 @@ from flask import abort, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from fleet.calendar import week_days, week_of
+from fleet.calendar import local_minute, week_days, week_of
 from fleet.congestion import congestion_table
 from fleet.store import Site, Visit, VisitValue
+from fleet.visited import told_by_visits
 from web import clock
 from web.db import read
 from web.planner import words
@@ -49,8 +50,13 @@ def site(site_id: int) -> Any:
         .limit(20)
         .options(joinedload(Visit.center))
     ).all()
+    cells = list(rows[0].cells.values()) if rows else []
+    over = [c for c in cells if day < today() or c.hour < local_minute(clock.now()) // 60]
+    judged = [c.within for c in over if c.within is not None]
     return render_template(
         "planner/site.html", site=place, day=day, today=today(), before=day - timedelta(days=1),
-        after=day + timedelta(days=1), cells=list(rows[0].cells.values()) if rows else [], levels=levels(),
+        after=day + timedelta(days=1), cells=cells, levels=levels(), judged=len(judged),
+        told=told_by_visits(session, site_id, before=today()) if place.kind == "village" else None,
+        inside=sum(judged), ranged=any(c.high is not None for c in cells),
         week=week, values=values, visits=visits, words=words,
     )  # fmt: skip

@@ -15,12 +15,13 @@ from fleet.errors import FleetError
 from fleet.planner import Change
 from fleet.store import Center, Plan, PlanVisit, Site, Visit
 from fleet.value import STAYS
+from fleet.visited import told_by_visits
 from web import clock
 from web.db import read, write
 from web.errors import status_of
 from web.planner import words
 from web.planner.changing import Shown, faults_of, press, refusal, told
-from web.planner.door import actor, blueprint, the_stop, wanted_date, wanted_int, wants_part
+from web.planner.door import actor, blueprint, the_stop, today, wanted_date, wanted_int, wants_part
 
 NEARBY = 15
 """How many other places the drawer offers."""
@@ -131,6 +132,9 @@ def drawer(stop: PlanVisit, change: Change | None = None) -> dict[str, Any]:
         "words": words,
         "editable": editable,
         "announced": announced_of(session, stop),
+        "told": told_by_visits(session, stop.site_id, before=today())
+        if stop.site.kind == "village"
+        else None,
         "days": planner.days_of(plan),
         "nights": bool(stop.center.nights) or stop.overnight,
         "ends_away": planner.ends_away(session, stop),

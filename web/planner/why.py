@@ -9,10 +9,11 @@ from flask import abort, redirect, render_template, url_for
 from fleet import planner
 from fleet.errors import FleetError
 from fleet.store import Site
+from fleet.visited import told_by_visits
 from web import clock
 from web.db import read
 from web.planner import words
-from web.planner.door import blueprint, the_plan, the_stop, wants_part
+from web.planner.door import blueprint, the_plan, the_stop, today, wants_part
 from web.planner.options import Names, packed, placements_of
 
 
@@ -51,4 +52,5 @@ def why_visit(visit_id: int) -> Any:
         "planner/_why_visit.html" if wants_part() else "planner/why_visit.html",
         stop=stop, plan=stop.plan, why=why, pin=pin, names=Names.of(session, placements_of(options)),
         words=words, packed=packed,
+        told=told_by_visits(session, stop.site_id, before=today()) if stop.site.kind == "village" else None,
     )  # fmt: skip

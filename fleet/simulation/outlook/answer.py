@@ -95,6 +95,7 @@ def bring(
         "saved_against_towns": figures["more"],
         "parts": {name: figures[name] for name in ("forecourts", "villages_waiting", "trips")},
         "by_service": by_service(facts, figures),
+        "strays": _strays(facts),
         "people_at_vans": figures["people"],
         "km_spared": figures["km"],
         "waited_without_vans": figures["waited"],
@@ -119,6 +120,12 @@ def by_service(facts: Facts, figures: Mapping[str, Mapping[str, float]]) -> list
         }
         for code, share, desk_time in facts.services
     ]
+
+
+def _strays(facts: Facts) -> float:
+    """How far a day strays from its forecast, by people: mean of standard deviation / mean."""
+    people = facts.arrivals.sum(axis=2)
+    return round(float((facts.spread * people).sum() / people.sum()), 3) if people.any() else 0.0
 
 
 def _model(facts: Facts) -> Mapping[str, float | None]:

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from fleet import baseline, demand, stock
 from fleet.calendar import Calendar, default_calendar
 from fleet.errors import Invalid
-from fleet.forecourts import busiest_lines, forecast_arrivals, mobile_mix
+from fleet.forecourts import busiest_lines, forecast_of, mobile_mix
 from fleet.lines import CATALOGUE_CS2, Queues, load_queues
 from fleet.planning.blobs import decode
 from fleet.planning.frame import Mark
 from fleet.planning.measures import answered, marks_now
 from fleet.relief import Floats
 from fleet.store import Center, Plan, Site
-from fleet.value import ROAD_DETOUR, STANDARD_STAY, UPTAKE, mobile_share, trip_hours, village_stock
+from fleet.value import ROAD_DETOUR, trip_hours, village_stock, weekly_errands
 from queueing.store import Service
 
 
@@ -67,6 +67,8 @@ class Facts:
     days: tuple[str, ...]
     arrivals: Floats
     """Lines x days x 24: forecast."""
+    spread: Floats
+    """Lines x days: how far a day may stray from that (standard deviation / mean)."""
     windows: Floats
     """Lines x days x 2: opening and closing hour."""
     staffed: Floats
@@ -108,9 +110,9 @@ class Facts:
         lines = len(plain["desks"])
         days = len(plain["days"])
         shapes: dict[str, tuple[int, ...]] = {
-            "arrivals": (lines, days, 24), "windows": (lines, days, 2), "staffed": (lines, 24)
+            "arrivals": (lines, days, 24), "spread": (lines, days), "windows": (lines, days, 2), "staffed": (lines, 24)
         }  # fmt: skip
-        for name in ("arrivals", "windows", "staffed", *ROWS):
+        for name in ("arrivals", "spread", "windows", "staffed", *ROWS):
             plain[name] = np.array(plain[name], float).reshape(shapes.get(name, (lines,)))
         for name in ("plan", "towns"):
             visits = plain[name]
@@ -135,7 +137,8 @@ def gather(session: Session, plan: Plan, *, now: datetime, calendar: Calendar | 
     days = tuple(plan.week + timedelta(days=n) for n in range(7 * plan.weeks))
     queues = load_queues(session, now=now)
     works = np.array([calendar.is_working_day(day) for day in days])
-    arrivals = forecast_arrivals(session, queues, days) * works[None, :, None]
+    arrivals, spread = forecast_of(session, queues, days)
+    arrivals = arrivals * works[None, :, None]
     if not arrivals.any():
         raise Invalid("no_forecast", "Nothing is forecast for the days of this plan.", plan=plan.id)
     windows = np.array(
@@ -158,6 +161,7 @@ def gather(session: Session, plan: Plan, *, now: datetime, calendar: Calendar | 
     return Facts(
         tuple(day.isoformat() for day in days),
         arrivals,
+        spread,
         windows / 60,
         queues.staffed,
         queues.desks,
@@ -203,7 +207,8 @@ class _Sorter:
         self.errands = dict(
             zip((v.code for v in villages), village_stock(session, villages, days[0]).tolist(), strict=True)
         )
-        self.weekly = UPTAKE * mobile_share(session) * demand.REQUESTS_PER_1000 / 1000 / 52
+        weekly = weekly_errands(session, villages, days[0]) / demand.MONTH_FACTORS[days[0].month]
+        self.weekly = dict(zip((v.code for v in villages), weekly.tolist(), strict=True))
 
     def visits(self, marks: Iterable[Mark]) -> Visits:
         """The visits of a policy."""
@@ -235,6 +240,5 @@ class _Sorter:
         before, seen[site.code] = seen.get(site.code), day
         if before is None:
             return float(self.errands[site.code])
-        weekly = np.array([site.population * self.weekly * demand.MONTH_FACTORS[self.days[day].month]])
-        rest = weekly * stock.REGROW_WEEKS * np.exp(-stock.COME_RATE * STANDARD_STAY / 60)
-        return float(stock.stock_now(weekly, np.array([(day - before) / 7]), rest)[0])
+        weekly = np.array([self.weekly[site.code] * demand.MONTH_FACTORS[self.days[day].month]])
+        return float(stock.gathered(weekly, np.array([(day - before) / 7]))[0])

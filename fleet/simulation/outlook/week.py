@@ -47,7 +47,7 @@ class Run:
         self.facts, self.key = facts, (seed, run)
         draw = np.random.default_rng([seed, run, 1])
         size, days = facts.arrivals.shape[:2]
-        factor = draw.gamma(1 / DEMAND_CV**2, DEMAND_CV**2, (size, days))
+        factor = draw.gamma(1 / facts.spread**2, facts.spread**2, (size, days))
         counts = draw.poisson(facts.arrivals * factor[:, :, None])
         # Places are the open pairs of line and day, in that order.
         self.open = np.argwhere(facts.arrivals.sum(axis=2) > 0)
