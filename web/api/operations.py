@@ -116,7 +116,9 @@ _QUEUE = {
     "governorate": _GOVERNORATE,
     "services": ["NID-01", "BIR-01"],
 }
-_WAIT = {"low": 6, "high": 19, "unit": "minutes", "as_of": "2026-11-22T10:42:00+02:00", "likely": None}
+_WAIT = {
+    "low": 6, "high": 19, "unit": "minutes", "as_of": "2026-11-22T10:42:00+02:00", "likely": None, "method": "formula",
+}  # fmt: skip
 _STATUS = {
     "id": 7,
     "name_ar": _QUEUE["name_ar"],
