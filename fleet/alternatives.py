@@ -16,6 +16,7 @@ from fleet.calendar import local_day
 from fleet.nearby import BANDS_KM, visits_near
 from fleet.network.geo import km_between
 from fleet.openings import next_opening
+from fleet.retiring import site_of
 from fleet.store import Site, SiteQueue, Visit
 from queueing.slots import Slot, rules_of
 from queueing.store import Queue, QueueService, Service
@@ -48,12 +49,9 @@ class Alternative:
 
 
 def place_of_queue(session: Session, queue_id: int) -> Site | None:
-    """Where a queue stands: its visit's site, or its building."""
+    """Where a queue stands: its visit's site, or its building (of one that is out of use, where it stood)."""
     at_visit = select(Site).join(Visit, Visit.site_id == Site.id).where(Visit.queue_id == queue_id)
-    in_house = (
-        select(Site).join(SiteQueue, SiteQueue.site_id == Site.id).where(SiteQueue.queue_id == queue_id)
-    )
-    return session.scalar(at_visit) or session.scalar(in_house)
+    return session.scalar(at_visit) or site_of(session, queue_id)
 
 
 def alternatives(

@@ -453,6 +453,7 @@ class RepairCall(Base):
     repair: Mapped[Repair] = relationship(back_populates="calls")
 
 
-# Whoever has the metadata has the tables of forecasts and warnings too.
+# Whoever has the metadata has the tables of forecasts, queues out of use and warnings too.
 import fleet.store_forecast  # noqa: E402, F401
 import fleet.store_warning  # noqa: E402, F401
+import fleet.store_retired  # noqa: E402, F401

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
+from queueing import audit
 from queueing.daytime import day_bounds, local_day
 from queueing.desks import close_queue, open_queue, pause_queue
 from queueing.errors import Conflict, Exhausted, Invalid
@@ -26,20 +27,26 @@ from queueing.order import APPOINTMENT, rank
 from queueing.slots import Pattern, Slot, slots
 from queueing.store import LIVE_SQL, Queue, QueueService, Service, Ticket
 from queueing.store_life import Booking
+from queueing.store_office import AuditEntry
 from queueing.ticket import AT_DESK, move
 from queueing.turn import OwnRequest, Turn
 
 CHOICES = ("serve", "move", "cancel")
 INSIDE = ("waiting", "called", "serving", "parked")
+ACT = "queue_closing"
+"""In the audit."""
+REMEMBERED = timedelta(days=2)
+"""How long a closing's request id is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What a closing did: people still to be served here, moved, cancelled."""
+    """What a closing did: people still to be served here, moved, cancelled. `repeated`: it had been done before."""
 
     inside: int
     moved: int
     cancelled: int
+    repeated: bool = False
 
 
 def close_with(
@@ -53,16 +60,28 @@ def close_with(
     day: date | None = None,
     default: Sequence[Pattern] = (),
     reason: str = "",
+    told: int | None = None,
+    request_id: str = "",
     new_code: Callable[[], str] = random_code,
 ) -> Closing:
     """Begin to close a queue. `to_queue` (this one, if None) and `day` say where `move` moves to, `default` are that
-    queue's patterns. Doing it again finds nobody left to move or cancel, and changes nothing.
+    queue's patterns. `told`: how many people would lose something, as whoever decides was told: more are not sent home
+    unseen. The same `request_id` again is answered as the first time; without one, doing it again finds nobody left to
+    move or cancel, and changes nothing.
 
     Raises Invalid `choice`, `no_slots` (that day has no appointments), `same_day`; Exhausted `slot_full` when there are
-    not enough; Conflict `services_missing` when the other queue does not offer what somebody came for.
+    not enough; Conflict `services_missing` when the other queue does not offer what somebody came for, `people_waiting`
+    (see `require_told`), `request_id_reused`.
     """
     if choice not in CHOICES:
         raise Invalid("choice", f"choose one of {', '.join(CHOICES)}")
+    # Whoever joins, or closes in the same moment, waits for this turn.
+    with Turn(session, queue.id, request_id="closing", actor=actor, now=now):
+        earlier = _earlier(session, queue, request_id, choice, now) if request_id else None
+    if earlier is not None:
+        return earlier
+    if told is not None and choice == "cancel":
+        require_told(session, queue, told, now=now)
     people = _people(session, queue, now)
     leaving = [t for t in people if t.state not in AT_DESK and (choice != "serve" or t.state == "booked")]
     moved = cancelled = 0
@@ -73,14 +92,54 @@ def close_with(
     inside = len(people) - moved - cancelled
     if choice == "serve":
         inside = sum(t.state in INSIDE for t in people)
-    pause_queue(session, queue, actor=actor, now=now)
     here = session.get_one(Queue, queue.id, populate_existing=True)
+    if here.state != "closed":
+        here = pause_queue(session, queue, actor=actor, now=now)
     if here.state == "paused" and not here.closing:
         here.closing = True
         session.flush()
-    if inside == 0:
+    if inside == 0 and here.state != "closed":
         close_queue(session, queue, actor=actor, now=now)
-    return Closing(inside, moved, cancelled)
+    made = Closing(inside, moved, cancelled)
+    facts = {
+        "choice": choice,
+        "inside": inside,
+        "moved": moved,
+        "cancelled": cancelled,
+        "reason": reason[:200],
+    }
+    audit.note(session, f"queue:{queue.id}", ACT, actor=actor, now=now, data={**facts, "request": request_id})
+    session.flush()
+    return made
+
+
+def require_told(session: Session, queue: Queue, told: int, *, now: datetime) -> None:
+    """Refuse to close while more people would lose something than whoever closes knows of: Conflict `people_waiting`,
+    with how many are `inside` and `booked`."""
+    inside, booked = would_lose(session, queue, now=now)
+    if inside + booked > told:
+        words = (
+            f"{inside} people are inside and {booked} are booked for later today: say what becomes of them"
+        )
+        told_of = {"queue": queue.id, "inside": inside, "booked": booked, "choices": list(CHOICES)}
+        raise Conflict("people_waiting", words, **told_of)
+
+
+def _earlier(session: Session, queue: Queue, request_id: str, choice: str, now: datetime) -> Closing | None:
+    """What this request did before."""
+    acts = session.scalars(
+        select(AuditEntry).where(
+            AuditEntry.topic == f"queue:{queue.id}",
+            AuditEntry.action == ACT,
+            AuditEntry.happened_at > now - REMEMBERED,
+        )
+    )
+    for act in acts:
+        if act.data.get("request") == request_id:
+            if act.data["choice"] != choice:
+                raise Conflict("request_id_reused", "this request id was already used for something else")
+            return Closing(act.data["inside"], act.data["moved"], act.data["cancelled"], repeated=True)
+    return None
 
 
 def would_lose(session: Session, queue: Queue, *, now: datetime) -> tuple[int, int]:

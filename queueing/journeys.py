@@ -294,22 +294,30 @@ def add_step(
     request_id: str,
     actor: str,
     now: datetime,
+    after: Mapping[str, Collection[str]] | None = None,
 ) -> Done:
     """One more service for somebody who is here: done at one of `queue_ids` after what they do now. What is still to
-    come is not added twice. Raises Invalid `unknown_service`, `journey_steps`; Conflict `move_not_possible`."""
+    come is not added twice. `after`: as for `begin`; holds between the new step and those that are still to come.
+    Raises Invalid `unknown_service`, `journey_steps`; Conflict `move_not_possible`."""
     with Turn(session, ticket.queue_id, request_id=request_id, actor=actor, now=now) as turn:
         earlier, _ = turn.earlier(("add_step",), ticket_id=ticket.id)
         ticket = fresh_ticket(session, ticket)
         if earlier is not None:
             return Done(ticket, earlier, repeated=True)
-        _add(session, ticket, service_code, queue_ids)
+        _add(session, ticket, service_code, queue_ids, after or {})
         change = Change("add_step", ticket.state, ticket.state, {})
         return Done(
             ticket, turn.record(ticket, change, desk_id=ticket.desk_id, data={"service": service_code})
         )
 
 
-def _add(session: Session, ticket: Ticket, service_code: str, queue_ids: Sequence[int]) -> None:
+def _add(
+    session: Session,
+    ticket: Ticket,
+    service_code: str,
+    queue_ids: Sequence[int],
+    after: Mapping[str, Collection[str]],
+) -> None:
     service = session.scalar(
         select(Service)
         .join(QueueService, QueueService.service_id == Service.id)
@@ -338,6 +346,16 @@ def _add(session: Session, ticket: Ticket, service_code: str, queue_ids: Sequenc
         service_id=service.id,
         after=[],
     )
+    left = [one for one in steps if one.ticket_id is None]
+    codes = {
+        s.id: s.code
+        for s in session.scalars(select(Service).where(Service.id.in_([o.service_id for o in left])))
+    }
+    for one in left:
+        if codes[one.service_id] in after.get(service_code, ()):
+            made.after = sorted([*made.after, one.position])
+        if service_code in after.get(codes[one.service_id], ()):
+            one.after = sorted([*one.after, made.position])
     session.add(made)
     session.flush()
 

@@ -1,23 +1,24 @@
-"""What a supervisor sets up of a queue, and how a queue goes out of use: never while somebody stands in it, and never
-taking its history along."""
+"""What a supervisor sets up of a queue, and how a queue goes out of use: never while somebody stands in it or is booked
+for it, and never taking its history along."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from queueing import audit
 from queueing.desks import close_queue
 from queueing.errors import Conflict, Invalid
-from queueing.status import people_live
-from queueing.store import Desk, Queue, QueueDay, QueueHour, QueueService, Ticket
+from queueing.store import LIVE_SQL, Queue, QueueService, Service, Ticket
 from queueing.turn import Turn
 
 MOST_A_DAY = 9999
 MOST_RECALLS = 20
 LONGEST_COOL_DOWN_S = 3600
+LONGEST_REASON = 200
 
 
 def set_limits(
@@ -52,32 +53,50 @@ def set_limits(
         return here
 
 
-def delete_queue(session: Session, queue: Queue, *, actor: str, now: datetime) -> bool:
-    """Take a queue out of use. True when nothing is left of it; False when its tickets keep it in history: it is then
-    closed and offers no service any more.
+def take_out(session: Session, queue: Queue, *, reason: str, actor: str, now: datetime) -> list[int]:
+    """Take a queue out of use: it is closed, and offers nothing any more; the ids of the services that it offered, for
+    `put_back`. Its tickets, events, desks and figures stay. Where it stood is the caller's to change, in the same
+    transaction.
 
-    Raises Conflict `queue_in_use` while anybody is live in it, booked people of coming days too.
+    Raises Invalid `reason_missing`; Conflict `queue_in_use` while anybody is live in it, people booked for coming days
+    too (`details`: how many are `here`, how many `booked`).
     """
-    with Turn(session, queue.id, request_id="delete", actor=actor, now=now):
-        live = people_live(session, [queue.id]).get(queue.id, 0)
-        if live:
-            raise Conflict(
-                "queue_in_use", f"{live} people still stand in this queue or are booked for it", people=live
+    reason = reason.strip()[:LONGEST_REASON]
+    if not reason:
+        raise Invalid("reason_missing", "say why the queue goes out of use", field="reason")
+    # Whoever wants to join or book waits for this turn, and then finds a closed queue without services.
+    with Turn(session, queue.id, request_id="out", actor=actor, now=now):
+        states = list(
+            session.scalars(
+                select(Ticket.state).where(text(f"ticket.{LIVE_SQL}"), Ticket.queue_id == queue.id)
             )
-    used = session.scalar(select(Ticket.id).where(Ticket.queue_id == queue.id).limit(1)) is not None
+        )
+        if states:
+            booked = states.count("booked")
+            words = f"{len(states)} people still stand in this queue or are booked for it"
+            raise Conflict("queue_in_use", words, here=len(states) - booked, booked=booked)
     close_queue(session, queue, actor=actor, now=now)
+    offered = select(QueueService.service_id).where(QueueService.queue_id == queue.id)
+    services = list(session.scalars(offered.order_by(QueueService.service_id)))
     session.execute(delete(QueueService).where(QueueService.queue_id == queue.id))
-    name = f"{queue.name_ar} / {queue.name_en}"[:80]
-    audit.note(
-        session, f"queue:{queue.id}", "queue_deleted", actor=actor, now=now, subject=name, data={"kept": used}
-    )
-    if used:
-        session.flush()
-        return False
+    _note(session, queue, "queue_retired", actor, now, {"reason": reason})
     session.flush()
-    for table in (QueueHour, QueueDay, Desk):
-        session.execute(delete(table).where(table.queue_id == queue.id))
-    session.expire_all()
-    session.delete(session.get_one(Queue, queue.id))
+    return services
+
+
+def put_back(session: Session, queue: Queue, services: Sequence[int], *, actor: str, now: datetime) -> None:
+    """Let a queue that was taken out offer its services again. It stays closed until somebody opens it."""
+    with Turn(session, queue.id, request_id="back", actor=actor, now=now):
+        there = set(session.scalars(select(QueueService.service_id).where(QueueService.queue_id == queue.id)))
+        known = set(session.scalars(select(Service.id).where(Service.id.in_(services))))
+        for service in sorted(known - there):
+            session.add(QueueService(queue_id=queue.id, service_id=service))
+    _note(session, queue, "queue_back", actor, now, {})
     session.flush()
-    return True
+
+
+def _note(
+    session: Session, queue: Queue, action: str, actor: str, now: datetime, data: dict[str, str]
+) -> None:
+    name = f"{queue.name_ar} / {queue.name_en}"
+    audit.note(session, f"queue:{queue.id}", action, actor=actor, now=now, subject=name, data=data)

@@ -27,6 +27,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.store import SiteQueue, Visit
+from fleet.store_retired import RetiredQueue
 from queueing import audit
 from queueing.store import Desk, Queue
 from web import clock
@@ -136,6 +137,14 @@ def may_use_queue(session: Session, account: Account, queue_id: int) -> bool:
         )
         is not None
     )
+
+
+def may_look_at_queue(session: Session, account: Account, queue_id: int) -> bool:
+    """True also for a queue of the account's own site that has gone out of use: what happened in it can be read."""
+    if may_use_queue(session, account, queue_id):
+        return True
+    out = session.get(RetiredQueue, queue_id) if account.role in ("clerk", "supervisor") else None
+    return out is not None and out.site_id == account.site_id
 
 
 def require_queue(queue_id: int) -> Queue:

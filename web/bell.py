@@ -24,8 +24,13 @@ SAFETY_S = 2.0
 """How often it looks although the bell works: for what was committed by somebody who rings no bell."""
 SLOW_S = 1.0
 """How often it looks while Redis is gone: the promise that screens hear of a change within about a second."""
-REST_S = 0.04
-"""Between two rings: the first of many commits rings at once, and who hears it reads what the others left."""
+PAUSE_S = 0.05
+"""Between two looks of a process that found something (web/live.py): what is committed meanwhile is read together. The
+first of many goes out at once, the others that much later; a look of its own for each commit cost a seventh of a
+ticket."""
+REST_S = 0.8 * PAUSE_S
+"""Between two rings: the first of many commits rings at once, and who hears it reads what the others left. A ring comes
+before the next look is due, never so often that it would be one of its own."""
 ANSWER_S = 2.0
 """How long Redis may take to answer before it counts as gone."""
 AGAIN_S = (0.2, 0.5, 1.0, 2.0)

@@ -29,16 +29,13 @@ from fleet.store import Center, Plan
 from queueing.status import public_status
 from queueing.store import Outbox, Queue
 from web import clock
-from web.bell import Bell
+from web.bell import PAUSE_S, Bell
 from web.db import read
 from web.fanout import PING_EVERY_S, PING_TIMEOUT_S, Fanout
 
 LOG = logging.getLogger(__name__)
 NAMESPACE = "/live"
 SOCKET_PATH = "/socket.io/"
-PAUSE_S = 0.05
-"""Between two looks that found something: what is committed meanwhile is read together. The first of many goes out at
-once, the others that much later; a look of its own for each commit cost a seventh of a ticket."""
 AT_ONCE = 2_000
 """Rows of one look into the outbox; when there are more, the next look follows at once."""
 NEAR = 5_000

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from queueing import audit, desks, upkeep
 from queueing.audit import OUT_OF_ORDER, Act, Wanted, actors, acts, note
 from queueing.errors import Conflict, Invalid, QueueingError
-from queueing.store import Desk, Queue, QueueService, Ticket
+from queueing.store import Queue, QueueService, Ticket
 from queueing.store_office import AuditEntry
 from tests.builders import MORNING, Place, make_place
 
@@ -144,35 +144,32 @@ def test_limits_that_make_no_sense_are_refused(place: Place, capacity: int, reca
         )
 
 
-def test_a_queue_with_somebody_in_it_cannot_be_deleted(session: Session) -> None:
+def test_a_queue_with_somebody_in_it_cannot_go_out_of_use(session: Session) -> None:
+    """Refused while one waits, and while one is booked for another day; its history is whole afterwards."""
     place = make_place(session)
-    ticket = place.issue()
+    given: dict[str, Any] = {"reason": "moved", "actor": "chief", "now": place.now}
+    ticket, tomorrow = place.issue(), place.now + timedelta(days=1)
+    later = place.issue(appointment_at=tomorrow)
     with pytest.raises(Conflict) as refused:
-        upkeep.delete_queue(session, place.queue, actor="chief", now=place.now)
-    assert (refused.value.code, refused.value.details["people"]) == ("queue_in_use", 1)
+        upkeep.take_out(session, place.queue, **given)
+    assert (refused.value.code, refused.value.details) == ("queue_in_use", {"here": 1, "booked": 1})
     place.do("leave", ticket)
-    assert upkeep.delete_queue(session, place.queue, actor="chief", now=place.now) is False
-    # Out of use, and its history is whole.
+    with pytest.raises(Conflict):
+        upkeep.take_out(session, place.queue, **given)
+    place.do("cancel", later)
+    with pytest.raises(Invalid):
+        upkeep.take_out(session, place.queue, **(given | {"reason": "  "}))
+    offered = upkeep.take_out(session, place.queue, **given)
+    assert sorted(offered) == sorted(s.id for s in place.services.values())
     assert session.get_one(Queue, place.queue.id).state == "closed"
     assert session.scalar(select(QueueService).where(QueueService.queue_id == place.queue.id)) is None
     assert session.get_one(Ticket, ticket.id).state == "left"
-    assert listed(place)[0].action == "queue_deleted"
-
-
-def test_a_queue_that_never_gave_a_ticket_goes_without_a_trace_but_the_audit(session: Session) -> None:
-    place = make_place(session)
-    number = place.queue.id
-    assert upkeep.delete_queue(session, place.queue, actor="chief", now=place.now) is True
-    assert session.get(Queue, number) is None
-    assert session.scalar(select(Desk.id).where(Desk.queue_id == number)) is None
-    assert (
-        session.scalar(
-            select(AuditEntry.actor).where(
-                AuditEntry.topic == f"queue:{number}", AuditEntry.action == "queue_deleted"
-            )
-        )
-        == "chief"
-    )
+    assert (listed(place)[0].action, listed(place)[0].data) == ("queue_retired", {"reason": "moved"})
+    with pytest.raises(QueueingError):
+        place.issue(appointment_at=tomorrow)
+    upkeep.put_back(session, place.queue, offered, actor="chief", now=place.now)
+    desks.open_queue(session, place.queue, actor="chief", now=place.now)
+    assert place.issue().state == "waiting"
 
 
 def test_every_action_of_queues_and_desks_is_one_that_can_be_chosen(place: Place) -> None:

@@ -155,3 +155,39 @@ def test_who_waits_when_the_day_ends_is_told(place: Place) -> None:
     assert [n.kind for n in place.session.scalars(select(Notice).where(Notice.phone.is_not(None)))] == [
         "closed"
     ]
+
+
+def test_the_same_request_closes_once_and_is_answered_alike(place: Place) -> None:
+    """Sent again after a lost answer, also when the queue has been opened again and others wait there."""
+    people(place)
+    first = close(place, "cancel", reason="rain", request_id="c1", told=3)
+    assert (first.inside, first.cancelled, first.repeated) == (1, 3, False)
+    place.do("finish", place.session.scalars(select(Ticket).where(Ticket.state == "called")).one())
+    desks.close_queue(place.session, place.queue, actor="boss", now=place.now)
+    desks.open_queue(place.session, place.queue, actor="boss", now=place.now)
+    newcomer = place.issue()
+    again = close(place, "cancel", reason="rain", request_id="c1", told=3)
+    assert (again.inside, again.cancelled, again.repeated) == (1, 3, True)
+    assert newcomer.state == "waiting" and state(place)[0] == "open"
+    with pytest.raises(Conflict):
+        close(place, "serve", request_id="c1")
+
+
+def test_more_people_than_the_supervisor_was_told_of_are_not_sent_home(place: Place) -> None:
+    """Refused whole, with the numbers as they are now."""
+    people(place)
+    with pytest.raises(Conflict) as refused:
+        close(place, "cancel", reason="rain", told=2)
+    assert (refused.value.code, refused.value.details["inside"], refused.value.details["booked"]) == (
+        "people_waiting", 2, 1,
+    )  # fmt: skip
+    assert state(place) == ("open", False)
+    assert close(place, "cancel", reason="rain", told=3).cancelled == 3
+
+
+def test_a_queue_that_is_closed_already_is_not_opened_by_closing_it(place: Place) -> None:
+    """What screens hear: nothing."""
+    desks.close_queue(place.session, place.queue, actor="boss", now=place.now)
+    before = len(place.outbox())
+    assert close(place, "serve") == closing.Closing(0, 0, 0)
+    assert state(place) == ("closed", False) and len(place.outbox()) == before

@@ -33,10 +33,9 @@ class Complex:
         values = {"request_id": self.a.rid(), "actor": "kiosk", "now": self.a.now}
         return journeys.begin(self.session, self.ids, services, **(values | given)).ticket  # type: ignore[arg-type]
 
-    def add(self, ticket: Ticket, service: str) -> None:
-        journeys.add_step(
-            self.session, ticket, service, self.ids, request_id=self.a.rid(), actor="clerk", now=self.a.now
-        )
+    def add(self, ticket: Ticket, service: str, **given: object) -> None:
+        values = {"request_id": self.a.rid(), "actor": "clerk", "now": self.a.now}
+        journeys.add_step(self.session, ticket, service, self.ids, **(values | given))  # type: ignore[arg-type]
 
     def later(self, minutes: float) -> None:
         for place in (self.a, self.b, self.c):
@@ -286,6 +285,22 @@ def test_one_more_service_is_added_at_the_desk(house: Complex) -> None:
         house.add(went_on, "visa")
     with pytest.raises(Conflict):
         house.add(ticket, "pass")
+
+
+def test_a_service_added_at_the_desk_keeps_the_order_of_services(house: Complex) -> None:
+    """The passport needs a stamp, and only the clerk sees it: added last, the stamp is led to first; the passport,
+    added to a visit with a stamp to come, waits for it."""
+    order = {"pass": ["stamp"]}
+    first = house.begin("card", "pass", after=order)
+    house.add(first, "stamp", after=order)
+    went_on = house.serve(first)
+    assert went_on is not None and went_on.queue_id == house.c.queue.id
+    last = house.serve(went_on)
+    assert last is not None and last.queue_id == house.b.queue.id
+    second = house.begin("card", "stamp", after=order)
+    house.add(second, "pass", after=order)
+    went_on = house.serve(second)
+    assert went_on is not None and went_on.queue_id == house.c.queue.id
 
 
 def test_two_services_of_one_queue_keep_age_and_place(house: Complex) -> None:

@@ -52,6 +52,11 @@ ALLOWED = {
     "clerk.set_printer": {"supervisor"},
     "clerk.test_printer": {"supervisor"},
     "clerk.assign_desk": {"supervisor"},
+    "clerk.set_up_board": {"supervisor"},
+    "clerk.supervisor_place": {"supervisor"},
+    "clerk.change_order": {"supervisor"},
+    "clerk.retire_queue": {"supervisor"},
+    "clerk.bring_queue_back": {"supervisor"},
     "clerk.agency": {"agency"},
 }
 """The one list of who may: a new page of staff must be entered here."""

@@ -37,6 +37,11 @@ def code_in(answer: Any) -> str:
     return re.search(r"/tickets/([^/#?]+)", answer.headers["Location"])[1]  # type: ignore[index]
 
 
+def plain(answer: Any) -> str:
+    """A page without its tags."""
+    return re.sub(r"<[^>]+>", "", answer.text)
+
+
 def form(client: FlaskClient, path: str, **data: str) -> Any:
     """Send a form; tests run without form tokens."""
     return client.post(
@@ -334,3 +339,59 @@ def test_the_api_books_moves_rates_and_begins(client: FlaskClient, world: World,
     way = client.get(f"/api/v1/tickets/{begun.get_json()['ticket']}/journey").get_json()
     assert [step["state"] for step in way["steps"]] == ["now", "next"]
     assert client.get(f"/api/v1/tickets/{code}/journey").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("minutes", "english", "arabic", "absent"),
+    [
+        (-1, "Up to 15 minutes late you keep your time", "بقي لك موعدك", "You are late"),
+        (
+            1,
+            "You are late, but you keep your place until 10:15.",
+            "تأخرت، ومكانك محفوظ لك حتى",
+            "was kept until",
+        ),
+        (
+            14,
+            "You are late, but you keep your place until 10:15.",
+            "تأخرت، ومكانك محفوظ لك حتى",
+            "was kept until",
+        ),
+        (16, "Your appointment was kept until 10:15.", "حُفظ لك موعدك حتى", "You are late"),
+    ],
+)
+def test_who_is_late_reads_what_it_means(
+    client: FlaskClient, clock: Any, booked: str, minutes: int, english: str, arabic: str, absent: str
+) -> None:
+    """Before the time the rule; within 15 minutes until when the place is kept; later that one stands in the line. The
+    polled piece changes at both moments, and only then."""
+    clock.set(NOW + timedelta(days=1, minutes=minutes))
+    page = client.get(f"/en/tickets/{booked}")
+    assert english in plain(page) and absent not in plain(page) and len(page.data) < LIGHT
+    assert ("Your appointment was at" in page.text) == (minutes > 0)
+    assert arabic in client.get(f"/tickets/{booked}").text
+    etag = client.get(f"/en/tickets/{booked}/status").headers["ETag"]
+    clock.advance(seconds=30)
+    later = client.get(f"/en/tickets/{booked}/status", headers={"If-None-Match": etag})
+    assert later.status_code == 304
+    clock.advance(minutes=16)
+    later = client.get(f"/en/tickets/{booked}/status", headers={"If-None-Match": etag})
+    assert later.status_code == (304 if minutes == 16 else 200)
+
+
+def test_who_never_came_reads_so_and_not_that_they_were_called(
+    client: FlaskClient, world: World, clock: Any, write: Write, booked: str
+) -> None:
+    """After the no-show was marked: what they missed, and two ways on."""
+    later = clock.set(NOW + timedelta(days=1, minutes=40)) or clock.now()
+
+    def work(db: Any) -> int:
+        desks.open_queue(db, db.get_one(Queue, world.queue_visit_b), actor="x", now=NOW + timedelta(days=1))
+        for desk in db.query(Desk).filter_by(queue_id=world.queue_visit_b):
+            desks.open_desk(db, desk, actor="x", now=NOW + timedelta(days=1))
+        return appointments.mark_no_shows(db, now=later)
+
+    assert write(work) == 1
+    page = plain(client.get(f"/en/tickets/{booked}"))
+    assert "You did not come to your appointment at 10:00." in page and "Another appointment" in page
+    assert "You were called and did not come" not in page

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.appointments import bookable_days, patterns, slots_on
+from fleet.precedence import order_at
 from fleet.store import Site
 from queueing import appointments, counter, journeys, rating
 from queueing.counter import Done
@@ -25,7 +26,6 @@ from web.api.operation import Refused
 from web.api.tickets import _desk_of, _ticket, _ticket_json, actor_of
 from web.citizen.limits import Limiter
 from web.citizen.phones import read_phone
-from web.citizen.several import service_order
 from web.db import read, write
 
 _LIMITER = Limiter()
@@ -127,7 +127,13 @@ def begin(id: int, body: dict[str, Any]) -> ResponseReturnValue:
     ids = [queue.id for queue in site.queues]
     now, typed = clock.now(), body.get("phone") or ""
     phone = read_phone(typed) if typed else None
-    after = {**service_order(read()), **{k: list(v) for k, v in (body.get("after") or {}).items()}}
+    after = {k: set(v) for k, v in order_at(read(), id).items()}
+    for service, before in (
+        body.get("after") or {}
+    ).items():  # rules of this visit, beside those of the place
+        if not isinstance(before, list) or not all(isinstance(code, str) for code in before):
+            raise Refused(422, "invalid_request", f"after.{service} must be a list of services")
+        after.setdefault(service, set()).update(before)
     priority = body.get("priority", 0)
     if priority == HIGHEST:
         raise Refused(403, "priority_of_staff", "only staff decide on the highest priority")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from queueing.ticket import OUTCOMES
-from web.api import operations_life, paging, places, positions, tickets
+from web.api import closing, operations_life, paging, places, positions, tickets
 from web.api.figures import FIGURES
 from web.api.operation import Answer, Operation, Param
 from web.api.planning_operations import PLANNING
@@ -328,8 +328,9 @@ OPERATIONS: tuple[Operation, ...] = (
         positions.report, _POSITION_ANSWERS, params=_POSITION_PARAMS, tokens=("device",), raw_body=True, errors=(409,),
     ),
     *PLANNING,
-    *FIGURES,
     *SUPERVISING,
+    *closing.operations(REQUEST_ID, EXAMPLE_ID, _id("The queue."), ID),
+    *FIGURES,
     *operations_life.operations(
         REQUEST_ID, CODE, EXAMPLE_ID, _TICKET, _id("The queue."), _id("The fixed center or complex.")
     ),

@@ -22,7 +22,7 @@ from web.api import paging
 from web.api.operation import Answer, Operation, Param, Refused
 from web.api.schema import Schema
 from web.api.shapes import COMPONENTS, COUNT, DAY, INSTANT, REAL, TEXT, obj, or_null, ref
-from web.auth import may_use_queue
+from web.auth import may_look_at_queue
 from web.clerk.scope import ZONE
 from web.clerk.supervisor_pages import queues_on, topics_of
 from web.db import read
@@ -74,7 +74,7 @@ def steps(ticket: str) -> ResponseReturnValue:
     found = read().scalar(select(Ticket).where(Ticket.code == ticket))
     if found is None:
         raise NotFound("ticket_not_found", "there is no such ticket")
-    if not may_use_queue(read(), current_user, found.queue_id):
+    if not may_look_at_queue(read(), current_user, found.queue_id):
         raise Refused(403, "other_queue", "this ticket stands in another place's queue")
     made = trail(read(), found, now=clock.now())
     return jsonify(

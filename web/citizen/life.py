@@ -19,6 +19,7 @@ from queueing.journeys import JourneyView, current_of
 from queueing.notices import notices_of
 from queueing.store import Ticket
 from queueing.store_life import Booking, Notice
+from queueing.ticket import APPOINTMENT_GRACE
 from web import clock
 from web.citizen import blueprint
 from web.db import read, write
@@ -48,6 +49,11 @@ class Life:
     reason: str
     offers: list[Alternative]
     """Where to go instead, when the ticket was ended by us."""
+    late: str
+    """Of an appointment whose time has come without its holder: `kept` while it still holds, `line` when who comes
+    stands in the line like everybody, `missed` when it was given up; empty before its time, and for all others."""
+    kept_until: datetime | None
+    """Until when whoever comes late keeps the appointment."""
 
     @property
     def asks_to_confirm(self) -> bool:
@@ -65,7 +71,7 @@ class Life:
             tuple((s.position, s.state, s.queue.id if s.queue else 0) for s in way.steps) if way else (),
             way.ends_at.isoformat(timespec="minutes") if way and way.ends_at else "",
             self.asks_to_confirm, self.news, self.ask, self.rated, self.reason,
-            tuple((o.queue.id, o.at, o.opens_at) for o in self.offers),
+            tuple((o.queue.id, o.at, o.opens_at) for o in self.offers), self.late,
         )  # fmt: skip
 
 
@@ -89,7 +95,21 @@ def _life(db: Session, ticket: Ticket, now: datetime) -> Life:
         rated=said.score if said else 0,
         reason=said.reason if said else "",
         offers=offers_of(db, ticket, now),
+        late=_late(ticket, now),
+        kept_until=ticket.appointment_at + APPOINTMENT_GRACE if ticket.appointment_at else None,
     )
+
+
+def _late(ticket: Ticket, now: datetime) -> str:
+    """See `Life.late`. Somebody who was called and did not come has been here: that is no late appointment."""
+    at = ticket.appointment_at
+    if at is None or now < at:
+        return ""
+    if ticket.state == "missed" and ticket.called_at is None:
+        return "missed"
+    if ticket.state != "booked":
+        return ""
+    return "kept" if now <= at + APPOINTMENT_GRACE else "line"
 
 
 def offers_of(db: Session, ticket: Ticket, now: datetime) -> list[Alternative]:

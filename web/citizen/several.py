@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from fleet.store import Setting, Site
+from fleet import precedence
+from fleet.store import Site
 from queueing import journeys
 from queueing.errors import QueueingError
 from queueing.store import Queue, Service
@@ -24,9 +24,6 @@ from web.citizen.situation import services_of
 from web.citizen.taking import remember
 from web.db import read, write
 from web.errors import words_for
-
-PRECEDENCE = "service_order"
-"""Setting: service code -> codes of services that must be done before it (a photo before a passport)."""
 
 
 @blueprint.route("/centers/<int:site_id>/several", methods=["GET", "POST"])
@@ -51,7 +48,7 @@ def several(site_id: int) -> Any:
         return _several(site, faults), 422
     now = clock.now()
     ids = [queue.id for queue in site.queues]
-    after = service_order(read())
+    after = precedence.order_at(read(), site.id)
 
     def run(db: Session) -> str:
         done = journeys.begin(
@@ -66,12 +63,6 @@ def several(site_id: int) -> Any:
         return _several(site, {"queue": words_for(error.code, str(error))}), 409
     remember(code)
     return redirect(url_for("citizen.ticket", code=code), 303)
-
-
-def service_order(db: Session) -> Mapping[str, list[str]]:
-    """Which services must be done before which, as this installation says."""
-    setting = db.get(Setting, PRECEDENCE)
-    return setting.value if setting is not None else {}
 
 
 def _several(site: Site, faults: dict[str, str]) -> str:

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fleet.precedence import order_at
+from fleet.retiring import site_of
 from queueing import counter, desks, journeys
 from queueing.counter import Done
 from queueing.errors import Conflict, Invalid, NotFound, QueueingError
@@ -162,7 +164,9 @@ def act_on_ticket(desk_id: int, verb: str) -> Any:
             return counter.arrive(session, ticket, **common)
         if verb == "add":
             house = [at.queue_id, *(queue.id for queue in sister_queues(session, at.queue_id))]
-            return journeys.add_step(session, ticket, target, house, **common)
+            site = site_of(session, at.queue_id)
+            order = order_at(session, site.id) if site is not None else {}
+            return journeys.add_step(session, ticket, target, house, after=order, **common)
         queue, service = _target(session, at, target)
         return counter.transfer(
             session, ticket, desk=at, to_queue=queue, service_code=service, note=note, **common

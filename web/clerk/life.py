@@ -13,8 +13,9 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from fleet.appointments import patterns, slots_on
+from fleet.appointments import slots_on
 from fleet.days import close_visit
+from fleet.ending import end_queue
 from fleet.network.geo import km_between
 from fleet.store import Site, SiteQueue, Visit
 from queueing import closing, desks, handover
@@ -153,12 +154,10 @@ def change_whole_queue(queue_id: int) -> Any:
 
 
 def _close(db: Session, queue: Queue, choice: str, name: str, now: datetime) -> str:
-    day = _day(request.form.get("day", "")) or local_day(now, queue.zone) + timedelta(days=1)
-    target = _target_queue(db, queue)
-    default = patterns(db, target or queue, day)
-    done = closing.close_with(
-        db, queue, choice, actor=name, now=now, to_queue=target, day=day, default=default,
-        reason=request.form.get("reason", "").strip(),
+    done = end_queue(
+        db, queue, choice, request_id=request.form.get("request_id", ""), actor=name, now=now,
+        to_queue=_target_queue(db, queue), day=_day(request.form.get("day", "")),
+        reason=request.form.get("reason", ""),
     )  # fmt: skip
     said = [
         ngettext("%(num)s person is still served here.", "%(num)s people are still served here.", done.inside)
@@ -317,6 +316,7 @@ def _refused(error: QueueingError) -> str:
         ),
         "undo_refused": _("Somebody has already been called there: this can no longer be taken back."),
         "already_handed_over": _("This queue has been handed over."),
+        "reason_missing": _("Write why: the people read it."),
         "handed_over_in_turn": _("That queue has itself been handed over."),
     }  # fmt: skip
     return str(texts.get(error.code) or words_for(error.code, _("This is not possible now.")))

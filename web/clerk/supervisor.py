@@ -25,7 +25,7 @@ from queueing.store import Desk, Queue, Ticket
 from web import board_store, clock
 from web.accounts import AccessToken, new_token
 from web.auth import require_desk, require_queue, roles
-from web.clerk import supervisor_pages, supervisor_words, words
+from web.clerk import supervisor_pages, supervisor_place, supervisor_words, words
 from web.clerk.door import blueprint
 from web.clerk.scope import ZONE, desks_of, todays_queues, todays_visit
 from web.clerk.supervisor_setup import clerks_of
@@ -33,7 +33,7 @@ from web.db import read, write
 from web.errors import status_of, words_for
 from web.printing import jobs
 
-__all__ = ["supervisor_pages", "supervisor_words"]
+__all__ = ["supervisor_pages", "supervisor_place", "supervisor_words"]
 PARTS = ("queues", "numbers")
 BEFORE_CLOSING = timedelta(minutes=45)
 """How long before closing time the page asks what becomes of a line."""
@@ -90,8 +90,9 @@ def change_queue(queue_id: int, act: str) -> Any:
     name, now = current_user.name, clock.now()
     reason = request.form.get("reason", "").strip()
     losing = sum(closing.would_lose(read(), queue, now=now)) if act == "close" else 0
+    told = _told(request.form.get("told", ""))
     # Told how many, and why they go home: else, or when more have come meanwhile, the page asks (again).
-    if losing and (not reason or losing > _told(request.form.get("told", ""))):
+    if losing and (not reason or losing > told):
         return redirect(url_for("clerk.supervisor", closing=queue.id), 303)
 
     def run(db: Session) -> None:
@@ -107,7 +108,9 @@ def change_queue(queue_id: int, act: str) -> Any:
                 desks.open_queue(db, here, actor=name, now=now)
         else:
             if reason:
-                closing.close_with(db, here, "cancel", actor=name, now=now, reason=reason)
+                closing.close_with(db, here, "cancel", actor=name, now=now, reason=reason, told=told)
+            else:  # somebody may have come since the page looked
+                closing.require_told(db, here, 0, now=now)
             if visit is None or not close_visit(db, visit, now=now):
                 desks.close_queue(db, here, actor=name, now=now)
 
@@ -166,6 +169,8 @@ def _answer(run: Any) -> Any:
     try:
         write(run)
     except QueueingError as error:
+        if error.code == "people_waiting":
+            return redirect(url_for("clerk.supervisor", closing=error.details["queue"]), 303)
         status = status_of(error.code, error.status_hint)
         text = words.refused(error, words_for)
         if error.code == "desk_busy" and "label" in error.details:

@@ -13,7 +13,8 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.store import SiteQueue, Visit
+from fleet.retiring import queues_in_use_on
+from fleet.store import Visit
 from queueing import audit, trail
 from queueing.audit import OUT_OF_ORDER, Act, Cursor, Wanted
 from queueing.daytime import day_bounds, local_day
@@ -27,7 +28,7 @@ from queueing.waits.judging import how_told
 from web import clock
 from queueing.waits.ladder import last_night
 from web.accounts import Account
-from web.auth import may_use_queue, roles
+from web.auth import may_look_at_queue, may_use_queue, roles
 from web.clerk import supervisor_words as words
 from web.clerk.door import blueprint
 from web.clerk.scope import ZONE
@@ -44,11 +45,9 @@ CSV_ROWS = 20_000
 def queues_on(session: Session, account: Account, day: date) -> list[Queue]:
     """The queues that an account answers for on a day: its site's, or those of its center's visits."""
     if account.site_id is not None:
-        chosen = select(Queue).join(SiteQueue).where(SiteQueue.site_id == account.site_id)
-    else:
-        visits = select(Visit.queue_id).where(Visit.center_id == account.center_id, Visit.day == day)
-        chosen = select(Queue).where(Queue.id.in_(visits))
-    return list(session.scalars(chosen.order_by(Queue.id)))
+        return queues_in_use_on(session, account.site_id, day)
+    visits = select(Visit.queue_id).where(Visit.center_id == account.center_id, Visit.day == day)
+    return list(session.scalars(select(Queue).where(Queue.id.in_(visits)).order_by(Queue.id)))
 
 
 def topics_of(account: Account) -> tuple[str, ...]:
@@ -144,7 +143,7 @@ def _tickets(error: str = "") -> str:
     tickets: list[Ticket] = []
     if code:
         known = db.scalar(select(Ticket).where(Ticket.code == code))
-        tickets = [known] if known is not None and may_use_queue(db, current_user, known.queue_id) else []
+        tickets = [known] if known is not None and may_look_at_queue(db, current_user, known.queue_id) else []
     elif label:
         ids = [queue.id for queue in queues_on(db, current_user, day)]
         tickets = trail.find(db, ids, days=[day], label=label)

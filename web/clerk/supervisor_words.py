@@ -11,7 +11,7 @@ from queueing.rating import Outcomes
 from queueing.ticket import OUTCOMES
 from web.clerk.door import blueprint
 from web.clerk.words import act_words
-from web.i18n import local, minutes_text
+from web.i18n import language, local, minutes_text
 
 
 @blueprint.app_template_filter("audit_words")
@@ -32,7 +32,9 @@ def action_words(action: str) -> str:
         "link": _("new address made"),
         "printer": _("printer set"),
         "board": _("board set up"),
-        "queue_deleted": _("queue taken out of use"),
+        "queue_retired": _("queue taken out of use"),
+        "queue_back": _("queue in use again"),
+        "service_order": _("order of services changed"),
         "login": _("signed in"),
         "login_failed": _("wrong password"),
         "logout": _("signed out"),
@@ -107,6 +109,13 @@ def details(made: Act) -> str:
             for key, words in names.items()
             if key in data
         )
+    if made.action == "queue_closing":
+        chosen = _closing_words(str(data.get("choice", "")))
+        return "; ".join(word for word in (chosen, str(data.get("reason", ""))) if word)
+    if made.action == "service_order":
+        service, before = data["names"][language()]
+        rule = str(_("%(service)s: only after %(before)s", service=service, before=before))
+        return rule if data["act"] == "add" else str(_("taken back: %(rule)s", rule=rule))
     if made.action == "desk_open" and data.get("operator"):
         return str(_("for %(name)s", name=data["operator"]))
     said = [str(data[key]) for key in ("note", "reason", "address", "kind", "role") if data.get(key)]
@@ -115,6 +124,16 @@ def details(made: Act) -> str:
     if data.get("outcome") in OUTCOMES:
         said.append(outcome_words(data["outcome"]))
     return "; ".join(said)
+
+
+def _closing_words(choice: str) -> str:
+    """What became of the people when a queue was closed."""
+    words: dict[str, str] = {
+        "serve": _("who is inside is served"),
+        "move": _("everybody gets another appointment"),
+        "cancel": _("everybody is sent home"),
+    }
+    return words.get(choice, choice)
 
 
 @blueprint.app_template_filter("came_of_it")
