@@ -22,6 +22,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    session,
     url_for,
 )
 from flask_babel import gettext as _
@@ -71,6 +72,18 @@ def followed(topic: str) -> list[Follower]:
     return [follower for follower in g.follows if follower.topic == topic]
 
 
+@blueprint.app_template_global()
+def here() -> str:
+    """The address of this page with its language and question, to come back to."""
+    return request.script_root + (request.full_path if request.query_string else request.path)
+
+
+@blueprint.app_template_global()
+def typed_phone() -> str:
+    """A number that could not be read, to be put right instead of typed anew; once."""
+    return str(session.pop("typed_phone", "")) if "typed_phone" in session else ""
+
+
 @blueprint.post("/follow")
 def follow() -> Any:
     """Begin to follow; the page that comes back says so."""
@@ -88,6 +101,7 @@ def follow() -> Any:
         address = read_phone(form.get("phone", "").strip())
         if address is None:
             flash(_("This does not look like a mobile number. Nothing was sent."), "bad")
+            session["typed_phone"] = form.get("phone", "").strip()[:24]
             return redirect(back + "#follow", 303)
         asked: Limiter = current_app.extensions.setdefault("ask_limiter", Limiter(QUESTIONS, WINDOW_S))
         if asked.full(address) or _askers().full(request.remote_addr):
