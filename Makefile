@@ -73,7 +73,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@touch $@
 
 # inner loops are compiled once here, else the first plan, forecast and played week would wait for them
-COMPILED := $(shell find routing/engine -name '*.py') fleet/relief_chain.py fleet/simulation/engine_compiled.py
+COMPILED := $(shell find routing/engine -name '*.py') fleet/relief_chain.py fleet/simulation/engine_compiled.py \
+	queueing/waits/compiled.py
 $(VENV)/.compiled: $(VENV)/.ready $(COMPILED)
 	@echo "compiling the planning engine and the queue model ..."
 	@$(BIN)/python -m routing warm

@@ -1,5 +1,5 @@
-"""Compiling the inner loops of queues once, so that neither the first forecast nor the first played week waits for it:
-`python -m fleet.warm`. The result is kept beside the source."""
+"""Compiling the inner loops of queues once, so that neither the first forecast nor the first played week nor the first
+wait that is told waits for it: `python -m fleet.warm`. The result is kept beside the source."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from fleet import relief
 from fleet.simulation.engine import EVERY_SKILL, Lines, People, play
+from queueing.waits import compiled as waits
 
 
 def warm() -> None:
@@ -18,6 +19,7 @@ def warm() -> None:
     relief.waiting(center)
     relief.relieve(center, relief.Van(one, one * 0.2, one * 0.4, one * 9, one * 10, one * 0.5, one * 0))
     _play()
+    waits.warm()
 
 
 def _play() -> None:

@@ -52,11 +52,13 @@ def on_starting(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside requests: the relay of committed changes, the scheduler, a van's sync."""
+    from queueing.waits import compiled
     from web import jobs
     from web.checkpoints import Checkpoints
     from web.van import loop
 
     app = worker.app.wsgi()
+    compiled.warm()  # the first page that tells a wait should not stop all others for half a second
     sys.setswitchinterval(SWITCH_S)
     # What the start has made stays for good: the collector need not go through it again and again.
     gc.collect()

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from queueing.waits.bands import AIMS, LEVELS, MEDIAN, SHARES, Calibration
+from queueing.waits.bands import AIMS, LEVELS, MEDIAN, SHARES, Calibration, shortest
 from queueing.waits.columns import columns
 from queueing.waits.history import History
 from queueing.waits.model import Model, fit
@@ -33,6 +33,8 @@ SHAPE_DAYS = 6
 PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
 NEW_PLACE = 0.1
 """Share of office-days whose own history is hidden in training: so a model learns what to make of a new office."""
+RANGE = 0.8
+"""A range of eight in ten, as the distribution says it: not steered."""
 LEAST_TICKETS = 200
 """Days with fewer tickets are holidays: nothing is learned from them."""
 GROUPS = 5
@@ -159,6 +161,12 @@ def _report(tickets: Tickets, last: int, quantiles: Floats, rows: np.ndarray) ->
     }
 
 
+def _proportion(low: Floats, high: Floats) -> float:
+    """Mean width of ranges over the mean of their middles; 0 where all are 0 to 0."""
+    middle = float((low + high).mean()) / 2
+    return float((high - low).mean()) / middle if middle > 0 else 0.0
+
+
 def figures(wait: Floats, quantiles: Floats, four: Floats) -> dict[str, float | int]:
     """Errors of the median, pinball loss of five quantiles, what the bands hold and how wide they are; minutes."""
     if not len(wait):
@@ -168,6 +176,7 @@ def figures(wait: Floats, quantiles: Floats, four: Floats) -> dict[str, float | 
     places = [round(level * 100) - 1 for level in PINBALL]
     short = wait[:, None] - quantiles[:, places]
     pinball = np.maximum(np.array(PINBALL) * short, (np.array(PINBALL) - 1) * short)
+    low, high = shortest(quantiles, RANGE)
     return {
         "n": len(wait),
         "mean_wait": round(float(wait.mean()), 3),
@@ -181,4 +190,8 @@ def figures(wait: Floats, quantiles: Floats, four: Floats) -> dict[str, float | 
         "cover90": round(float(((wait >= four[:, 2]) & (wait <= four[:, 3])).mean()), 3),
         "width50": round(float((four[:, 1] - four[:, 0]).mean()), 3),
         "width90": round(float((four[:, 3] - four[:, 2]).mean()), 3),
+        "cover80": round(float(((wait >= low) & (wait <= high)).mean()), 3),
+        "width80": round(float((high - low).mean()), 3),
+        "width80_of_middle": round(_proportion(low, high), 3),
+        "width90_of_middle": round(_proportion(four[:, 2], four[:, 3]), 3),
     }
