@@ -128,12 +128,13 @@ PASSING = (429, 500, 502, 503)
 
 def advice(status: int) -> str:
     """What a person can do about it, in one sentence; empty where the words say it."""
-    return {
+    words = {
         401: _("Sign in, and you come back to where you were."),
         403: _("Sign in with an account that may, or ask your supervisor."),
         404: _("On the first page you find centers and visits by the name of your place."),
         413: _("Send less text at a time, or a smaller file."),
-    }.get(status, "")
+    }
+    return str(words.get(status, ""))
 
 
 def init_app(app: Flask) -> None:

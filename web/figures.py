@@ -1,4 +1,4 @@
-"""The public front page of figures, and the same as a table for programs. Reads what the night has counted, never more."""
+"""The public front page of figures, and the same as a table for programs: what the night has counted, never more."""
 
 from __future__ import annotations
 

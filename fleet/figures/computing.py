@@ -102,6 +102,7 @@ class _Shown:
         where = (place, week)
         c = self._sums.get(where, Counted())
         vans, buildings = c.served_vans, c.served - c.served_vans
+        judged, inside = c.kept()
         told = where not in self._no_served and not any(0 < part < LEAST for part in (vans, buildings))
         # Of governorates and weeks at once only the sum: two tables that are told apart would tell on each other.
         return {
@@ -114,7 +115,7 @@ class _Shown:
             "districts": len(c.units),
             "hours_saved": round(c.hours_saved, 1) if c.visits > c.unreckoned else None,
             "wait": _wait(c, self._waits.get(where, 0), where in self._no_waits),
-            "kept": _share(*reversed(c.kept()), where in self._no_kept),
+            "kept": _share(inside, judged, where in self._no_kept),
             "satisfied": _share(c.satisfied, c.rated, where in self._no_rated),
         }
 

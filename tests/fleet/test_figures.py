@@ -37,7 +37,13 @@ def counted(session: Session, **more: object) -> dict:  # type: ignore[type-arg]
 
 def test_wilson_gives_the_published_intervals() -> None:
     """Newcombe (1998), table I, method 3: 81/263, 15/148, 0/20, 1/29."""
-    for hits, of, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)):  # fmt: skip
+    published = (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    )
+    for hits, of, low, high in published:
         share, begins, ends = figures.wilson(hits, of)
         assert (share, begins, ends) == (
             pytest.approx(hits / of), pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4),

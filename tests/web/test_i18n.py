@@ -170,8 +170,8 @@ def test_translations_keep_their_places_for_values(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "أقل من دقيقة"), (1, "دقيقة واحدة"), (2, "دقيقتان"), (3, "3 دقائق"), (10, "10 دقائق"), (11, "11 دقيقة"), (99, "99 دقيقة"),
-     (100, "100 دقيقة"), (103, "103 دقائق"), (111, "111 دقيقة")],
+    [(0, "أقل من دقيقة"), (1, "دقيقة واحدة"), (2, "دقيقتان"), (3, "3 دقائق"), (10, "10 دقائق"), (11, "11 دقيقة"),
+     (99, "99 دقيقة"), (100, "100 دقيقة"), (103, "103 دقائق"), (111, "111 دقيقة")],
 )  # fmt: skip
 def test_arabic_counts_with_six_forms(app: Flask, count: int, words: str) -> None:
     """None, one, two, three to ten, eleven to ninety-nine, and again after a hundred: as in the language's own rule."""
@@ -223,8 +223,10 @@ def test_days_are_named_in_the_language_of_the_page(app: Flask) -> None:
                 i18n.relative_day(date(2026, 11, 23), date(2026, 11, 22)),
             )
     assert names == {
-        "ar": ("الأحد، 22 نوفمبر", "غدًا"), "en": ("Sunday 22 November", "Tomorrow"), "fr": ("dimanche 22 novembre", "Demain"),
-    }  # fmt: skip
+        "ar": ("الأحد، 22 نوفمبر", "غدًا"),
+        "en": ("Sunday 22 November", "Tomorrow"),
+        "fr": ("dimanche 22 novembre", "Demain"),
+    }
 
 
 # --- the choice of a language

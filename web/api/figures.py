@@ -80,8 +80,8 @@ _SCHEMA = obj(
         ),
         "saved": or_null(_SAVED),
     },
-    words="Days that are over. Waits are seconds, hours person-hours, shares 0 to 1 with their 95% interval; null where "
-    "nobody, or fewer than `least` people, are behind a number. `hours_saved` is reckoned by plans, `saved.played` by "
+    words="Days that are over. Waits are seconds, hours person-hours, shares 0 to 1 with 95% intervals; null "
+    "where nobody, or fewer than `least` people, are behind a number. `hours_saved` is reckoned by plans, `saved.played` by "
     "playing the week citizen by citizen.",
 )
 _EXAMPLE_CELL: dict[str, Any] = {
@@ -135,7 +135,7 @@ _EXAMPLE = {
 
 FIGURES: tuple[Operation, ...] = (
     Operation(
-        "public_figures", "GET", "/public-figures", "What the service has done: people served, hours saved, waits, ratings",
+        "public_figures", "GET", "/public-figures", "What the service has done: people served, waits, ratings",
         public_figures, {200: Answer("Counted nightly, of days that are over.", _SCHEMA, _EXAMPLE)}, errors=(404,),
     ),
 )  # fmt: skip
