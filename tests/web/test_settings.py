@@ -88,3 +88,17 @@ def test_a_file_of_traffic_is_read_at_start_and_its_faults_are_named(tmp_path: P
     file.write_text('{"EG-C": [[420, 5]]}', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"TRAFFIC_FILE .*EG-C\[0\]\[1\]: must be at least 10"):
         from_environment(env)
+
+
+def test_messages_need_an_address_for_their_links(tmp_path: Path) -> None:
+    """A gateway without PUBLIC_URL could send no link to end it; every fault of messages is named at once."""
+    env = {"DATA_DIR": str(tmp_path), "SMS_URL": "https://g.example/s"}
+    with pytest.raises(SettingsError, match="SMS_URL needs PUBLIC_URL"):
+        from_environment(env)
+    with pytest.raises(SettingsError, match=r"SMS_FORM.*PUBLIC_URL.*PUSH_CONTACT"):
+        from_environment({**env, "SMS_FORM": "xml", "PUBLIC_URL": "centers", "PUSH_CONTACT": "me"})
+    made = from_environment(
+        {**env, "PUBLIC_URL": "https://c.example/", "PUSH_HOSTS": "push.example, .other.example"}
+    )
+    assert made.public_url == "https://c.example" and made.sms is not None and not made.push_contact
+    assert made.push_hosts == ("push.example", ".other.example")

@@ -171,13 +171,15 @@ def follower(code: str) -> Any:
 
 
 @blueprint.post("/f/<code>/stop")
-@csrf.exempt
 def stop(code: str) -> Any:
     """End it from a message itself; the code is all that this needs."""
     found = _follower(code)
     if found is not None:
         write(lambda db: following.unfollow(db, db.get_one(Follower, found.id)))
     return "", 204
+
+
+csrf.exempt(stop)
 
 
 def _end(found: Follower) -> Response:
