@@ -55,7 +55,7 @@ def test_the_page_says_each_figure_with_definition_source_and_time(counted: Flas
     assert f">{total['served']:,}<" in text
     assert f"{round(100 * total['satisfied']['share'])}%" in text
     low, high = (round(100 * total["satisfied"][edge]) for edge in ("low", "high"))
-    assert f"between {low}% and {high}%" in text
+    assert f'between <bdi dir="ltr">{low}%</bdi> and <bdi dir="ltr">{high}%</bdi>' in text
     facts = re.findall(r'<section class="fact">.*?</section>', text, re.S)
     counted_so = [fact for fact in facts if "How this is counted" in fact]
     assert len(counted_so) >= 5 and all("Source:" in fact and "Counted on" in fact for fact in counted_so)
