@@ -6,7 +6,7 @@ definite article goes.
 
 Latin: accents, apostrophes (ayn, hamza) and case go; articles in all their assimilated forms (El, Al-, Ash-,
 An ...) go; the spellings of one sound become one (Fayoum = Faiyum = Fayyum, Qena = Kena, Girga = Jirja,
-Damanhour = Damanhur).
+Damanhour = Damanhur); figures that stand for Arabic letters are read as these (7elwan = Helwan).
 
 Folding is lossy on purpose and applied to both sides of a comparison; it is never shown to anybody.
 """
@@ -47,6 +47,10 @@ _CONSONANTS = (
     ("j", "g"),
     ("x", "ks"),
 )
+_FIGURES = str.maketrans({"2": "", "3": "", "5": "kh", "6": "t", "7": "h", "8": "gh", "9": "s"})
+"""Figures that stand for Arabic letters where Arabic is typed with Latin ones: 7elwan, Isma3elia, 2ena."""
+_TYPED = re.compile(r"(?=(?:[a-z]*[2356789]){1,3}[a-z]*$)(?=.*[a-z].*[a-z])[a-z2356789]{3,}")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _DOUBLE = re.compile(r"([^\W\d_])\1+")
 _VOWELS = re.compile(r"(?<!^)[aeiouyw]+")
 _FINAL_H = re.compile(r"[ae]h$")
@@ -100,8 +104,12 @@ def _arabic_word(word: str) -> str:
 
 
 def _latin_word(word: str) -> str:
-    if not word.isascii() or any(ch.isdigit() for ch in word):
+    if not word.isascii():
         return word
+    if any(ch.isdigit() for ch in word):
+        if not _TYPED.fullmatch(word) or _ORDINAL.fullmatch(word):
+            return word
+        word = ("q" + word[1:] if word[0] == "2" else word).translate(_FIGURES)
     word = _FINAL_H.sub("a", word)
     for spelling, sound in _CONSONANTS:
         word = word.replace(spelling, sound)

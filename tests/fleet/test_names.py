@@ -28,6 +28,11 @@ ARABIC = "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوى
         ("Kafr ash Shaykh", "Kafr El Sheikh"),
         ("‘Izbat ‘Awaḑ", "Izbat Awad", "`Izbat `Awad"),
         ("Girga", "Jirja"),
+        ("Helwan", "7elwan", "Hilwan"),
+        ("Ismailia", "Isma3elia", "El Esma3elia"),
+        ("Qena", "2ena"),
+        ("El Mahalla", "el ma7alla"),
+        ("Ezbet El Haggana", "3ezbet el haggana"),
     ],
 )
 def test_spellings_of_one_place_fold_to_one_text(spellings: tuple[str, ...]) -> None:
@@ -43,6 +48,8 @@ def test_spellings_of_one_place_fold_to_one_text(spellings: tuple[str, ...]) -> 
         ("Luxor", "Aswan"),
         ("Banha", "Biba"),
         ("6", "10"),
+        ("6th October", "October"),
+        ("Village 53", "Village 35"),
     ],
 )
 def test_different_places_stay_apart(one: str, other: str) -> None:
