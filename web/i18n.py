@@ -7,6 +7,7 @@ Locale is `ar_EG`, never bare `ar` (wrong weekend, wrong start of the week). One
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -114,6 +115,15 @@ def code(text: object) -> Markup:
     return Markup('<bdi dir="ltr">{}</bdi>').format(escape(digits(text)))
 
 
+RUN = re.compile(r"(?<![\w./:-])(?:[A-Z]{1,3}-?\d{2,}[\w-]*|\d{1,2}:\d{2}|\+?\d{9,})(?![\w:])")
+"""A ticket's or van's code, a time of day, a telephone number, inside a sentence."""
+
+
+def isolated(text: str) -> Markup:
+    """A plain sentence (a message as it was sent) with its codes, times and phones kept from reordering."""
+    return Markup(RUN.sub(lambda found: str(code(found.group())), str(escape(text))))
+
+
 def local(instant: datetime) -> datetime:
     """An instant in Cairo's local time."""
     return instant.astimezone(CAIRO)
@@ -211,7 +221,7 @@ def init_app(app: Flask) -> None:
     )
     for function in (
         named, digits, number, code, clock_time, minute_time, long_date, short_date, weekday, relative_day,
-        minutes_text, distance_text, local,
+        minutes_text, distance_text, local, isolated,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals.update(

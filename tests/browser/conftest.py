@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Live:
     app: Flask
     clock: cast.StillClock
     world: cast.World
+    server: Any = None
+    """The web server itself; None where a test makes its own."""
 
     def write(self, work: Callable[[Session], Any]) -> Any:
         """Commit `work(session)` and let the screens hear of it."""
@@ -58,22 +61,29 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cast.World
     return cast.make_template(tmp_path_factory.mktemp("template"))
 
 
-@pytest.fixture
-def live(template: tuple[Path, cast.World], tmp_path: Path) -> Iterator[Live]:
-    """The application with sockets and relay on a free loopback port, over a fresh copy of the cast."""
-    cast.copy_database(template[0], tmp_path / "test.db")
+@contextmanager
+def serving(folder: Path, world: cast.World) -> Iterator[Live]:
+    """The application with sockets and relay on a free loopback port, over the database `test.db` in `folder`."""
     clock = cast.StillClock()
-    app = create_app(cast.settings_for(tmp_path), time_source=clock)
+    app = create_app(cast.settings_for(folder), time_source=clock)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     server.daemon_threads = True
     relay = app.extensions["relay"]
     relay.start()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    yield Live(f"http://127.0.0.1:{server.server_port}", app, clock, template[1])
+    yield Live(f"http://127.0.0.1:{server.server_port}", app, clock, world, server)
     relay.stop()
     server.shutdown()
     thread.join(5)
+
+
+@pytest.fixture
+def live(template: tuple[Path, cast.World], tmp_path: Path) -> Iterator[Live]:
+    """The application over a fresh copy of the cast."""
+    cast.copy_database(template[0], tmp_path / "test.db")
+    with serving(tmp_path, template[1]) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@
     lostAt = answered ? null : lostAt || new Date();
     body.classList.toggle("offline", !answered);
     document.querySelectorAll("[data-connection]").forEach(function (line) {
-      line.textContent = online ? line.dataset.online : slow ? line.dataset.slow || body.dataset.liveSlow || line.dataset.online : line.dataset.offline.replace("{time}", lostAt.toTimeString().slice(0, 5));
+      line.textContent = online ? line.dataset.online : slow ? line.dataset.slow || body.dataset.liveSlow || line.dataset.online : line.dataset.offline.replace("{time}", "\u2066" + lostAt.toTimeString().slice(0, 5) + "\u2069");
       line.classList.toggle("tag-good", online); line.classList.toggle("tag-warn", slow); line.classList.toggle("tag-bad", !answered);
     });
     document.dispatchEvent(new CustomEvent("live:connection", { detail: { online: online, slow: slow } }));
