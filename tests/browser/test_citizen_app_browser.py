@@ -3,10 +3,15 @@ to the rating."""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,8 +19,11 @@ from fleet.planning.cancelling import cancel_visit
 from fleet.store import Visit
 from queueing import counter
 from queueing.store import Ticket
+from queueing.store_life import Follower
 from tests.browser.conftest import Live
 from tests.browser.test_citizen_browser import call, expect, serve
+from tests.web.carriers import counterpart
+from web import jobs
 
 pytestmark = pytest.mark.browser
 SLOW = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
@@ -207,3 +215,98 @@ def test_the_text_to_send_on_can_be_copied(open_page: Callable[..., Any], live: 
     expect(page.locator("[data-copy]")).to_have_text("نُسخت")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "قرية الرغامة" in copied and f"/v/{live.world.visit_a}" in copied
+
+
+def test_the_citizens_worker_and_the_desks_live_side_by_side(
+    open_page: Callable[..., Any], live: Live
+) -> None:
+    """A clerk who looked at the citizen's page before: two workers, each with its own scope and its own store; the desk
+    goes on without a line as if there were only one."""
+    page = open_page("/", user="clerk", language="en")
+    page.evaluate(WORKS)
+    page.goto(f"{live.url}/en/desk")
+    page.locator("button.desk-tile").first.click()
+    page.wait_for_function("caches.match('/en/desk/alone').then(p => !!p)")
+    page.goto(f"{live.url}/en/")
+    page.evaluate(WORKS)
+    scopes = page.evaluate(
+        "navigator.serviceWorker.getRegistrations().then(all => all.map(r => new URL(r.scope).pathname).sort())"
+    )
+    assert scopes == ["/", "/en/desk"]
+    page.context.set_offline(True)
+    page.goto(f"{live.url}/en/desk")
+    assert (
+        page.evaluate("new URL(navigator.serviceWorker.controller.scriptURL).pathname")
+        == "/en/desk/worker.js"
+    )
+    expect(page.locator("h1", has_text="No connection")).to_have_count(0)
+    page.goto(f"{live.url}/en/")
+    expect(page.locator("#offline")).to_be_visible()
+
+
+def test_a_phone_is_told_after_one_press_and_shows_what_it_is_sent(
+    open_page: Callable[..., Any], live: Live
+) -> None:
+    """Permission, the browser's address, the form: one press. A message pushed to the worker is shown with its way to
+    the ticket and a way to stop; stopping is one press on the message."""
+    with counterpart() as service:
+        live.app.extensions["settings"] = dataclasses.replace(
+            live.app.extensions["settings"], push_contact="mailto:a@b.example", push_hosts=(service.url.split("//")[1],)
+        )  # fmt: skip
+        serve(live, ahead=4)
+        page = open_page("/", language="en", width=360, permissions=["notifications"])
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        raw = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        point = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        given = {
+            "endpoint": f"{service.url}/push/1",
+            "keys": {"p256dh": point, "auth": "MDEyMzQ1Njc4OWFiY2RlZg"},
+        }
+        # No browser maker's service is reached from here: the browser's own part is played, all else is real.
+        answer = f"Promise.resolve({{ toJSON: () => ({json.dumps(given)}) }})"
+        page.add_init_script(f"PushManager.prototype.subscribe = () => {answer}")
+        page.evaluate(WORKS)
+        page.goto(f"{live.url}/en/queues/{live.world.queue_visit_a}/take")
+        page.locator("select[name=service]").select_option("NID-01")
+        page.get_by_role("button", name="Take a ticket").click()
+        page.get_by_role("button", name="Tell this phone").click()
+        expect(page.locator("#follow .n-good")).to_contain_text("This phone is told.")
+        call(live, times=2)
+        with live.app.app_context():
+            jobs.messages(live.clock.now())
+        assert [got.headers["Content-Encoding"] for got in service.got] == ["aes128gcm"]
+        code = live.write(lambda s: s.scalars(select(Follower)).one().code)
+        line = page.context.new_cdp_session(page)
+        number = page.evaluate(
+            "navigator.serviceWorker.ready.then(r => { window.line = r; return r.scope; })"
+        )
+        assert number == live.url + "/"
+        told = {
+            "title": "Ticket",
+            "body": "It is your turn",
+            "url": "/en/tickets/x",
+            "stop": f"/f/{code}",
+            "lang": "en",
+        }
+        registrations: list[str] = []
+        line.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda e: registrations.extend(
+                r["registrationId"] for r in e["registrations"] if r["scopeURL"] == number
+            ),
+        )
+        line.send("ServiceWorker.enable")
+        for _ in range(50):
+            if registrations:
+                break
+            page.wait_for_timeout(100)
+        line.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": live.url, "registrationId": registrations[-1], "data": json.dumps(told)},
+        )
+        page.wait_for_function("window.line.getNotifications().then(all => all.length === 1)")
+        shown = page.evaluate(
+            """() => window.line.getNotifications().then(
+                ([n]) => [n.title, n.body, n.dir, n.data.url, n.actions.map(a => a.title)])"""
+        )
+        assert shown == ["Ticket", "It is your turn", "ltr", "/en/tickets/x", ["Stop"]]

@@ -20,9 +20,9 @@
       return cache.keys().then(function (keys) {
         return Promise.all(keys.reverse().slice(0, 12).map(function (key) {
           return cache.match(key).then(function (page) { return page.text(); }).then(function (html) {
-            var item = document.createElement("li"), link = document.createElement("a");
-            link.href = key.url; link.textContent = new DOMParser().parseFromString(html, "text/html").title;
-            item.append(link); return item;
+            var item = document.createElement("li"), link = document.createElement("a"), name = document.createElement("bdi");
+            link.href = key.url; name.className = "link"; name.textContent = new DOMParser().parseFromString(html, "text/html").title;
+            link.append(name); item.append(link); return item;
           });
         }));
       });
