@@ -22,11 +22,16 @@ CLASSES = (1, 3, 8, 20)
 """People ahead below which a class ends: 0, 1-2, 3-7, 8-19, 20 and more."""
 STEP = 0.004
 """How far one wait moves the share of its class."""
-AIMS = ((0.42, 0.42, 0.485, 0.485, 0.485), (0.892, 0.892, 0.892, 0.892, 0.892))
+AIMS = ((0.42, 0.42, 0.485, 0.485, 0.485), (0.9, 0.9, 0.88, 0.88, 0.88))
 """The shares that bands wider than 0 are steered to, by share and class. Many numbers with 0 to 2 people ahead are
 called at once: their band of a half is 0 to 0, holds seven in ten and cannot be narrower. The other bands
-of these classes are drawn in, so that the half holds on the whole."""
-LEVEL_KEEPS, LEVEL_WEIGHT = 0.99, 60.0
+of these classes are drawn in, so that the half holds on the whole. Of the wide bands those of long lines are
+steered a little lower: two points there are worth more minutes than two points with few ahead (Warsaw, 14-15
+January: a mean width of 18.0 minutes in place of 18.1, for the same share)."""
+LEVEL_KEEPS, LEVEL_WEIGHT, LEVEL_POWER = 0.99, 600.0, 0.6
+"""How fast a level forgets; minutes as expected that it begins with; how much of a deviation it takes over."""
+NEW_LEVEL_WEIGHT = 200.0
+"""In a place of which no earlier day is known."""
 LEAST, MOST = 0.02, 0.98
 
 
@@ -66,15 +71,18 @@ class Calibration:
 
 @dataclass(slots=True)
 class Level:
-    """How much longer than their medians the last waits were, as a factor; it begins at 1 and forgets."""
+    """How much longer than their medians the last waits were, as a factor; it begins at 1 and forgets. Only a part
+    of it is believed: what was too short an hour ago may be so because of what is over by now."""
 
     waited: float = 0.0
     hoped: float = 0.0
+    weight: float = LEVEL_WEIGHT
 
     @property
     def factor(self) -> float:
         """What to multiply a distribution by."""
-        return (self.waited + LEVEL_WEIGHT) / (self.hoped + LEVEL_WEIGHT)
+        factor: float = ((self.waited + self.weight) / (self.hoped + self.weight)) ** LEVEL_POWER
+        return factor
 
     def learn(self, wait: float, median: float) -> None:
         """A wait has ended whose median was said to be `median` (before the factor), minutes."""

@@ -20,7 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from queueing.waits.bands import AIMS, LEVELS, MEDIAN, SHARES, Calibration, shortest
+from queueing.waits.bands import (
+    AIMS,
+    LEVEL_WEIGHT,
+    LEVELS,
+    MEDIAN,
+    NEW_LEVEL_WEIGHT,
+    SHARES,
+    Calibration,
+    Level,
+    shortest,
+)
 from queueing.waits.columns import columns
 from queueing.waits.history import History
 from queueing.waits.model import Model, fit
@@ -59,7 +69,7 @@ def evaluate_new_offices(
         out = tickets.office % GROUPS == group
         found, rows = _predict(tickets, last, seed=seed, out=out)
         quantiles[rows], everything[rows] = found[rows], True
-    return _report(tickets, last, quantiles, everything)
+    return _report(tickets, last, quantiles, everything, weight=NEW_LEVEL_WEIGHT)
 
 
 def load(train: Sequence[Path | str], test: Sequence[Path | str]) -> tuple[Tickets, int]:
@@ -119,11 +129,15 @@ def learn(found: dict[str, Floats], tickets: Tickets, use: np.ndarray, last: int
     )
 
 
-def bands(tickets: Tickets, quantiles: Floats, rows: np.ndarray) -> Floats:
-    """Run through the chosen tickets in the order of time; each gets its bands from what was known, and
-    when its call is seen the calibration learns from it. Returns rows x (low50, high50, low90, high90) in
-    minutes."""
+def bands(
+    tickets: Tickets, quantiles: Floats, rows: np.ndarray, *, weight: float = LEVEL_WEIGHT
+) -> tuple[Floats, Floats]:
+    """Run through the chosen tickets in the order of time; each gets its distribution at its queue's level
+    (`weight`: of `bands.Level`) and its bands from what was known, and when its call is seen level and calibration
+    learn from it. Returns distributions, and rows x (low50, high50, low90, high90) in minutes."""
     calibration = Calibration(AIMS)
+    levels: dict[int, Level] = {}
+    levelled = quantiles.copy()
     found = np.full((len(tickets), 4), np.nan)
     places = np.flatnonzero(rows)
     places = places[np.lexsort((tickets.arrived[places], tickets.day[places]))]
@@ -133,22 +147,29 @@ def bands(tickets: Tickets, quantiles: Floats, rows: np.ndarray) -> Floats:
         while pending and pending[0][:2] <= now:
             ended = heapq.heappop(pending)[2]
             wait, four = tickets.wait[ended], found[ended]
+            level = levels.setdefault(int(tickets.queue[ended]), Level(weight=weight))
+            level.learn(float(wait), float(quantiles[ended, MEDIAN]))
             calibration.learn(
                 float(tickets.ahead[ended]),
                 (bool(four[0] <= wait <= four[1]), bool(four[2] <= wait <= four[3])),
                 (float(four[1]), float(four[3])),
             )
+        own = levels.get(int(tickets.queue[place]))
+        if own is not None:
+            levelled[place] *= own.factor
         for which in range(len(SHARES)):
             found[place, 2 * which : 2 * which + 2] = calibration.band(
-                quantiles[place], float(tickets.ahead[place]), which
+                levelled[place], float(tickets.ahead[place]), which
             )
         if tickets.seen_at[place] < NEVER and not np.isnan(tickets.wait[place]):
             heapq.heappush(pending, (now[0], float(tickets.seen_at[place]), int(place)))
-    return found
+    return levelled, found
 
 
-def _report(tickets: Tickets, last: int, quantiles: Floats, rows: np.ndarray) -> dict[str, Any]:
-    found = bands(tickets, quantiles, rows)
+def _report(
+    tickets: Tickets, last: int, quantiles: Floats, rows: np.ndarray, *, weight: float = LEVEL_WEIGHT
+) -> dict[str, Any]:
+    quantiles, found = bands(tickets, quantiles, rows, weight=weight)
     tested = rows & (tickets.day > last) & ~np.isnan(tickets.wait)
 
     def of(mask: np.ndarray) -> dict[str, float | int]:
