@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
+from hashlib import blake2s
 from typing import Any, Protocol
 
 from queueing.ledger import Held, Ledger, Needs, due_span, keys_of
@@ -126,6 +127,7 @@ _PARTS = {
     ),
     "top": "(SELECT max(id) FROM ticket)",
     "last": "(SELECT max(id) FROM ticket_event)",
+    "version": "(SELECT data_version FROM pragma_data_version)",
 }
 _TICKETS = f"SELECT {TICKETS.columns} FROM ticket WHERE id = ?"
 _PHONE = (
@@ -141,17 +143,19 @@ _MINUTES = (
     " JOIN service s ON s.id = q.service_id WHERE q.queue_id = ?"
 )
 _SHIFT = timedelta(microseconds=1)
+SHAPES = 64
+"""Of so many kinds of batches a connection learns to carry out each by one statement."""
 Step = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
 
 
 class Way(Protocol):
-    """Takes the steps of a bank: `steps()` gives the rows of each. `last`: they end the transaction."""
+    """Takes the steps of a bank: `steps()` gives the rows of each."""
 
-    def __call__(self, steps: Callable[[], list[list[Any]]], *, last: bool) -> list[list[Any]]: ...
+    def __call__(self, steps: Callable[[], list[list[Any]]]) -> list[list[Any]]: ...
 
 
-def straight(steps: Callable[[], list[list[Any]]], *, last: bool) -> list[list[Any]]:
+def straight(steps: Callable[[], list[list[Any]]]) -> list[list[Any]]:
     """Here and now."""
     return steps()
 
@@ -161,17 +165,19 @@ class _Written:
 
     def __init__(self, codec: Codec, names: Sequence[str], *, update: bool = False, more: str = "") -> None:
         self._values = codec.values(names)
-        # Materialized: else the text of a row is made anew for each of its columns.
+        # Materialized: else the text of a row is made anew for each of its columns. Where it stands follows from what a
+        # trigger takes (`_joined`).
         rows = "WITH n AS MATERIALIZED (SELECT value AS v FROM json_each(?))"
         table, columns = codec.table, ", ".join(names)
         value = {name: f"json_extract(n.v, '$[{place}]')" for place, name in enumerate(names)}
         if update:
             assigned = ", ".join(f"{name} = {value[name]}" for name in names if name != "id")
-            self._statement = f"{rows} UPDATE {table} SET {assigned} FROM n WHERE {table}.id = {value['id']}"
+            found = f"({rows} SELECT v FROM n) AS n"
+            self._statement = f"UPDATE {table} SET {assigned} FROM {found} WHERE {table}.id = {value['id']}"
         else:
             # WHERE: what follows is a conflict's clause, not a join's.
             found = ", ".join(value[name] for name in names)
-            self._statement = f"{rows} INSERT INTO {table} ({columns}) SELECT {found} FROM n WHERE true{more}"
+            self._statement = f"INSERT INTO {table} ({columns}) {rows} SELECT {found} FROM n WHERE true{more}"
 
     def steps(self, rows: Iterable[Any]) -> list[Step]:
         """What writes all rows, in their order: one step, or none where there are no rows."""
@@ -181,8 +187,8 @@ class _Written:
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _queues = _Written(QUEUES, ("id", "seq", "line_waiting", "line_seq", "line_since"), update=True)
-_PACES = "UPDATE queue SET pace_s = ?, pace_cv2 = ? WHERE id = ?"
-_LEFT = "UPDATE ticket SET desk_id = NULL WHERE id = ?"
+_paces = _Written(QUEUES, ("id", "pace_s", "pace_cv2"), update=True)
+_LEFT = "UPDATE ticket SET desk_id = NULL WHERE id IN (SELECT value FROM json_each(?))"
 _counters = _Written(
     COUNTERS,
     COUNTERS.names,
@@ -199,21 +205,33 @@ def _moved(names: tuple[str, ...]) -> _Written:
 
 
 class SqliteBank:
-    """A `ledger.Bank` over a connection of `sqlite3`. `commits`: the store ends the transaction."""
+    """A `ledger.Bank` over a connection of `sqlite3`. `commits`: the store ends the transaction. `known`: what the
+    connection has been taught (`_joined`), for one that does this all day; it is emptied when a transaction breaks.
+    With it a batch may read before its transaction begins: its store is refused (an error of the driver's) when another
+    connection has written since."""
 
-    def __init__(self, connection: sqlite3.Connection, *, commits: bool = False, way: Way = straight) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        commits: bool = False,
+        way: Way = straight,
+        known: set[str] | None = None,
+    ) -> None:
         self._cursor = connection.cursor()
         self._commits = commits
-        self._way = way
+        self.way = way
+        self._known = known
+        self._version: int | None = None
 
-    def _rows(self, *steps: Step, last: bool = False) -> list[list[Any]]:
+    def _rows(self, *steps: Step) -> list[list[Any]]:
         """The rows of each step."""
         execute = self._cursor.execute
 
         def taken() -> list[list[Any]]:
             return [execute(*step).fetchall() for step in steps]
 
-        return self._way(taken, last=last)
+        return self.way(taken)
 
     def load(self, ledger: Ledger, needs: Needs) -> None:
         """Read what is needed: one statement, but for what is rare."""
@@ -244,6 +262,8 @@ class SqliteBank:
             parts += ("top",)
         if needs.new_events:
             parts += ("last",)
+        if self._known is not None and self._version is None:
+            parts += ("version",)
         if parts:
             most = max(needs.verbs.values(), default=1)
             [[row]] = self._rows((_statement(parts), (most, *map(_json, asked.values()))))
@@ -297,6 +317,8 @@ class SqliteBank:
             if event.ticket_id not in ledger.tickets:
                 [[found]] = self._rows((_TICKETS, (event.ticket_id,)))
                 ledger.keep(TICKETS.read(found))
+        if "version" in row:
+            self._version = row["version"]
         if "top" in row:
             top = (row["top"] or 0) + 1
             ledger.ticket_ids = iter(range(top, top + needs.new_tickets))
@@ -317,13 +339,10 @@ class SqliteBank:
             queue.line_seq, queue.line_since = queue.seq, ledger.since[queue.id]
         left, freeing, taking = ledger.moving()
         steps = _queues.steps(told)
-        steps += [
-            (_PACES, (q.pace_s, q.pace_cv2, q.id))
-            for q in told
-            if q.id in ledger.paces and q.pace_s is not None
-        ]
+        steps += _paces.steps(q for q in told if q.id in ledger.paces and q.pace_s is not None)
         steps += _counters.steps(ledger.counters[key] for key in ledger.drawn)
-        steps += [(_LEFT, (ticket_id,)) for ticket_id in left]
+        if left:
+            steps.append((_LEFT, (_json(left),)))
         for names, rows in freeing:
             steps += _moved(names).steps(rows)
         steps += _made.steps(ledger.made)
@@ -331,10 +350,38 @@ class SqliteBank:
             steps += _moved(names).steps(rows)
         steps += _events.steps(ledger.events)
         steps += _outbox.steps(ledger.outbox)
+        if self._known is not None and steps:
+            steps = self._as_one(steps, self._known)
         if self._commits:
             steps.append(("COMMIT", ()))
         if steps:
-            self._rows(*steps, last=self._commits)
+            self._rows(*steps)
+
+    def _as_one(self, steps: Sequence[Step], known: set[str]) -> list[Step]:
+        """The same done by one statement, if nobody else has written since the first load. Each step has one value: an
+        array of rows."""
+        name, makes = _joined(tuple(text for text, _values in steps))
+        rest: list[Step] = []
+        if name not in known and len(known) >= SHAPES:
+            (name, makes), rest, steps = _joined(()), list(steps), ()
+        made: list[Step] = [] if name in known else [(text, ()) for text in makes]
+        known.add(name)
+        values = [self._version, *(value for _text, [value] in steps)]
+        return [*made, (f"INSERT INTO temp.{name} VALUES ({', '.join('?' * len(values))})", values), *rest]
+
+
+@lru_cache(maxsize=256)
+def _joined(statements: tuple[str, ...]) -> tuple[str, list[str]]:
+    """A name that takes the version which was read and the values of these statements, one each, and carries them all
+    out, and what makes it known to a connection: a view of the connection's own and a trigger on it."""
+    name = "batch_" + blake2s("".join(statements).encode(), digest_size=8).hexdigest()
+    columns = "".join(f", NULL AS c{place}" for place in range(len(statements)))
+    body = "".join(f" {text.replace('?', f'NEW.c{place}')};" for place, text in enumerate(statements))
+    check = "SELECT RAISE(ABORT, 'overtaken') FROM pragma_data_version WHERE data_version <> NEW.version;"
+    return name, [
+        f"CREATE TEMP VIEW IF NOT EXISTS {name} AS SELECT NULL AS version{columns}",
+        f"CREATE TEMP TRIGGER IF NOT EXISTS {name}_in INSTEAD OF INSERT ON {name} BEGIN {check}{body} END",
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -41,10 +41,12 @@ __all__ = [
     "Turn",
     "carry_out",
     "check_request_id",
+    "decide",
     "fresh_desk",
     "fresh_ticket",
     "jsonable",
     "on_session",
+    "prepare",
 ]
 MAX_REQUEST_ID = 64
 
@@ -102,11 +104,21 @@ _zones: dict[int, str] = {}
 
 
 def carry_out(bank: Bank, commands: Sequence[Command]) -> list[Any]:
-    """Carry out commands in their order, in a transaction that has begun; the caller commits it.
+    """Carry out commands in their order, in a transaction that has begun; the caller commits it. Answers: `decide`."""
+    ledger, asked = prepare(bank, commands)
+    answers = decide(ledger, commands, asked)
+    ledger.store()
+    return answers
 
-    One answer each: Done, None (nobody to call), the QueueingError or NeedsSession that it raised, or LATER.
-    """
-    ledger, asked = _loaded(bank, commands, batch=True)
+
+def prepare(bank: Bank, commands: Sequence[Command]) -> tuple[Ledger, list[bool]]:
+    """Read what commands want to know; which of them can stand in one batch."""
+    return _loaded(bank, commands, batch=True)
+
+
+def decide(ledger: Ledger, commands: Sequence[Command], asked: Sequence[bool]) -> list[Any]:
+    """Carry out commands on what was read. One answer each: Done, None (nobody to call), the QueueingError or
+    NeedsSession that it raised, or LATER."""
     answers: list[Any] = []
     for command, there in zip(commands, asked, strict=True):
         if not there:
@@ -116,7 +128,6 @@ def carry_out(bank: Bank, commands: Sequence[Command]) -> list[Any]:
             answers.append(command.carry_out(ledger))
         except (QueueingError, NeedsSession) as error:
             answers.append(error)
-    ledger.store()
     return answers
 
 

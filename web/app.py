@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,10 @@ def create_app(settings: Settings | None = None, *, time_source: Any = None) -> 
     app.wsgi_app = lane  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         # Only then: whoever reaches us directly could write any address and host into these headers.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        behind_proxy = partial(ProxyFix, x_for=hops, x_proto=hops, x_host=hops)
+        app.wsgi_app = behind_proxy(app.wsgi_app)  # type: ignore[method-assign]
+        # It gives back what is given to it, whatever that is.
+        lane.through = behind_proxy(lane.through)  # type: ignore[assignment, arg-type]
     return app
 
 

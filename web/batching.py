@@ -6,18 +6,16 @@ moment: web/gathering.py). One command alone costs one transaction, and the more
 answer is given after the commit, never before.
 
 Under gevent the thread is a greenlet. On PostgreSQL it waits together with the others in psycopg; on SQLite its
-statements are taken in a native thread, so that a flush to the disk does not stop the greenlets, while everything that
-is decided is decided here: two threads with work in Python take the interpreter's lock and each other's caches all the
-time, which made each of them twice as slow.
+statements are taken in a native thread, so that a flush to the disk does not stop the greenlets, and while one batch is
+flushed the next is decided on (web/ahead.py). Everything that is decided is decided here: two threads with work in
+Python take the interpreter's lock and each other's caches all the time, which made each of them twice as slow.
 """
 
 from __future__ import annotations
 
-import _queue
 import contextvars
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -27,8 +25,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from queueing.engine import DRIVERS, RETRIED_STATES, RETRIES, driver_errors
 from queueing.postgres_bank import HOT, PostgresBank
-from queueing.sqlite_bank import SqliteBank
 from queueing.turn import LATER, Command, carry_out
+from web.ahead import Batch, Beside, Here
 from web.gathering import Together, at_once
 
 FORGOTTEN = "26000"
@@ -80,100 +78,6 @@ def beside_hub() -> Callable[..., Any] | None:
     return run
 
 
-class Beside:
-    """Calls functions in one native thread, in their order, while the greenlet that asks waits and the others go on.
-
-    Lighter than gevent's pool: what crosses is a call and its result.
-    """
-
-    def __init__(self) -> None:
-        from gevent import get_hub
-        from gevent.hub import Waiter
-
-        self._waiter = Waiter
-        self._asked: Any = _queue.SimpleQueue()  # the interpreter's own: gevent's would wait in a hub
-        self._done: deque[tuple[Any, Any, BaseException | None]] = deque()
-        self._watcher = get_hub().loop.async_()
-        self._watcher.start(self._arrived)
-        native_thread(self._run)
-
-    def __call__(
-        self, work: Callable[..., Any], *given: Any, before: Callable[[], None] | None = None
-    ) -> Any:
-        """What `work(*given)` gives, or raises, there. `before`: called here once it is on its way."""
-        waiter = self._waiter()
-        self._asked.put((waiter, work, given))
-        if before is not None:
-            before()
-        result, error = waiter.get()
-        if error is not None:
-            raise error
-        return result
-
-    def _run(self) -> None:
-        while True:
-            waiter, work, given = self._asked.get()
-            try:
-                self._done.append((waiter, work(*given), None))
-            except BaseException as error:
-                self._done.append((waiter, None, error))
-            del waiter, work, given
-            self._watcher.send()
-
-    def _arrived(self) -> None:
-        while self._done:
-            waiter, result, error = self._done.popleft()
-            waiter.switch((result, error))
-
-
-def _here(work: Callable[..., Any], *given: Any, before: Callable[[], None] | None = None) -> Any:
-    return work(*given)
-
-
-class _Transaction:
-    """A writer's transaction of SQLite with its turn among writers, begun by its first statement, ended by its last or
-    by the first that fails. `leaving`: called when the last is on its way: whatever is asked of the connection from
-    then on comes behind it."""
-
-    def __init__(self, driver: Any, turn: Any, call: Callable[..., Any], leaving: Callable[[], None]) -> None:
-        self._driver, self._turn, self._call, self._leaving = driver, turn, call, leaving
-        self._begun = False
-
-    def way(self, steps: Callable[[], Any], *, last: bool) -> Any:
-        """As `queueing.sqlite_bank.Way`."""
-        return self._call(self._taken, steps, last, before=self._leaving if last else None)
-
-    def _taken(self, steps: Callable[[], Any], last: bool) -> Any:
-        try:
-            if not self._begun:
-                self._turn.__enter__()
-                self._begun = True
-                self._driver.execute("BEGIN IMMEDIATE")
-            rows = steps()
-            if last:
-                self._end()
-        except BaseException:
-            self._given_up()
-            raise
-        return rows
-
-    def give_up(self) -> None:
-        """Nothing of it remains. Raises the driver's error where the connection is beyond use."""
-        if self._begun:
-            self._call(self._given_up)
-
-    def _given_up(self) -> None:
-        if self._begun:
-            try:
-                self._driver.rollback()
-            finally:
-                self._end()
-
-    def _end(self) -> None:
-        self._begun = False
-        self._turn.__exit__(None, None, None)
-
-
 class _Gate:
     """Where a thread waits to be let go, once."""
 
@@ -190,27 +94,6 @@ class _Gate:
     def switch(self, _value: object = None) -> None:
         """Let go."""
         self._lock.release()
-
-
-class _Baton:
-    """Whose the connection is: a writer holds it from the first statement of its batch to the last."""
-
-    __slots__ = ("_held", "_lock")
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock, self._held = lock, False
-
-    def take(self) -> None:
-        """Wait for it, unless it is here."""
-        if not self._held:
-            self._lock.acquire()
-            self._held = True
-
-    def leave(self) -> None:
-        """Let the other writer begin."""
-        if self._held:
-            self._held = False
-            self._lock.release()
 
 
 class _Work:
@@ -238,10 +121,10 @@ class Batcher:
         """What has queued up; None until the first command of this process starts the thread."""
         self._gate: Callable[[], Any] = _Gate
         self._deliver: Callable[[Sequence[_Work]], object] = self._let_go
-        self._call: Callable[..., Any] = _here
+        self._call: Beside | Here = Here()
         """Calls what may wait for SQLite or its disk."""
-        self._writers = 1
-        self._connection = threading.Lock()
+        self._known: set[str] = set()
+        """What the connection of the batches on SQLite has been taught (SqliteBank)."""
         self._gather: Callable[[Any, list[Any]], None] = at_once
         self._held: Any = None
         """The connection of the batches, kept open."""
@@ -265,6 +148,7 @@ class Batcher:
         with self._starting:
             if self._asked is not None:
                 return
+            run = self._run
             if patched():
                 from gevent import get_hub
                 from gevent.hub import Waiter
@@ -274,73 +158,111 @@ class Batcher:
                 # All are let go by the hub, one after the other, without a callback for each.
                 self._deliver = lambda works: loop.run_callback(self._let_go, works)
                 if self._turn is not None:
-                    # Two: one batch is loaded and decided on as soon as the other is on its way to the disk.
-                    self._call, self._writers = Beside(), 2
+                    self._call = Beside(native_thread)
+                    run = self._run_ahead
                 else:
                     self._gather = Together()
             asked: Any = queue.SimpleQueue()
-            for _ in range(self._writers):
-                threading.Thread(target=self._run, args=(asked,), name="writer", daemon=True).start()
+            threading.Thread(target=run, args=(asked,), name="writer", daemon=True).start()
             self._asked = asked
 
     def _run(self, asked: Any) -> None:
-        """A writer's life."""
+        """The writer's life."""
         left: list[_Work] = []
-        baton = _Baton(self._connection)
         while True:
-            batch = left or [asked.get()]
-            baton.take()  # not before: who waits for somebody to come must not keep the other from trying again
-            self._gather(asked, batch)
-            try:
-                self._carry(batch, baton)
-            except BaseException as error:  # a bug: nobody may be left waiting for ever
-                for work in batch:
-                    if work.answer is LATER:
-                        work.answer = error
-            left = [work for work in batch if work.answer is LATER]
-            self._deliver([work for work in batch if work.answer is not LATER])
+            works = left or [asked.get()]
+            self._gather(asked, works)
+            left = self._carried(works)
+
+    def _run_ahead(self, asked: Any) -> None:
+        """The same on SQLite beside greenlets: while a batch is on its way to the disk the next is decided on."""
+        left: list[_Work] = []
+        while True:
+            works = left or [asked.get()]
+            self._gather(asked, works)
+            batch = self._decided(works, None)
+            left = [] if batch is not None else self._carried(works)
+            while batch is not None:
+                later = batch.later()
+                left = [*later]
+                self._gather(asked, left)
+                batch.store()
+                following = self._decided(left, batch) if left else None
+                try:
+                    batch.end()
+                except BaseException as error:
+                    # What the next has read through it is void, too: those people are asked for anew.
+                    self._undo(error, batch.give_up)
+                    left = [*self._carried(batch.works), *left[len(later) :]]
+                    break
+                self._deliver(batch.answered())
+                if following is not None:
+                    left = []
+                batch = following
+
+    def _decided(self, works: Sequence[_Work], behind: Batch | None) -> Batch | None:
+        """A batch that has read and decided; None where something was wrong: then nothing was done."""
+        batch = Batch(self._call, self._driver, self._turn, self._known, works, behind)
+        try:
+            batch.decide()
+        except BaseException as error:
+            if behind is None:
+                self._undo(error, batch.give_up)
+            return None
+        return batch
+
+    def _carried(self, works: Sequence[_Work]) -> list[_Work]:
+        """Carry out, whatever happens, and let go who has an answer; those who have none yet."""
+        try:
+            self._carry(works)
+        except BaseException as error:  # a bug: nobody may be left waiting for ever
+            for work in works:
+                if work.answer is LATER:
+                    work.answer = error
+        self._deliver([work for work in works if work.answer is not LATER])
+        return [work for work in works if work.answer is LATER]
 
     def _let_go(self, works: Sequence[_Work]) -> None:
         self._after_commit()
         for work in works:
             work.gate.switch(None)
 
-    def _carry(self, batch: Sequence[_Work], baton: _Baton) -> None:
+    def _carry(self, works: Sequence[_Work]) -> None:
         """One transaction; where the database refuses it, one for each command, tried again where that can help."""
         try:
-            answers = self._transaction([work.command for work in batch], baton)
+            answers = self._transaction(works)
         except Exception as error:
-            if len(batch) > 1:
-                for work in batch:
-                    self._carry([work], baton)
+            if len(works) > 1:
+                for work in works:
+                    self._carry([work])
                 return
-            work = batch[0]
+            work = works[0]
             work.tries += 1
             if not _again(error, work.tries):
                 work.answer = error
                 return
-            self._carry(batch, baton)
+            self._carry(works)
             return
-        for work, answer in zip(batch, answers, strict=True):
+        for work, answer in zip(works, answers, strict=True):
             work.answer = answer
 
-    def _transaction(self, commands: Sequence[Command], baton: _Baton) -> list[Any]:
-        baton.take()
-        try:
-            driver = self._driver()
-            bank: Any
-            if self._turn is not None:
-                one = _Transaction(driver, self._turn, self._call, baton.leave)
-                bank, give_up = SqliteBank(driver, commits=True, way=one.way), one.give_up
-            else:
-                bank, give_up = self._bank, self._bank.rollback
+    def _transaction(self, works: Sequence[_Work]) -> list[Any]:
+        if self._turn is not None:
+            batch = Batch(self._call, self._driver, self._turn, self._known, works, None)
             try:
-                return carry_out(bank, commands)
+                batch.decide()
+                batch.store()
+                batch.end()
             except BaseException as error:
-                self._undo(driver, error, give_up)
+                self._undo(error, batch.give_up)
                 raise
-        finally:
-            baton.leave()
+            return batch.answers
+        self._driver()
+        try:
+            return carry_out(self._bank, [work.command for work in works])
+        except BaseException as error:
+            self._undo(error, self._bank.rollback)
+            raise
 
     def _driver(self) -> Any:
         if self._held is None:
@@ -353,8 +275,10 @@ class Batcher:
             self._held = held
         return self._held.driver_connection
 
-    def _undo(self, driver: Any, error: BaseException, give_up: Callable[[], None]) -> None:
+    def _undo(self, error: BaseException, give_up: Callable[[], None]) -> None:
         """Nothing of a transaction that broke remains; a connection that broke with it is opened anew the next time."""
+        driver = self._held.driver_connection if self._held is not None else None
+        self._known.clear()  # made within a transaction that broke, it is gone with it
         try:
             give_up()
         except DRIVERS:

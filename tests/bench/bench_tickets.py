@@ -30,10 +30,13 @@ from tests.bench.bench_tickets_world import (
     percentile,
     redis,
     server,
+    stock,
 )
 from tests.databases import NoPostgres, running_postgres
 
 CLIENTS = 32
+STOCK = 150
+"""People who stand in every line when the rounds begin: a round of calls may take more than tickets were given."""
 SITES, HOT_SITES = 107, 5
 TARGETS = {("sqlite", "issue"): 0.65, ("sqlite", "call next"): 0.6, ("postgresql", "issue"): 0.5}
 WORKERS = {"sqlite": 1, "postgresql": 2}
@@ -114,6 +117,7 @@ def beside_echo(kind: str, seconds: float, rounds: int) -> list[dict[str, Any]]:
     rows = []
     with database(kind) as url:
         sites = build(url, queues=SITES, desks_each=2)
+        stock(url, sites, STOCK)
         with (
             server("echo", workers=workers, env={}, name="the echo") as echo_port,
             ours(url, workers) as port,

@@ -8,8 +8,11 @@ there, with the problem's full answer.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from io import BytesIO
 from json import JSONEncoder, loads
 from typing import Any
@@ -34,6 +37,18 @@ MOST_BYTES = 4_000
 Start = Callable[..., Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
 """Status line, headers, body."""
+_ASKED_BY = {
+    "HOST": "HTTP_HOST",
+    "AUTHORIZATION": "HTTP_AUTHORIZATION",
+    "CONTENT-LENGTH": "CONTENT_LENGTH",
+    **{
+        f"X-FORWARDED-{name}": f"HTTP_X_FORWARDED_{name}"
+        for name in ("FOR", "PROTO", "HOST", "PORT", "PREFIX")
+    },
+}
+"""Headers that an answer here follows from -> their names in WSGI."""
+_NOT_PLAIN = frozenset(("CONNECTION", "EXPECT", "SCRIPT_NAME", "TRANSFER-ENCODING", "UPGRADE"))
+"""Headers that the server itself does something about."""
 
 
 class Lane:
@@ -45,6 +60,10 @@ class Lane:
     def __init__(self, app: Flask, inner: Callable[..., Any], headers: tuple[tuple[str, str], ...]) -> None:
         self._app, self.inner = app, inner
         self._headers = [*headers, ("Content-Language", next(iter(LANGUAGES)))]
+        self._until = 0, ""
+        self.through: Callable[[dict[str, Any], Any], Answer | None] = lambda environ, _start: self._answer(
+            environ, environ["lane.path"]
+        )
         self._encode = JSONEncoder(ensure_ascii=app.json.ensure_ascii, sort_keys=app.json.sort_keys).encode  # type: ignore[attr-defined]
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
@@ -56,6 +75,45 @@ class Lane:
                 start_response(status, more + self._headers)
                 return [body]
         return self.inner(environ, start_response)  # type: ignore[no-any-return]
+
+    def whole(self, request: Any) -> bytes | None:
+        """All bytes of the answer to a request as gunicorn has parsed it, or None where WSGI must be gone through (it
+        can be: what was read of the body is there again)."""
+        path = _PATH.match(request.path)
+        if path is None or request.method != "POST" or request.version != (1, 1):
+            return None
+        if "SCRIPT_NAME" in os.environ:  # part of the path is the server's
+            return None
+        environ = {
+            "SCRIPT_NAME": "",
+            "wsgi.url_scheme": request.scheme,
+            "wsgi.input": request.body,
+            "lane.path": path,
+        }
+        for name, value in request.headers:
+            key = _ASKED_BY.get(name)
+            if key is not None:
+                if key in environ:
+                    return None
+                environ[key] = value
+            elif name in _NOT_PLAIN and (name != "CONNECTION" or value.lower() not in ("", "keep-alive")):
+                return None
+        answer = self.through(environ, None)
+        request.body = environ["wsgi.input"]
+        if answer is None:
+            return None
+        status, more, body = answer
+        lines = "".join([f"{name}: {value}\r\n" for name, value in more])
+        return f"HTTP/1.1 {status}\r\n{self._common()}{lines}\r\n".encode("latin-1") + body
+
+    def _common(self) -> str:
+        """The headers that every answer has, the server's own included."""
+        second = int(time.time())
+        if self._until[0] != second:
+            date = formatdate(second, usegmt=True)
+            lines = [("Server", "gunicorn"), ("Date", date), ("Connection", "keep-alive"), *self._headers]
+            self._until = second, "".join([f"{name}: {value}\r\n" for name, value in lines])
+        return self._until[1]
 
     def _answer(self, environ: dict[str, Any], path: re.Match[str]) -> Answer | None:
         bearer = _BEARER.match(environ.get("HTTP_AUTHORIZATION", ""))
