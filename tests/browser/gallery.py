@@ -44,10 +44,13 @@ def gallery(folder: Path, names: list[str]) -> None:
                 context = chromium.new_context(base_url=live.url)
                 if user:
                     context.add_cookies([live.session_cookie(user)])
-                page = context.new_page()
                 for screen in chosen:
                     if screen.user == user:
+                        page = context.new_page()
+                        if screen.cut:
+                            page.route(screen.cut, lambda route: route.abort())
                         _shoot(page, screen, places, folder)
+                        page.close()
                 context.close()
             chromium.close()
     (folder / "index.html").write_text(index(chosen, folder), encoding="utf-8")

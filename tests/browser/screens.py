@@ -50,6 +50,8 @@ class Screen:
     endpoint: str
     path: str
     user: str | None = None
+    cut: str = ""
+    """Addresses that do not answer while it is looked at."""
 
     def __str__(self) -> str:
         return self.name
@@ -96,7 +98,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("login", "auth.login", "/login"),
     Screen("desk", "clerk.desk", "/desk", "clerk"),
     Screen("choose-desk", "clerk.desk", "/desk", "clerk2"),
-    Screen("alone", "clerk.shell", "/desk/alone", "clerk"),
+    Screen("alone", "clerk.shell", "/desk/alone", "clerk", cut="**/contact*"),
     Screen("unsent", "clerk.unsent", "/desk/unsent", "clerk"),
     Screen("paper", "clerk.paper_home", "/desk/paper", "clerk"),
     Screen("paper-bookings", "clerk.paper_bookings", "/desk/paper/bookings/{queue}/2026-11-23", "clerk"),

@@ -62,6 +62,8 @@ def look(browser: Any, house: Live, furnished: Any) -> Iterator[Callable[..., An
             old.close()  # with whatever its scripts were about to do
         page = contexts[screen.user].new_page()
         page.set_viewport_size(size(width))
+        if screen.cut:
+            page.route(screen.cut, lambda route: route.abort())
         prefix = "" if language == "ar" else f"/{language}"
         answer = page.goto(prefix + screen.path.format(**furnished[2]))
         assert answer.status == (404 if screen.name == "missing" else 200), answer.status
