@@ -23,6 +23,7 @@ ORDER = (
     "growth",
     "seeds",
     "tickets",
+    "desk",
     "history",
     "fanout",
     "van",

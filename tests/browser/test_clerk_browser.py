@@ -75,6 +75,18 @@ def quiet(page: Any) -> None:
     page.wait_for_function("() => document.getElementById('work').getAttribute('aria-busy') === 'false'")
 
 
+NO_MOUSE = """() => { window.moused = 0; for (const kind of ['pointerdown', 'mousedown', 'touchstart'])
+    addEventListener(kind, () => { window.moused += 1; }, true); }"""
+SEEN = """() => { const e = document.activeElement, s = getComputedStyle(e), r = e.getBoundingClientRect();
+    if (!e.matches(':focus-visible')) return 'not marked as focused by keyboard: ' + e.outerHTML.slice(0, 80);
+    if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) return 'no outline: ' + e.outerHTML.slice(0, 80);
+    const out = r.top < 0 || r.bottom > innerHeight || r.left < 0 || r.right > innerWidth;
+    if (out) return 'outside the window: ' + e.outerHTML.slice(0, 80);
+    const top = document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2);
+    return e === top || e.contains(top) ? '' : 'covered: ' + e.outerHTML.slice(0, 80); }"""
+"""Empty where the element with the focus is on the screen, uncovered, with an outline of 2 px or more."""
+
+
 @pytest.mark.parametrize("language", ["ar"])
 def test_a_shift_of_twenty_tickets_by_keyboard_alone(
     live: Any, open_page: Any, sockets: None, language: str
@@ -83,12 +95,14 @@ def test_a_shift_of_twenty_tickets_by_keyboard_alone(
     seat(live)
     give(live, 20)
     page = open_page("/desk", user="clerk", language=language)
+    page.evaluate(NO_MOUSE)
     for n in range(1, 21):
         page.keyboard.press("n")
         label_shown(page, f"A{n:03d}")
         quiet(page)
         focused = page.evaluate("document.activeElement.closest('#work') && document.activeElement.tagName")
         assert focused == "BUTTON", f"focus was lost at ticket {n}"
+        assert page.evaluate(SEEN) == "", f"at ticket {n} nobody sees where the focus is"
         if n == 3:
             page.keyboard.press("r")
             page.wait_for_selector("[data-said]")
@@ -109,6 +123,7 @@ def test_a_shift_of_twenty_tickets_by_keyboard_alone(
             page.keyboard.press("t")
             page.keyboard.press("ArrowDown")
             page.keyboard.press("Tab")
+            assert page.evaluate(SEEN) == ""
             page.keyboard.type("bring the stamped form")
             page.keyboard.press("Tab")
             page.keyboard.press("Enter")
@@ -131,6 +146,7 @@ def test_a_shift_of_twenty_tickets_by_keyboard_alone(
     found = states(live)
     assert {label for label, state in found.items() if state != "served"} == {"A005", "A007"}
     assert (found["A005"], found["A007"]) == ("missed", "parked")
+    assert page.evaluate("window.moused") == 0
 
 
 def test_a_call_is_on_the_board_and_on_the_phone_at_once(live: Any, open_page: Any, sockets: None) -> None:
@@ -342,3 +358,44 @@ def test_a_change_during_a_press_reaches_the_section_that_the_answer_drew(
         }"""
     )
     page.wait_for_selector('[data-waiting="2"]')
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_every_state_says_what_happens_next(live: Any, open_page: Any, language: str) -> None:
+    """Nobody waits, people wait, called, being served, on a break: one sentence each, and no two the same; what it
+    tells to press is there to be pressed."""
+    seat(live)
+    page = open_page("/desk", user="clerk", language=language)
+    heard = [page.inner_text(".what-next")]
+    assert page.locator(".next-button").count() == 0, "nobody can be called: no button says so"
+    give(live, 2)
+    page.reload()
+    heard.append(page.inner_text(".what-next"))
+    for key, state in (("n", "called"), ("s", "serving")):
+        page.keyboard.press(key)
+        state_shown(page, state)
+        heard.append(page.inner_text(".what-next"))
+    page.keyboard.press("f")
+    nobody_shown(page)
+    quiet(page)
+    page.locator('[data-focus="pause"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector('[data-focus="open"]')
+    heard.append(page.inner_text(".what-next"))
+    assert page.locator(".next-button").count() == 0
+    assert len(set(heard)) == 5, heard
+    assert all(30 < len(sentence) < 130 for sentence in heard)
+
+
+def test_a_refused_form_keeps_what_was_typed(live: Any, open_page: Any) -> None:
+    """A telephone number that cannot be: the refusal is said, and every field stands as it was left."""
+    seat(live)
+    page = open_page("/desk", user="clerk", language="en")
+    page.select_option(".walkin select[name=service]", "BIR-01")
+    page.select_option(".walkin select[name=priority]", "senior")
+    page.fill(".walkin input[name=phone]", "12 34")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-said].flash-error")
+    fields = [page.input_value(f".walkin [name={name}]") for name in ("service", "priority", "phone")]
+    assert fields == ["BIR-01", "senior", "12 34"]
+    assert page.evaluate("document.activeElement.name") == "phone"

@@ -105,3 +105,39 @@ def test_the_paper_ticket_is_80_mm_wide_and_carries_only_the_ticket(
     assert qr >= 30, "large enough for a phone's camera"
     text = page.locator("main").inner_text()
     assert "A001" in text
+
+
+def test_a_ticket_by_keypad_alone(open_page: Callable[..., Any], live: Live, kiosk: str) -> None:
+    """Two digits to a ticket, 0 back to the start; no touch. The digits appear with the first key, each on its tile,
+    and a question says what its answer prints."""
+    page = open_page(kiosk)
+    page.evaluate("addEventListener('pointerdown', () => { sessionStorage.setItem('touched', '1'); })")
+    assert page.locator(".tiles .digit").first.is_hidden(), "who touches the screen sees no digits"
+    page.keyboard.press("Numpad2")
+    page.wait_for_url("**/priority?**")
+    expect(page.locator(".answers .digit").first).to_be_visible()
+    assert page.locator(".answers .digit").all_inner_texts() == ["1", "2", "3", "4", "5"]
+    expect(page.locator(".prints:visible")).to_contain_text("رقمك")
+    page.keyboard.press("0")
+    page.wait_for_url(live.url + kiosk)
+    expect(page.locator(".tiles .digit").first).to_be_visible()
+    # A keyboard set to Arabic sends the digits of its own.
+    page.evaluate("dispatchEvent(new KeyboardEvent('keydown', {key: '١', code: 'Digit1', bubbles: true}))")
+    page.wait_for_url("**/priority?**")
+    page.keyboard.press("1")
+    expect(page.locator("h1 bdi")).to_have_text("A001")
+    page.keyboard.press("0")
+    page.wait_for_url(live.url + kiosk)
+    assert page.evaluate("sessionStorage.getItem('touched')") is None
+
+
+def test_a_start_left_in_another_language_goes_back_to_arabic(
+    open_page: Callable[..., Any], live: Live, kiosk: str
+) -> None:
+    """The next person finds the first language, not the last person's."""
+    page = open_page(kiosk, language="en")
+    page.clock.install()
+    page.reload()
+    page.clock.run_for(20_500)
+    page.wait_for_url(live.url + kiosk)
+    assert page.locator("html").get_attribute("lang") == "ar"

@@ -200,7 +200,7 @@ def test_the_question_says_what_its_answer_prints(
     """With a printer: the slip and what stands on it. Without: the number on the screen."""
     token = write(lambda s: new_token(s, "kiosk", now=clock.now(), queue_id=world.queue_a))
     address = f"/en/kiosk/{token}/priority?service=NID-01"
-    assert "Nothing is printed unless you ask" in client.get(address).text
+    assert "Your number then appears here" in client.get(address).text
 
     def printer(session: Any) -> None:
         kiosk = session.query(AccessToken).filter_by(kind="kiosk").order_by(AccessToken.id.desc()).first()
@@ -214,4 +214,4 @@ def test_the_question_says_what_its_answer_prints(
     write(printer)
     page = client.get(address).text
     assert "Your answer prints your ticket: your number, the service, the time" in page
-    assert "Nothing is printed" not in page
+    assert "Your number then appears here" not in page

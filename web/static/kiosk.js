@@ -30,6 +30,8 @@
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
     var key = event.key, place = "٠١٢٣٤٥٦٧٨٩".indexOf(key);
     if (place >= 0) key = String(place);
+    var pad = /^Numpad([0-9])$/.exec(event.code);  // also while its digits are switched off
+    if (pad) key = pad[1];
     if (!/^[0-9*]$/.test(key)) return;
     event.preventDefault();
     try { localStorage.setItem("keypad", "1"); } catch (refused) { /* private window */ }
