@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -14,12 +14,13 @@ from fleet.errors import Conflict
 from fleet.planning.blobs import Decoded, decode
 from fleet.planning.frame import Frame, Mark, frozen, load_frame, marks_of, origins, placement
 from fleet.planning.horizon import settled_weeks
-from fleet.planning.ledger import judge, settle, shares, tell, visits_of
+from fleet.planning.ledger import Share, judge, marks_in, settle, shares, standing, tell, visits_of
 from fleet.planning.placing import best_stay, fit
 from fleet.planning.rearranging import rearranged
 from fleet.planning.shapes import Change, Fault, Shift, Verdict
 from fleet.store import Center, Plan, PlanVisit
 from routing.check import Fault as RouteFault
+from routing.check import Verdict as Judgement
 
 NEW = 0
 """The mark's id of a visit that does not exist yet."""
@@ -42,8 +43,10 @@ def try_change(session: Session, plan: Plan, change: Change, *, now: datetime) -
     week."""
     frame, decoded = load_frame(session, plan.week), decode(plan.problem)
     held = _Held(now, frozenset(settled_weeks(session, plan)))
-    outcome = _work_out(session, marks_of(visits_of(session, plan), frame), change, decoded, frame, held)
-    return _verdict(outcome, decoded, frame)
+    marks = marks_in(session, plan, frame)
+    now_is, parts = standing(plan.problem, tuple(marks))
+    outcome = _work_out(session, marks, change, decoded, frame, held, now_is)
+    return _verdict(outcome, decoded, frame, parts)
 
 
 def apply_change(
@@ -58,8 +61,10 @@ def apply_change(
     frame, decoded = load_frame(session, plan.week), decode(plan.problem)
     rows = visits_of(session, plan)
     held = _Held(now, frozenset(settled_weeks(session, plan)))
-    outcome = _work_out(session, marks_of(rows, frame), change, decoded, frame, held)
-    verdict = _verdict(outcome, decoded, frame)
+    marks = marks_of(rows, frame)
+    now_is, parts = standing(plan.problem, tuple(marks))
+    outcome = _work_out(session, marks, change, decoded, frame, held, now_is)
+    verdict = _verdict(outcome, decoded, frame, parts)
     if outcome.faults:
         raise Conflict(
             "change_refused",
@@ -117,14 +122,20 @@ class _Held:
 
 
 def _work_out(
-    session: Session, marks: list[Mark], change: Change, decoded: Decoded, frame: Frame, held: _Held
+    session: Session,
+    marks: list[Mark],
+    change: Change,
+    decoded: Decoded,
+    frame: Frame,
+    held: _Held,
+    now_is: Judgement,
 ) -> _Outcome:
+    """`now_is` is the referee's verdict on `marks`."""
     if change.kind == "days":
-        return _rearrange(session, marks, change, decoded, frame, held)
+        return _rearrange(session, marks, change, decoded, frame, held, now_is)
     by_id = {m.id: m for m in marks}
     old = by_id.get(change.visit_id) if change.visit_id is not None else None
     target, faults = _target(session, change, old, decoded, frame, held)
-    now_is = judge(marks, decoded)
     if faults or (target is None and change.kind != "remove"):
         return _Outcome(marks, marks, target, tuple(faults), (now_is.objective, now_is.objective))
     known = set(now_is.faults)
@@ -184,10 +195,15 @@ def _placed(
 
 
 def _rearrange(
-    session: Session, marks: list[Mark], change: Change, decoded: Decoded, frame: Frame, held: _Held
+    session: Session,
+    marks: list[Mark],
+    change: Change,
+    decoded: Decoded,
+    frame: Frame,
+    held: _Held,
+    now_is: Judgement,
 ) -> _Outcome:
     """Put whole days in the place of those that are there."""
-    before = judge(marks, decoded)
     after, faults = rearranged(marks, change.days, decoded.problem, frame)
     touched = {m.day for m in after if m not in marks} | {m.day for m in marks if m not in after}
     faults += [fault for day in sorted(touched) if (fault := held.fault(frame, day)) is not None]
@@ -195,12 +211,12 @@ def _rearrange(
     for center in sorted(c for c in busy if c in frame.center_id and _out_of_service(session, frame, c)):
         faults.append(Fault("center_out_of_service", f"{center} is out of service.", {"center": center}))
     if faults:
-        return _Outcome(marks, marks, None, tuple(faults), (before.objective, before.objective))
-    then, known = judge(after, decoded), set(before.faults)
+        return _Outcome(marks, marks, None, tuple(faults), (now_is.objective, now_is.objective))
+    then, known = judge(after, decoded), set(now_is.faults)
     fresh = tuple(_words(f, frame) for f in then.faults if f not in known)
     about = NEW if change.visit_id is None else change.visit_id
     put = next((m for m in after if m.id == about), None)
-    return _Outcome(marks, after, put, fresh, (before.objective, then.objective))
+    return _Outcome(marks, after, put, fresh, (now_is.objective, then.objective))
 
 
 def _target(
@@ -259,20 +275,26 @@ def _words(fault: RouteFault, frame: Frame) -> Fault:
     return Fault(fault.code, fault.text, {k: v for k, v in details.items() if v is not None})
 
 
-def _verdict(outcome: _Outcome, decoded: Decoded, frame: Frame) -> Verdict:
-    before, after = shares(outcome.before, decoded), shares(outcome.after, decoded)
+def _verdict(outcome: _Outcome, decoded: Decoded, frame: Frame, parts: Mapping[int, Share]) -> Verdict:
+    """`parts` are the shares of the visits before. Those of a center depend on no other: only the centers whose days
+    differ are counted anew."""
+    touched = {m.center for m in set(outcome.before) ^ set(outcome.after)}
+    gone = [share for i, share in parts.items() if outcome.before[i].center in touched]
+    come = shares([m for m in outcome.after if m.center in touched], decoded).values()
+    hours, km = sum(s.hours for s in parts.values()), sum(s.km for s in parts.values())
+    drive = sum(s.drive_minutes for s in parts.values())
     served_before = {m.site for m in outcome.before}
     served_after = {m.site for m in outcome.after}
     starts = {m.id: m.start for m in outcome.before}
     put = outcome.target
     return Verdict(
         faults=outcome.faults,
-        hours_before=round(sum(s.hours for s in before.values()), 1),
-        hours_after=round(sum(s.hours for s in after.values()), 1),
-        drive_before=sum(s.drive_minutes for s in before.values()),
-        drive_after=sum(s.drive_minutes for s in after.values()),
-        km_before=round(sum(s.km for s in before.values()), 1),
-        km_after=round(sum(s.km for s in after.values()), 1),
+        hours_before=round(hours, 1),
+        hours_after=round(hours + sum(s.hours for s in come) - sum(s.hours for s in gone), 1),
+        drive_before=drive,
+        drive_after=drive + sum(s.drive_minutes for s in come) - sum(s.drive_minutes for s in gone),
+        km_before=round(km, 1),
+        km_after=round(km + sum(s.km for s in come) - sum(s.km for s in gone), 1),
         objective_before=outcome.objectives[0],
         objective_after=outcome.objectives[1],
         placed=placement(put, frame) if put is not None else None,

@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from fleet.planning.blobs import Decoded, decode
 from fleet.planning.frame import Frame, Mark, load_frame, marks_of, placement
-from fleet.planning.ledger import Share, add_up, shares, sum_shares, visits_of
+from fleet.planning.ledger import Share, add_up, marks_in, shares, standing, sum_shares, visits_of
 from fleet.planning.shapes import Comparison, GovernorateRow, MovedSite, PlaceChange, Placement, Totals
 from fleet.store import Plan, Site
 
 
 def totals(session: Session, plan: Plan) -> Totals:
     """Return the plan in figures, by its own problem's values."""
-    return add_up(*_load(session, plan, load_frame(session, plan.week)))
+    marks = tuple(marks_in(session, plan, load_frame(session, plan.week)))
+    verdict, parts = standing(plan.problem, marks)
+    return sum_shares(marks, parts, verdict.objective)
 
 
 def compare(session: Session, draft: Plan, published: Plan | None) -> Comparison:

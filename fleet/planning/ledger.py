@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fleet.planning.blobs import Decoded
+from fleet.planning.blobs import Decoded, decode
 from fleet.planning.frame import Frame, Mark, origins, route_of, routes_of
 from fleet.planning.shapes import TENTHS, Totals
 from fleet.store import Plan, PlanVisit
@@ -121,12 +122,22 @@ def judge(marks: Iterable[Mark], decoded: Decoded) -> Verdict:
     return check(decoded.problem, plan, travel=decoded.travel, claims=False)
 
 
+@lru_cache(maxsize=4)
+def standing(problem_blob: bytes, marks: tuple[Mark, ...]) -> tuple[Verdict, Mapping[int, Share]]:
+    """Return the verdict on a plan as it stands and the shares of its visits.
+
+    Cached by what they depend on, and nothing else: boards and tried moves ask for them again and again.
+    """
+    decoded = decode(problem_blob)
+    return judge(marks, decoded), shares(marks, decoded)
+
+
 def add_up(marks: Sequence[Mark], decoded: Decoded) -> Totals:
     """Return the totals over the marks."""
     return sum_shares(marks, shares(marks, decoded), judge(marks, decoded).objective)
 
 
-def sum_shares(marks: Sequence[Mark], parts: dict[int, Share], objective: int) -> Totals:
+def sum_shares(marks: Sequence[Mark], parts: Mapping[int, Share], objective: int) -> Totals:
     """Return the totals over those marks whose position is in `parts`."""
     chosen = [marks[i] for i in parts]
     return Totals(

@@ -54,8 +54,8 @@ class World:
 
 def planned(folder: Path, centers: int, seconds: float) -> World:
     """Build the network with so many mobile centers and plan a week; what `folder` has of it is used again."""
-    name = f"board-{centers}.db"
-    fresh = not (folder / name).exists()
+    name, ready = f"board-{centers}.db", folder / f"board-{centers}.ready"
+    fresh = not ready.exists()
     app = create_app(cast.settings_for(folder, name), time_source=Eve())
     app.config["WTF_CSRF_ENABLED"] = False
     with app.app_context():
@@ -63,9 +63,10 @@ def planned(folder: Path, centers: int, seconds: float) -> World:
             now = local_instant(WEEK, 0)
             Base.metadata.create_all(app.extensions["writer"].engine)
             write(lambda s: national.build(s, seed=7, now=now, size=national.Size(mobile=centers)))
-            write(lambda s: add_account(s, "planner", "planner", cast.PASSWORD))
+            write(lambda s: add_account(s, "planner", cast.PASSWORD, "planner", now=now))
             forecast_week(WEEK, now)
             solve_now(new_draft(WEEK, seconds=seconds, seed=7, actor="bench"))
+            ready.touch()
         plan = read().scalars(select(Plan).where(Plan.status == "draft")).one()
         count = (
             read().scalar(select(func.count()).select_from(PlanVisit).where(PlanVisit.plan_id == plan.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import zipfile
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from fleet import planner
 from fleet.store import Center, Plan, PlanVisit
+from tests.web.national_week import spread
 from tests.web.planned import WEEK
 from web.exports import ExportFailed, draw
 from web.exports.pages import Sheet, paper
@@ -107,6 +109,20 @@ def test_a_day_without_visits_says_so(client: FlaskClient, plan: Plan) -> None:
     assert "Saturday 28 November" in other
     assert client.get(f"/en/planner/plans/{plan.id}/day?day=x").status_code == 400
     assert client.get("/planner/plans/999/day").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/planner?plan={plan}", "/planner/plans/{plan}/day?day=2026-11-29"])
+def test_a_country_fits_in_fifteen_kilobytes(
+    client: FlaskClient, write: Callable[[Any], Any], plan: Plan, path: str
+) -> None:
+    """107 centers with some 800 visits in a week: board and day bring at most 15 kB on the line at once."""
+    number = plan.id
+    visits = write(spread)
+    page = client.get(path.format(plan=number), headers={"Accept-Encoding": "gzip"})
+    assert page.status_code == 200 and page.headers["Content-Encoding"] == "gzip"
+    text = gzip.decompress(page.data).decode()
+    assert text.count("/planner/visits/") >= (visits // 2 if "/day" not in path else visits // 7)
+    assert len(page.data) <= 15_000, len(page.data)
 
 
 # Excel

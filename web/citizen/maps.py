@@ -24,7 +24,7 @@ from web.layers import governorate_names, tiles_file
 
 DAYS = 7
 """How many days ahead the map looks."""
-LISTED = 40
+LISTED = 25
 FRESH_S = 60
 """How long a phone may keep the points: a change notice reaches everybody within this time."""
 STANDING = ("announced", "open", "cancelled")

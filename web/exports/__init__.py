@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
-PATIENCE_S = 60
-"""After this long something is wrong: a country's week takes a few seconds."""
+PATIENCE_S = 120
+"""After this long something is wrong: a country's week takes some seconds, more beside a search for a plan."""
 
 
 class ExportFailed(RuntimeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import abort, render_template, request
+from flask import abort, make_response, render_template, request
 
 from fleet import planner
 from fleet.calendar import week_days
@@ -22,7 +22,7 @@ from web.planner.door import (
     wanted_int,
     wanted_week,
 )
-from web.planner.grid import board, governorates
+from web.planner.grid import board, governorates, portion
 
 
 @blueprint.get("", endpoint="home")
@@ -37,7 +37,8 @@ def home() -> Any:
         plan = next((p for p in plans if p.status in HAS_VISITS), None)
     weeks = planner.weeks_of(plan) if plan is not None else [week]
     governorate_id, text = wanted_int("governorate"), request.args.get("q", "").strip()[:80]
-    groups = board(read(), week, plan, governorate_id=governorate_id, text=text)
+    first = wanted_int("from") or 0
+    groups, later = portion(board(read(), week, plan, governorate_id=governorate_id, text=text), first)
     return render_template(
         "planner/board.html",
         words=words,
@@ -55,6 +56,8 @@ def home() -> Any:
         solving=next((p for p in plans if p.status == "solving"), None),
         figures=figures(plan),
         groups=groups,
+        first=first,
+        later=later,
         governorates=governorates(read()),
         governorate_id=governorate_id,
         text=text,
@@ -63,8 +66,18 @@ def home() -> Any:
 
 @blueprint.get("/plans/<int:plan_id>/rows")
 def rows(plan_id: int) -> Any:
-    """Rows of some centers, after a change: `centers` is a list of ids with commas."""
+    """Rows of some centers, after a change: `centers` is a list of ids with commas. Or, with `from`, those that the
+    page left for later; the header X-Next says which come then."""
     plan = the_plan(plan_id)
+    first = wanted_int("from")
+    if first is not None:
+        text = request.args.get("q", "").strip()[:80]
+        every = board(read(), shown_week(plan), plan, governorate_id=wanted_int("governorate"), text=text)
+        groups, later = portion(every, first)
+        answer = make_response(render_template("planner/_rows.html", groups=groups, plan=plan, words=words))
+        if later is not None:
+            answer.headers["X-Next"] = str(later)
+        return answer
     ids = [
         int(part)
         for part in request.args.get("centers", "").split(",")

@@ -22,6 +22,9 @@ from web.i18n import named, number, weekday
 from web.planner import words
 from web.planner.door import actor, blueprint, the_plan, wanted_date
 
+LEAST_SAID = 0.5
+"""Hours, people or km below which nothing is said: it would round to none."""
+
 
 @blueprint.get("/plans/<int:plan_id>/compare")
 def compare(plan_id: int) -> Any:
@@ -38,16 +41,16 @@ def compare(plan_id: int) -> Any:
     sites = {site.id: site for site in session.scalars(select(Site).where(Site.id.in_(wanted)))}
     governorates = {g.id: g for g in session.scalars(select(Governorate))}
     codes = {row[0]: row[1] for row in session.execute(select(Center.id, Center.code))}
-    rows = sorted(
-        found.governorates, key=lambda r: r.draft.hours_saved - r.published.hours_saved, reverse=True
-    )
+    ranked = sorted(found.governorates, key=lambda r: -abs(r.draft.hours_saved - r.published.hours_saved))
+    rows = [(named(governorates[r.governorate_id]), r) for r in ranked if r.governorate_id in governorates]
     return render_template(
         "planner/compare.html",
         words=words,
         plan=plan,
         published=published,
         found=found,
-        rows=[(named(governorates[r.governorate_id]), r) for r in rows if r.governorate_id in governorates],
+        rows=[(name, r) for name, r in rows if r.draft != r.published],
+        same=[(name, r) for name, r in rows if r.draft == r.published],
         names={g.id: named(g) for g in governorates.values()},
         losing=[(sites[c.site_id], c) for c in found.losing if c.site_id in sites],
         gaining=[(sites[c.site_id], c) for c in found.gaining if c.site_id in sites],
@@ -66,12 +69,11 @@ def compare(plan_id: int) -> Any:
 def account(found: Comparison, governorates: Mapping[int, Governorate]) -> list[str]:
     """What publishing means for people, in sentences: in all, for places, for governorates."""
     draft, before = found.draft, found.published
-    hours, people, km = (
-        draft.hours_saved - before.hours_saved, draft.people - before.people, draft.km - before.km,
-    )  # fmt: skip
     said = [
-        _("%(hours)s hours saved and %(people)s people served, beside what is published; the centers drive %(km)s km.",
-          hours=words.signed(hours), people=words.signed(people), km=words.signed(km))
+        _more(draft.hours_saved - before.hours_saved, _("Saves %(n)s hours more than what is published."),
+              _("Saves %(n)s hours fewer than what is published.")),
+        _more(draft.people - before.people, _("Serves %(n)s people more."), _("Serves %(n)s people fewer.")),
+        _more(draft.km - before.km, _("The centers drive %(n)s km more."), _("The centers drive %(n)s km less.")),
     ]  # fmt: skip
     gained, lost = (
         [c for c in found.changes if c.visits[0] == 0], [c for c in found.changes if c.visits[1] == 0],
@@ -101,7 +103,14 @@ def account(found: Comparison, governorates: Mapping[int, Governorate]) -> list[
                     text
                     % {"governorate": named(governorates[row.governorate_id]), "hours": words.signed(change)}
                 )
-    return [str(one) for one in said]
+    return [str(one) for one in said if one] or [_("For people nothing changes.")]
+
+
+def _more(change: float, more: str, fewer: str) -> str:
+    """The sentence for a change up or down; none for one that rounds to nothing."""
+    if abs(change) < LEAST_SAID:
+        return ""
+    return (more if change > 0 else fewer) % {"n": number(abs(change))}
 
 
 @blueprint.get("/plans/<int:plan_id>/publish")

@@ -20,8 +20,10 @@ from web.db import read
 from web.i18n import language, named
 from web.planner import words
 from web.planner.door import HAS_VISITS, blueprint, the_plan, today, wanted_date, wanted_int
-from web.planner.grid import cancelled_of, governorates
+from web.planner.grid import cancelled_of, governorates, portion
 
+MOST_ROWS = 190
+"""Centers that a page brings at once: see grid.MOST_ROWS; a row here is lighter."""
 STEP = 5
 """Minutes that a column of the drawing stands for."""
 
@@ -57,7 +59,7 @@ class Group:
     """The rows of a governorate."""
 
     name: str
-    tracks: list[Track] = field(default_factory=list)
+    rows: list[Track] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def day(plan_id: int) -> Any:
     centers = _centers(session, governorate_id)
     lines = [line for line in planner.timeline(session, plan, [wanted])[wanted] if line.center_id in centers]
     scale = Scale.of(lines)
-    groups = _groups(session, plan, wanted, lines, centers, scale)
+    first = wanted_int("from") or 0
+    groups, later = portion(_groups(session, plan, wanted, lines, centers, scale), first, MOST_ROWS)
     out = {line.center_id for line in lines}
     now = local_minute(clock.now()) if wanted == today() else None
     return render_template(
@@ -112,7 +115,7 @@ def day(plan_id: int) -> Any:
         before=days[days.index(wanted) - 1] if wanted != days[0] else None,
         after=days[days.index(wanted) + 1] if wanted != days[-1] else None,
         visits=_visits_by_day(session, plan), governorates=governorates(session), governorate_id=governorate_id,
-        groups=groups, scale=scale, lines=lines, step=STEP,
+        groups=groups, first=first, later=later, scale=scale, lines=lines, step=STEP,
         now_at=scale.column(now) if now is not None and scale.start <= now < scale.end else None,
         home=[row for center_id, row in centers.items() if center_id not in out],
         opened=sum(line.open_minutes for line in lines), driven=sum(line.drive_minutes for line in lines),
@@ -178,5 +181,5 @@ def _groups(
                 shown.times = words.span(piece.start, piece.minutes)
                 shown.state = "x" if gone else "p" if stop.pinned else ""
             track.pieces.append(shown)
-        groups.setdefault(row.governorate_id, Group(row.governorate)).tracks.append(track)
+        groups.setdefault(row.governorate_id, Group(row.governorate)).rows.append(track)
     return list(groups.values())

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -137,6 +138,28 @@ def _fill(session: Session, plan: Plan, days: list[date], rows: dict[int, Row]) 
         )  # fmt: skip
         keys[stop.center_id].append(f"{stop.search_key} {fold(stop.place)}")
     return keys
+
+
+MOST_ROWS = 84
+"""Centers that a page brings at once, whole governorates: the page stays within 15 kB. The others follow."""
+
+
+class _Rows(Protocol):
+    @property
+    def rows(self) -> list[Any]: ...
+
+
+G = TypeVar("G", bound=_Rows)
+
+
+def portion(groups: Sequence[G], first: int, most: int = MOST_ROWS) -> tuple[list[G], int | None]:
+    """Return the governorates from number `first` on that one page brings, and the number that the next begins with."""
+    taken: list[G] = []
+    for group in groups[first:]:
+        if taken and sum(len(one.rows) for one in taken) + len(group.rows) > most:
+            return taken, first + len(taken)
+        taken.append(group)
+    return taken, None
 
 
 def cancelled_of(session: Session, plan: Plan) -> set[tuple[int, int, date]]:

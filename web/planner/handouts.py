@@ -140,17 +140,16 @@ def _stop(told: Told, line: Line | None) -> dict[str, Any]:
     said.append(str(_(", ")).join(dict.fromkeys(part for part in where if part)))
     arrival = _arrival(told, line)
     if arrival is not None:
-        said.append(
-            str(_("Be there at %(time)s, ready to open at %(opens)s",
-                  time=straight(minute_time(arrival)), opens=straight(minute_time(told.visit.start_minute))))
-        )  # fmt: skip
-    point = straight(f"{site.lat:.4f}, {site.lon:.4f}")
-    people = ngettext(
-        "about %(num)s person expected", "about %(num)s people expected", round(told.share.people)
+        time, opens = straight(minute_time(arrival)), straight(minute_time(told.visit.start_minute))
+        people = ngettext(
+            "about %(num)s person expected", "about %(num)s people expected", round(told.share.people)
+        )
+        ready = _("Be there at %(time)s, ready to open at %(opens)s", time=time, opens=opens)
+        said.append(f"{ready}{_('; ')}{people}")
+    point = _("Point on the map: %(point)s", point=straight(f"{site.lat:.4f},{site.lon:.4f}"))
+    said.append(
+        f"{point}{_('. ')}{_('The center stays the night here.')}" if told.visit.overnight else str(point)
     )
-    said.append(str(_("Point on the map: %(point)s; %(people)s", point=point, people=people)))
-    if told.visit.overnight:
-        said.append(str(_("The center stays the night here.")))
     if told.cancelled:
         said.insert(0, str(_("This visit is cancelled.")))
     return {

@@ -58,7 +58,7 @@
         var element = one.mark.getElement();
         if (!element) return;
         if (!one.width) { one.width = element.firstChild.offsetWidth; one.height = element.firstChild.offsetHeight; }
-        var p = map.latLngToContainerPoint(one.at), box = [p.x - one.width / 2 - 3, p.y - one.height / 2 - 1, p.x + one.width / 2 + 3, p.y + one.height / 2 + 1];
+        var p = map.latLngToContainerPoint(one.at), box = [p.x - one.width / 2 - 3, p.y - one.height - 9, p.x + one.width / 2 + 3, p.y - 7];
         var free = taken.every(function (other) { return box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]; });
         element.style.visibility = free ? "" : "hidden";
         if (free) taken.push(box);

@@ -54,8 +54,8 @@
       base.names(points.names);
       if (box.dataset.spot) {
         var spot = box.dataset.spot.split(",").map(Number);
-        map.setView(spot, "wide" in box.dataset ? 8 : 10);
-        if (!("wide" in box.dataset)) L.circleMarker(spot, { radius: 9, color: "#b3261e", weight: 3, fill: false }).bindTooltip(words.here).addTo(map);
+        map.setView(spot, "wide" in box.dataset ? 8 : 9, { animate: false });
+        if (!("wide" in box.dataset)) L.circleMarker(spot, { radius: 13, color: "#b3261e", weight: 3, fill: false, interactive: false }).addTo(map);
       }
       document.getElementById("map-legend").hidden = false;
       document.getElementById("map-note").hidden = false;

@@ -137,6 +137,21 @@
     }).then(replaceRows);
   }
 
+  // A page brings some 80 centers, to be there at once on a slow line; the others follow by themselves.
+  var more = document.querySelector("[data-more]");
+  function follow(from) {
+    fetch(grid.dataset.rows + "&from=" + from, { headers: { "X-Part": "1" }, credentials: "same-origin" }).then(function (a) {
+      return a.ok ? a.text().then(function (html) {
+        var holder = document.createElement("table"), next = a.headers.get("X-Next");
+        holder.innerHTML = html;
+        holder.querySelectorAll("td a").forEach(function (x) { x.tabIndex = -1; });
+        Array.from(holder.tBodies).forEach(function (body) { grid.append(body); });
+        if (next) follow(next); else more.remove();
+      }) : Promise.reject(a.status);
+    }).catch(function () { more.querySelector("a:last-child").href = location.href.replace(/([?&])from=\d+&?/, "$1") + (location.search ? "&" : "?") + "from=" + from; });
+  }
+  if (more && grid.dataset.rows) follow(more.dataset.more);
+
   // Somebody else changed the plan, or this page missed something: all rows again.
   function fresh() {
     var ids = rows().map(function (r) { return r.id.slice(1); });

@@ -35,6 +35,18 @@
 
   // Where visits stand: the week board, or a day.
   var grid = document.getElementById("grid") || document.querySelector("[data-visits]"), drawer = document.getElementById("drawer");
+  // A day of a large fleet comes in pages; they follow each other by themselves.
+  function follow(link) {
+    fetch(link.href, { credentials: "same-origin" }).then(function (answer) {
+      return answer.ok ? answer.text() : Promise.reject(answer.status);
+    }).then(function (html) {
+      var page = new DOMParser().parseFromString(html, "text/html"), next = page.querySelector("[data-follow]");
+      page.querySelectorAll("[data-visits] > h2, [data-visits] > ul").forEach(function (x) { grid.append(document.adoptNode(x)); });
+      if (next) { link.href = next.getAttribute("href"); follow(link); } else link.remove();
+    }).catch(function () { /* the link is there to press */ });
+  }
+  var more = document.querySelector("[data-follow]");
+  if (grid && more) follow(more);
   if (!grid || !drawer || !drawer.showModal) return;
   var opener = null, timer = null, asked = 0;
 
