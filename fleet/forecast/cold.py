@@ -44,7 +44,9 @@ class Beforehand:
         cube = 1.0 - spread / 9.0 + z * np.sqrt(spread) / 3.0
         edge = expected * np.maximum(cube, 0.0) ** 3
         # Where next to nobody is expected the cube root fails: the edge never crosses what is expected.
-        result: Floats = np.minimum(edge, expected) if z < 0 else np.maximum(edge, expected) if z > 0 else edge
+        result: Floats = (
+            np.minimum(edge, expected) if z < 0 else np.maximum(edge, expected) if z > 0 else edge
+        )
         return result
 
 

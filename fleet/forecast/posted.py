@@ -21,15 +21,17 @@ import holidays
 import numpy as np
 
 from fleet.errors import Invalid
-from fleet.forecast.rhythm import Bools, Days, Floats, Record, Rhythm, fit
+from fleet.forecast.rhythm import Bools, Days, Floats, Memory, Record, Rhythm, fit
 from fleet.forecast.training import LEADS, QUANTILES, WEEK, Check, Trained, assemble, check
 
 COLUMNS = {"walk-in": "no_appt_wait", "appointment": "appt_wait"}
 POWER, OFFSET = 0.4, 2.0
-WEEKDAY_HALF_LIFE = 50.0
-"""Offices change how they work sooner than citizens their habits: days."""
-CALIBRATION_WEEKS = 8
-"""Mixes and bands are learned from the forecasts of so many past weeks."""
+MEMORY = Memory(weekday=50.0, profile=12.0, tilt_prior=1200.0)
+"""Offices change how they work sooner than citizens their habits."""
+CALIBRATION_WEEKS, BAND_WEEKS = 12, 6
+"""Mixes, and bands, are learned from the forecasts of so many past weeks."""
+BEST = 12
+"""The mean of so many mixes is taken: levels of single offices jump, and a few mixes would follow their chance."""
 NAIVE_WEEKS = 8
 """The last known value of an hour is looked for so many weeks back."""
 SILENT_DAYS = 56
@@ -220,9 +222,7 @@ def evaluate(train: Posted, test: Posted, *, leads: Sequence[int] = LEADS) -> Ju
     for origin in range(max(warm_up, split % WEEK + WEEK), values.shape[1], WEEK):
         use = origin + WEEK * (max(leads) - 1) >= split
         live = _in_use(values[:, :origin])
-        fitted = fit(
-            _of(record.until(origin), live), counted=False, shared=False, weekday_half_life=WEEKDAY_HALF_LIFE
-        )
+        fitted = fit(_of(record.until(origin), live), counted=False, shared=False, memory=MEMORY)
         if use:
             trained = _trained(fitted, checks, live, origin, leads)
         for lead in leads:
@@ -320,7 +320,8 @@ def _trained(
                 c.shares[stays],
             )
         )
-    return assemble(fitted, known, persistence=1.0, counted=False, leads=leads)
+    recent = origin - WEEK * BAND_WEEKS
+    return assemble(fitted, known, persistence=1.0, counted=False, leads=leads, best=BEST, bands_from=recent)
 
 
 def _predict(

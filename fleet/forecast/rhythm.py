@@ -122,6 +122,19 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """How long shapes are remembered: half-lives of the weekday's factor and of the hours' shares, days; and how many
+    arrivals draw an hour's share on one weekday to the same hour of all days."""
+
+    weekday: float = WEEKDAY_HALF_LIFE
+    profile: float = PROFILE_HALF_LIFE
+    tilt_prior: float = TILT_PRIOR
+
+
+USUAL = Memory()
+
+
+@dataclass(frozen=True, slots=True)
 class Rhythm:
     """Fitted factors. `levels`: half-lives x series; `weekday`: series x 7; `effects`: series x effects; `nation`:
     days of the record; `share`: series x 2 x hours (ordinary, shortened), each summing to 1; `tilt`: series x 7 x
@@ -164,7 +177,7 @@ def fit(
     shared: bool = True,
     totals: tuple[Floats, Floats] | None = None,
     hours: bool = True,
-    weekday_half_life: float = WEEKDAY_HALF_LIFE,
+    memory: Memory = USUAL,
 ) -> Rhythm:
     """Fit the record (its last day the newest).
 
@@ -179,11 +192,13 @@ def fit(
     prior_share = profile_prior if profile_prior is not None else np.full((1, 2, width), 1 / width)
     prior_share = np.broadcast_to(np.asarray(prior_share, np.float32), (size, 2, width))
     if record.seen.ndim == 3:
-        share, tilt, total, exposure = _profiles(record, prior_share)
+        share, tilt, total, exposure = _profiles(record, prior_share, memory)
     else:
         total, exposure = totals if totals is not None else day_totals(record)
         share, tilt = (
-            profiles(record, prior_share) if hours else (np.zeros((0, 2, width)), np.zeros((0, 7, width)))
+            profiles(record, prior_share, memory)
+            if hours
+            else (np.zeros((0, 2, width)), np.zeros((0, 7, width)))
         )
     seen = exposure > 0
     effects = np.tile(np.array(effect_prior, np.float32), (size, 1)).reshape(size, -1)
@@ -208,7 +223,7 @@ def fit(
         expected = base * levels[REFERENCE][:, None]
         noise = _noise(came, expected, age, counted)
         weekday = _weekday(
-            came, expected, record.days, _decay(age, weekday_half_life), fitted.weekday, noise, counted
+            came, expected, record.days, _decay(age, memory.weekday), fitted.weekday, noise, counted
         )
         fitted = Rhythm(levels, weekday, effects, pooled_effects, nation, share, tilt)
         base = fitted.day_factors(record.days) * known
@@ -234,9 +249,9 @@ def day_totals(record: Record) -> tuple[Floats, Floats]:
     return total, exposure
 
 
-def profiles(record: Record, prior: Floats) -> tuple[Floats, Floats]:
+def profiles(record: Record, prior: Floats, memory: Memory = USUAL) -> tuple[Floats, Floats]:
     """Shares of the hours and their tilt by weekday."""
-    share, tilt, _, _ = _profiles(record, np.asarray(prior, np.float32))
+    share, tilt, _, _ = _profiles(record, np.asarray(prior, np.float32), memory)
     return share, tilt
 
 
@@ -352,7 +367,7 @@ def _effects(
     return own, pooled
 
 
-def _profiles(record: Record, prior: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _profiles(record: Record, prior: Floats, memory: Memory) -> tuple[Floats, Floats, Floats, Floats]:
     """Shares of the hours and their tilt by weekday; totals of the days and how much of each was measured.
 
     Own shares + pooled shares by pseudo-counts; pooling is by series with the same opening hours.
@@ -365,7 +380,7 @@ def _profiles(record: Record, prior: Floats) -> tuple[Floats, Floats, Floats, Fl
     if not length:
         return prior, np.ones((size, 7, hours), np.float32), total, exposure
     age = np.arange(length, dtype=np.float32)[::-1]
-    w_share, w_tilt = _decay(age, PROFILE_HALF_LIFE), _decay(age, TILT_HALF_LIFE)
+    w_share, w_tilt = _decay(age, memory.profile), _decay(age, TILT_HALF_LIFE)
     whole = record.seen.ndim == 2
     for rows, counts, seen in record.chunks():
         total[rows] = counts.sum(axis=2)
@@ -405,11 +420,11 @@ def _profiles(record: Record, prior: Floats) -> tuple[Floats, Floats, Floats, Fl
             all_due = expected.sum(axis=0)
             if all_due.sum() <= 0:
                 continue
-            pooled = (came.sum(axis=0) + TILT_PRIOR * share[group, 0].mean(axis=0)) / (
-                all_due + TILT_PRIOR * share[group, 0].mean(axis=0) + 1e-9
-            )
-            tilt[group, day] = (came + TILT_PRIOR * pooled * share[group, 0]) / (
-                expected + TILT_PRIOR * share[group, 0] + 1e-9
+            drawn = memory.tilt_prior
+            usual = drawn * share[group, 0].mean(axis=0)
+            pooled = (came.sum(axis=0) + usual) / (all_due + usual + 1e-9)
+            tilt[group, day] = (came + drawn * pooled * share[group, 0]) / (
+                expected + drawn * share[group, 0] + 1e-9
             )
     return share, np.where(share[:, None, 0] > 0, tilt, 0.0).astype(np.float32), total, exposure
 

@@ -248,7 +248,7 @@ def classes(level: Floats) -> tuple[Floats, NDArray[np.intp]]:
     return edges, np.searchsorted(edges, level)
 
 
-def best_mixes(checks: Sequence[Check], class_of: NDArray[np.intp]) -> Floats:
+def best_mixes(checks: Sequence[Check], class_of: NDArray[np.intp], best: int = BEST) -> Floats:
     """Classes x half-lives: the mean of the mixes that erred least in these checks; the reference without any."""
     many = int(class_of.max(initial=0)) + 1
     usual = np.zeros(len(HALF_LIVES), np.float32)
@@ -258,7 +258,7 @@ def best_mixes(checks: Sequence[Check], class_of: NDArray[np.intp]) -> Floats:
         for group in range(many):
             errors = np.sum([c.errors[:, class_of[c.rows] == group].sum(axis=1) for c in checks], axis=0)
             order = np.argsort(errors, kind="stable")
-            result[group] = MIXES[order[:BEST]].mean(axis=0)
+            result[group] = MIXES[order[:best]].mean(axis=0)
     return result
 
 
@@ -289,17 +289,20 @@ def assemble(
     persistence: float,
     counted: bool,
     leads: Sequence[int] = LEADS,
+    best: int = BEST,
+    bands_from: int = 0,
 ) -> Trained:
-    """A forecaster out of a fit and of checks whose outcome was known before it."""
+    """A forecaster out of a fit and of checks whose outcome was known before it: the mean of the `best` mixes, and bands
+    out of the checks of weeks that begin on day `bands_from` or later."""
     _, class_of = classes(fitted.levels[REFERENCE])
-    mixes = {lead: best_mixes([c for c in checks if c.lead == lead], class_of) for lead in leads}
+    mixes = {lead: best_mixes([c for c in checks if c.lead == lead], class_of, best) for lead in leads}
     level_of = {
         id(c): np.einsum("sk,ks->s", mixes[c.lead][class_of], c.levels) for c in checks if c.lead in mixes
     }
     volatility = _volatility(checks, level_of, len(class_of), counted)
     hour_bands, day_bands = {}, {}
     for lead in leads:
-        of = [c for c in checks if c.lead == lead]
+        of = [c for c in checks if c.lead == lead and c.begin >= bands_from]
         real, due, wild = [], [], []
         day_real, day_due, day_wild = [], [], []
         for c in of:
