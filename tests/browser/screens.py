@@ -34,8 +34,9 @@ from tests.web.past import a_quarter, add_visit
 from tests.web.planned import WEEK, copy_planned
 from tests.web.repairing_cast import before_it_opens, first_visit, make_published
 from web import solving
-from web.accounts import new_token
+from web.accounts import find_token, new_token
 from web.app import create_app
+from web.board_store import set_board
 from web.figures import renew
 
 WIDTHS = (320, 768, 1366)
@@ -66,7 +67,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("home", "citizen.home", "/"),
     Screen("results", "citizen.home", "/?near=24.09,32.90"),
     Screen("nothing-found", "citizen.home", "/?q=zzzzzz"),
-    Screen("governorate", "citizen.home", "/?governorate=1"),
+    Screen("governorate", "citizen.home", "/?gov=1"),
     Screen("visit", "citizen.visit", "/visits/{visit}"),
     Screen("visit-to-come", "citizen.visit", "/visits/{coming}"),
     Screen("visit-cancelled", "citizen.visit", "/visits/{cancelled}"),
@@ -94,6 +95,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("kiosk-rating", "kiosk.rate_which", "/kiosk/{kiosk}/rating"),
     Screen("kiosk-rate", "kiosk.rate", "/kiosk/{kiosk}/rating/{served}"),
     Screen("board", "board.show", "/board/{board}"),
+    Screen("board-of-several", "board.show", "/board/{hall}"),
     # Staff
     Screen("login", "auth.login", "/login"),
     Screen("desk", "clerk.desk", "/desk", "clerk"),
@@ -293,7 +295,17 @@ def _people(session: Session, world: cast.World, clock: cast.StillClock) -> dict
         "complex": str(world.site_b),
         "kiosk": new_token(session, "kiosk", now=now, queue_id=world.queue_a),
         "board": new_token(session, "board", now=now, queue_id=world.queue_a),
+        "hall": _hall(session, world),
     }
+
+
+def _hall(session: Session, world: cast.World) -> str:
+    """A board of both queues of the complex."""
+    text = new_token(session, "board", now=cast.NOW, queue_id=world.queue_b)
+    made = find_token(session, text, ("board",))
+    assert made is not None
+    set_board(session, made.id, site_id=world.site_b)
+    return text
 
 
 def _solve_scenario(session: Session, number: int) -> None:

@@ -112,6 +112,21 @@ def test_a_screen_mirrors_fits_and_is_accessible(screen: Screen, look: Callable[
     mirrored(skeletons["ar"], skeletons["en"])
 
 
+@pytest.mark.browser
+def test_a_citizen_finds_the_figures_of_a_governorate(look: Callable[..., Any]) -> None:
+    """One link at the foot of the first page, one choice; figures say how they were counted, charts have tables."""
+    page = look(next(screen for screen in SCREENS if screen.name == "home"), "en", WIDTHS[0])
+    page.click("footer a[href='/en/figures']")
+    page.select_option("select[name=governorate]", "EG-ASN")
+    page.click("form.pick button")
+    page.wait_for_url("**/figures?governorate=EG-ASN")
+    assert page.inner_text("h1") == "Aswan in figures"
+    page.click(".fact summary >> nth=0")
+    assert "Source:" in page.inner_text(".fact >> nth=0")
+    page.click(".charts summary >> nth=0")
+    assert page.locator(".charts table >> nth=0").is_visible()
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("language", list(ALL_LANGUAGES))
