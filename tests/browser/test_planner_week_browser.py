@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from tests.web.planned import WEEK, make_planned
 
 pytestmark = pytest.mark.browser
 CENTERS = 276
+TILES = Path(__file__).parent / "egypt.pmtiles"
+"""Egypt's outline (Natural Earth) and three towns, zoom 0 to 6, in the schema of Protomaps: made for this test."""
 LEAFLET = Path(__file__).parents[2] / "web" / "static" / "vendor" / "leaflet" / "leaflet.js"
 
 
@@ -117,3 +120,27 @@ def test_a_citizen_opens_the_map_and_a_visit_from_it(
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator(".leaflet-popup a").first.click()
     page.wait_for_url(re.compile(f"/visits/{live.world.visit_a}"))
+
+
+def test_detailed_tiles_lie_under_the_map_where_a_file_of_them_is_there(
+    live: Live, open_page: Callable[..., Any]
+) -> None:
+    """The reader is loaded then only; tiles come by pieces from this server, the page's policy lets them be drawn, and
+    points stand on them."""
+    if not (LEAFLET.parents[1] / "protomaps-leaflet.js").exists():
+        pytest.skip("no reader of tiles: make setup fetches it")
+    live.app.extensions["settings"] = replace(live.app.extensions["settings"], map_tiles=TILES)
+    answers: list[int] = []
+    page = open_page("/map", language="ar")
+    page.on("response", lambda answer: answers.append(answer.status) if ".pmtiles" in answer.url else None)
+    page.reload()
+    page.wait_for_selector("#map[data-ready]")
+    page.locator("#map canvas.leaflet-tile").first.wait_for()
+    painted = """() => [...document.querySelectorAll('#map canvas.leaflet-tile')].some(tile => {
+        const d = tile.getContext('2d').getImageData(0, 0, tile.width, tile.height).data;
+        const colours = new Set();
+        for (let i = 0; i < d.length; i += 400) colours.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
+        return colours.size > 1; })"""
+    page.wait_for_function(painted)
+    assert answers and set(answers) == {206}
+    assert page.locator(".map-name").count() == 0
