@@ -54,8 +54,6 @@ def action_words(action: str) -> str:
     return words.get(action) or act_words(action)
 
 
-@blueprint.app_template_filter("act_line")
-def act(made: Act) -> str:
 @blueprint.app_template_filter("wait_method")
 def wait_method(method: str) -> str:
     """How people are told their wait, as the end of "Waits are told ..."."""
@@ -83,6 +81,8 @@ def wait_refused(reason: str) -> str:
     return words.get(reason, "")
 
 
+@blueprint.app_template_filter("act_line")
+def act(made: Act) -> str:
     """One act in words; a call says when it was not the next."""
     if made.data.get(OUT_OF_ORDER):
         return str(_("called out of order"))
@@ -113,7 +113,8 @@ def details(made: Act) -> str:
         chosen = _closing_words(str(data.get("choice", "")))
         return "; ".join(word for word in (chosen, str(data.get("reason", ""))) if word)
     if made.action == "service_order":
-        service, before = data["names"][language()]
+        names = data["names"]
+        service, before = names.get(language(), names["en"])
         rule = str(_("%(service)s: only after %(before)s", service=service, before=before))
         return rule if data["act"] == "add" else str(_("taken back: %(rule)s", rule=rule))
     if made.action == "desk_open" and data.get("operator"):
