@@ -112,7 +112,10 @@ def _token(
         audit.note(session, topic, "token", actor=ACTOR, now=now, subject=kind)
         text = new_token(session, kind, now=now, **owner)
         if then is not None:
-            then(session, session.scalars(select(AccessToken.id).where(AccessToken.digest == digest(text))).one())
+            then(
+                session,
+                session.scalars(select(AccessToken.id).where(AccessToken.digest == digest(text))).one(),
+            )
         return text
 
     text = write(make)
@@ -130,7 +133,9 @@ def kiosk(number: int, as_json: bool) -> None:
 
 
 @token.command("board")
-@click.option("--queue", "numbers", type=ID, multiple=True, help="Id of a queue it shows; several may be named.")
+@click.option(
+    "--queue", "numbers", type=ID, multiple=True, help="Id of a queue it shows; several may be named."
+)
 @click.option("--site", "code", help="Code of a site: all its queues, also later ones.")
 @click.option(
     "--speaks", type=click.Choice(["ar", "ar en", "en", "chime"]), default="ar", help="Languages of the call."
