@@ -27,6 +27,8 @@ OVERTAKE_WEIGHT = 60.0
 FOR_GOOD = 1e6
 GRACE = APPOINTMENT_GRACE.total_seconds() / 60
 FARTHEST = HEAD_MINUTES[APPOINTMENT]
+LAST = 1e-3
+"""Minutes: whoever joins stands behind those who came in the same instant."""
 
 
 def line_at(day: Day, habits: Habits, now: float, *, asked: int | None = None) -> Ints:
@@ -64,7 +66,7 @@ def center_at(
     ]
     people += _booked(day, habits, now)
     if joins is not None:
-        people.append(Person(0.0, joins))
+        people.append(Person(LAST, joins))
     center = Center(
         habits.times, tuple(counters), tuple(people), _overtakers(day, habits, now), habits.leaving
     )
