@@ -115,6 +115,10 @@ class Fanout:
         self._pulse.take(handler.__self__)  # type: ignore[attr-defined]
         return WebsocketOverWire(handler, server)
 
+    def listens(self, *, namespace: str, room: str) -> bool:
+        """Whether anybody here may hear what is sent to `room`."""
+        return not self.fast or room in self._target.server.manager.rooms.get(namespace, {})
+
     def emit(self, event: str, body: Any, *, namespace: str, room: str) -> None:
         """Send `event` with one JSON `body` to every client of `room` that this process serves."""
         server = self._target.server

@@ -11,6 +11,7 @@ reach the screens just as those of this process do.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import random
 import threading
@@ -47,7 +48,8 @@ REST_S, REST_MOST_S = 0.25, 4.0
 RESYNC_ROWS = 200
 socketio = SocketIO()
 _ROWS = (
-    sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, Outbox.data)
+    # As text: most rows are of queues that no screen of this process watches.
+    sa.select(Outbox.id, Outbox.topic, Outbox.seq, Outbox.part, sa.cast(Outbox.data, sa.Text))
     .order_by(Outbox.id)
     .limit(AT_ONCE)
 )
@@ -169,9 +171,10 @@ class Relay:
         sent = 0
         while True:
             rows = self._committed()
-            for row in rows:
-                body = message(row.topic, row.seq, row.part, row.data)
-                self.sender.emit("changed", body, namespace=NAMESPACE, room=row.topic)
+            for _number, topic, seq, part, text in rows:
+                if self.sender.listens(namespace=NAMESPACE, room=topic):
+                    body = message(topic, seq, part, json.loads(text))
+                    self.sender.emit("changed", body, namespace=NAMESPACE, room=topic)
             sent += len(rows)
             if len(rows) < AT_ONCE:
                 return sent
@@ -183,13 +186,13 @@ class Relay:
             asked = {"last": self._last, "again": again} if again else {"last": self._last}
             rows = list(connection.execute(_NEWER_OR_AGAIN if again else _NEWER, asked))
         if rows and self._holes is not None:
-            newest = max(self._last, rows[-1].id)
+            newest = max(self._last, rows[-1][0])
             begin = max(self._last + 1, newest - NEAR)
             self._holes |= dict.fromkeys(range(begin, newest), time.monotonic())
             for row in rows:
-                self._holes.pop(row.id, None)
+                self._holes.pop(row[0], None)
         if rows:
-            self._last = max(self._last, rows[-1].id)
+            self._last = max(self._last, rows[-1][0])
         return rows
 
     def _old_holes(self) -> list[int]:

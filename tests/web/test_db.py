@@ -73,6 +73,9 @@ def test_relay_sends_committed_rows_once_and_in_order_and_rolled_back_ones_never
     sent: list[dict[str, object]] = []
 
     class Heard:
+        def listens(self, **_where: str) -> bool:
+            return True
+
         def emit(self, event: str, body: dict[str, object], *, namespace: str, room: str) -> None:
             sent.append(body)
 

@@ -92,6 +92,10 @@ class Screens:
         self.heard: list[tuple[str, int]] = []
         self.at: list[float] = []
 
+    def listens(self, **_where: str) -> bool:
+        """Always."""
+        return True
+
     def emit(self, event: str, body: dict[str, Any], *, namespace: str, room: str) -> None:
         """Take it down."""
         self.heard.append((room, body["seq"]))
