@@ -40,7 +40,11 @@ def last_night(session: Session) -> Night | None:
     ).one_or_none()  # fmt: skip
     if row is None:
         return None
-    errors = {name: float(found["mae_common"]) for name, found in row.figures.items()}
+    errors = {
+        name: float(found["mae_common"])
+        for name, found in row.figures.items()
+        if found["mae_common"] is not None
+    }
     return Night(row.method, row.special_method, row.since, row.made_at, row.refused, errors)
 
 

@@ -292,7 +292,7 @@ class Outcome:
             spoke = ~np.isnan(said[:, MEDIAN])
             found[method] = {
                 **figures(self.wait[spoke], said[spoke], self.four[method][spoke]),
-                "mae_common": round(self.error(method), 3),
+                "mae_common": round(error, 3) if np.isfinite(error := self.error(method)) else None,
             }
         return found
 

@@ -209,22 +209,25 @@ def test_what_is_worse_is_refused_and_said(
     assert Shelf().ladder(quick.session, quick.queue.id, special=False).method == PLAYED
 
 
-def test_too_few_days_teach_nothing(quick: Place, small: None) -> None:
+def test_too_few_days_teach_nothing(place: Place, small: None) -> None:
     """From five days the line is played forward; from two nothing is decided at all."""
-    past(quick, 2)
-    assert nights.refit(quick.session, now=MORNING, zone=ZONE) is None
+    past(place, 2)
+    assert nights.refit(place.session, now=MORNING, zone=ZONE) is None
     for ago in range(3, 7):
-        one_day(quick, TODAY - timedelta(days=ago), 3)
-    made = nights.refit(quick.session, now=MORNING, zone=ZONE)
+        one_day(place, TODAY - timedelta(days=ago), 3)
+    made = nights.refit(place.session, now=MORNING, zone=ZONE)
     assert made is not None and (made.method, made.refused) == (PLAYED, "too_few_days")
+    row = nights.keep_refit(place.session, made, now=MORNING)
+    place.session.expire(row)
+    assert row.figures["played"]["mae_common"] > 0 and row.leaving == [list(one) for one in made.leaving]
 
 
-def test_waits_that_came_steer_the_bands_and_are_counted(quick: Place) -> None:
+def test_waits_that_came_steer_the_bands_and_are_counted(place: Place) -> None:
     """A day on which everything takes twice as long: the queue's level rises, each wait is judged once, and who answers
     for the queue sees the error."""
-    session, queue = quick.session, quick.queue.id
-    past(quick, 6)
-    one_day(quick, TODAY, 9, upto=800.0, slow=2.2)
+    session, queue = place.session, place.queue.id
+    past(place, 6)
+    one_day(place, TODAY, 9, upto=800.0, slow=2.2)
     now = noon(800.0)
     assert whose_turn(session, TODAY) == [queue]
 
