@@ -7,6 +7,8 @@ on the link that every message carries, by itself after a year, or with the tick
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +26,9 @@ from queueing.ticket import LIVE
 
 YEAR, TO_ANSWER, AFTER_TICKET = timedelta(days=365), timedelta(hours=48), timedelta(days=2)
 """How long a follower stays who confirmed, who did not, and who follows a ticket."""
+STAYS = timedelta(hours=1)
+"""How long a follower stays after the ticket has ended: for what is told of its end."""
+AT_ONCE = 400
 MOST = 20
 """Topics that one address may follow."""
 KINDS = ("ticket", "site", "unit", "center")
@@ -126,47 +131,85 @@ def forget_phones(session: Session, *, now: datetime, most: int = 2000) -> int:
     return len(old)
 
 
-def tickets_followed(session: Session) -> bool:
-    """Whether anybody follows a ticket: cheap, for whoever looks often."""
-    return session.scalar(select(Follower.id).where(Follower.ticket_id.is_not(None)).limit(1)) is not None
+@dataclass(frozen=True, slots=True)
+class TicketNews:
+    """Something that a follower of a ticket has not been told: the message as `tell_follower` takes it. `over`: the
+    ticket has ended, and following it ends soon; then there may be nothing to tell (`kind` empty)."""
+
+    follower_id: int
+    kind: str
+    key: str
+    data: dict[str, Any]
+    over: bool = False
 
 
 def tell_tickets(session: Session, *, now: datetime) -> int:
     """Tell who follows a ticket that its turn is near, that it is called, and all that its page tells; how many. Each
     is told once: call it as often as you like."""
+    return tell_news(session, news_of_tickets(session, now=now), now=now)
+
+
+def news_of_tickets(session: Session, *, now: datetime) -> list[TicketNews]:
+    """What followers of tickets have not been told. Reads only, so that looking holds nobody up."""
     rows = session.execute(
         select(Follower, Ticket)
         .join(Ticket, Ticket.id == Follower.ticket_id)
-        .where(Follower.confirmed_at.is_not(None))
+        .where(Follower.confirmed_at.is_not(None), Follower.ends_at > now)
     ).all()
+    found: list[TicketNews] = []
+    for begin in range(0, len(rows), AT_ONCE):
+        found += _news(session, [(row[0], row[1]) for row in rows[begin : begin + AT_ONCE]], now)
+    return found
+
+
+def tell_news(session: Session, news: Sequence[TicketNews], *, now: datetime) -> int:
+    """Write what `news_of_tickets` found; how many messages. Who has ended it meanwhile is left alone."""
     told = 0
+    for one in news:
+        follower = session.get(Follower, one.follower_id)
+        if follower is None:
+            continue
+        if one.kind:
+            told += tell_follower(session, follower, one.kind, now=now, key=one.key, **one.data)
+        if one.over:
+            follower.ends_at = min(follower.ends_at, now + STAYS)
+    return told
+
+
+def _news(session: Session, rows: list[tuple[Follower, Ticket]], now: datetime) -> list[TicketNews]:
+    stands = {taken.id: current_of(session, taken) for _follower, taken in rows}
+    followers = [follower.id for follower, _taken in rows]
+    wanted = {*stands, *(ticket.id for ticket in stands.values())}
+    pages: dict[int | None, list[Notice]] = {}
+    for notice in session.scalars(select(Notice).where(Notice.ticket_id.in_(wanted)).order_by(Notice.id)):
+        pages.setdefault(notice.ticket_id, []).append(notice)
+    known = select(Notice.follower_id, Notice.key).where(Notice.follower_id.in_(followers))
+    told = {(number, key) for number, key in session.execute(known)}
     first: dict[int, set[int]] = {}
+    found: list[TicketNews] = []
     for follower, taken in rows:
-        ticket = current_of(session, taken)
-        facts = {"ticket": ticket.id, "code": taken.code}
-        news = select(Notice).where(
-            Notice.ticket_id.in_({taken.id, ticket.id}), Notice.created_at >= follower.created_at
-        )
-        for notice in session.scalars(news.order_by(Notice.id)):
-            if notice.kind not in ("near", "booked"):
-                told += tell_follower(
-                    session, follower, notice.kind, now=now, key=f"n{notice.id}", **notice.data, **facts,
-                    queue=notice.queue_id,
-                )  # fmt: skip
+        ticket = stands[taken.id]
+        facts: dict[str, Any] = {"ticket": ticket.id, "code": taken.code}
+        said = [notice for number in {taken.id, ticket.id} for notice in pages.get(number, [])]
+        mine = [
+            (n.kind, f"n{n.id}", {**n.data, **facts, "queue": n.queue_id})
+            for n in said
+            if n.created_at >= follower.created_at and n.kind not in ("near", "booked")
+        ]
+        here = {**facts, "queue": ticket.queue_id}
         if ticket.state == "waiting":
             if ticket.queue_id not in first:
                 zone = session.get_one(Queue, ticket.queue_id).zone
                 line = first_in_line(session, ticket.queue_id, zone, now=now)
                 first[ticket.queue_id] = {one.id for one in line}
             if ticket.id in first[ticket.queue_id]:
-                told += tell_follower(
-                    session, follower, "near", now=now, key=str(ticket.id), **facts, queue=ticket.queue_id
-                )
+                mine.append(("near", str(ticket.id), here))
         elif ticket.state == "called" and ticket.called_at is not None:
-            told += tell_follower(
-                session, follower, "called", now=now, key=f"{ticket.id}.{ticket.recalls}.{ticket.called_at:%H%M%S}",
-                **facts, queue=ticket.queue_id, desk=ticket.desk_id,
-            )  # fmt: skip
-        elif ticket.state not in LIVE and ticket.ended_at is not None:
-            follower.ends_at = min(follower.ends_at, max(now, ticket.ended_at + timedelta(hours=1)))
-    return told
+            key = f"{ticket.id}.{ticket.recalls}.{ticket.called_at:%H%M%S}"
+            mine.append(("called", key, {**here, "desk": ticket.desk_id}))
+        over = ticket.state not in LIVE
+        fresh = [one for one in mine if (follower.id, f"{one[0]}:{one[1]}") not in told]
+        found += [TicketNews(follower.id, kind, key, data, over) for kind, key, data in fresh]
+        if over and not fresh and follower.ends_at > now + STAYS:
+            found.append(TicketNews(follower.id, "", "", {}, over))
+    return found

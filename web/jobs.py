@@ -113,8 +113,8 @@ def messages(now: datetime) -> object:
         while write(lambda session: visit_news.tell_followers(session, now=now)) >= visit_news.AT_ONCE:
             pass
         app.extensions["visits_told"], app.extensions["visits_told_at"] = stands, now
-    if following.tickets_followed(read()):
-        write(lambda session: following.tell_tickets(session, now=now))
+    if news := following.news_of_tickets(read(), now=now):
+        write(lambda session: following.tell_news(session, news, now=now))
     return carriers.send_due(now)
 
 
