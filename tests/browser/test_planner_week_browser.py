@@ -52,7 +52,7 @@ def test_the_board_brings_some_centers_at_once_and_the_others_by_itself(
     plain = open_page(f"/planner?week={WEEK}", user="planner", language="en", scripts=False)
     first = plain.locator("#grid tr[id^=r]").count()
     assert first < CENTERS
-    plain.get_by_role("link", name="More centers").click()
+    plain.get_by_role("link", name="The other centers").click()
     assert 0 < plain.locator("#grid tr[id^=r]").count() <= CENTERS - first
     plain.get_by_role("link", name="First centers").click()
     assert plain.locator("#grid tr[id^=r]").count() == first

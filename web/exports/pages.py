@@ -137,7 +137,9 @@ class Sheet(FPDF):
         """Width of a word, mm; `style` has chosen its letters."""
         key = (word, bold)
         if key not in self._widths:
-            self._widths[key] = self.get_string_width(word) / size
+            self.text_shaping["fragment_direction"] = None  # a word alone has one: HarfBuzz sees it
+            _count, points = self.current_font.get_text_width(word, size, self.text_shaping)
+            self._widths[key] = points / self.k / size
         return self._widths[key] * size
 
     def height(self, width: float, text: str, size: float, bold: bool = False) -> float:
