@@ -61,6 +61,8 @@ class Lane:
         self._app, self.inner = app, inner
         self._headers = [*headers, ("Content-Language", next(iter(LANGUAGES)))]
         self._until = 0, ""
+        self._below = "SCRIPT_NAME" in os.environ
+        """Whether the server takes a part off the beginning of each path."""
         self.through: Callable[[dict[str, Any], Any], Answer | None] = lambda environ, _start: self._answer(
             environ, environ["lane.path"]
         )
@@ -80,9 +82,7 @@ class Lane:
         """All bytes of the answer to a request as gunicorn has parsed it, or None where WSGI must be gone through (it
         can be: what was read of the body is there again)."""
         path = _PATH.match(request.path)
-        if path is None or request.method != "POST" or request.version != (1, 1):
-            return None
-        if "SCRIPT_NAME" in os.environ:  # part of the path is the server's
+        if path is None or request.method != "POST" or request.version != (1, 1) or self._below:
             return None
         environ = {
             "SCRIPT_NAME": "",

@@ -6,6 +6,7 @@ Requests are checked by the same schemas that the OpenAPI document shows, so the
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "null": (type(None),),
 }
+_PARSED: dict[str, Callable[[str], date]] = {"date": date.fromisoformat, "date-time": datetime.fromisoformat}
 
 
 class Fault(NamedTuple):
@@ -37,8 +39,8 @@ def check(schema: Schema, value: Any, components: dict[str, Schema], field: str 
         return [] if any(not faults for faults in answers) else min(answers, key=len)
     wanted = schema.get("type")
     if wanted is not None:
-        names = [wanted] if isinstance(wanted, str) else wanted
-        if not any(_is(value, name) for name in names):
+        names = (wanted,) if isinstance(wanted, str) else wanted
+        if type(value) not in _TYPES[names[0]] and not any(_is(value, name) for name in names):
             return [Fault(field, f"must be {' or '.join(names)}, it is {_name(value)}")]
     if "const" in schema and value != schema["const"]:
         return [Fault(field, f"must be {schema['const']!r}")]
@@ -81,7 +83,7 @@ def _name(value: Any) -> str:
 
 
 def _text(schema: Schema, value: str, field: str) -> list[Fault]:
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if "\0" in value or (not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value)):
         return [Fault(field, "has characters that are no text")]
     if len(value) < schema.get("minLength", 0):
         return [
@@ -94,7 +96,7 @@ def _text(schema: Schema, value: str, field: str) -> list[Fault]:
         return [Fault(field, f"must have at most {schema['maxLength']} characters")]
     if "pattern" in schema and not re.search(schema["pattern"], value):
         return [Fault(field, schema.get("x-says") or f"must match {schema['pattern']}")]
-    parse = {"date": date.fromisoformat, "date-time": datetime.fromisoformat}.get(schema.get("format", ""))
+    parse = _PARSED.get(schema.get("format", ""))
     if parse is not None:
         try:
             made = parse(value)
