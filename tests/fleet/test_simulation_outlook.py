@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from fleet.errors import Invalid
 from fleet.simulation.engine import check
-from fleet.simulation.outlook.answer import Interval, bring, saved
+from fleet.simulation.outlook.answer import LEAST_RUNS, Interval, bring, saved
 from fleet.simulation.outlook.facts import Facts, Visits, gather
 from fleet.simulation.outlook.week import Run
 from fleet.store import ForecastHour
@@ -114,6 +114,14 @@ def test_two_vans_at_one_center_share_its_citizens(facts: Facts) -> None:
         at_vans += [one.at_vans for one in found]
     assert at_vans[1] >= at_vans[0] > 0
     assert waited[0] > waited[1] > waited[2]
+
+
+def test_a_busy_machine_plays_fewer_runs_and_says_so(facts: Facts) -> None:
+    """Asked to stop at once it still plays enough for an interval: the same runs as the first of many."""
+    short = bring(facts, runs=60, seed=1, enough=lambda: True)
+    assert short["runs"] == LEAST_RUNS and short == bring(facts, runs=LEAST_RUNS, seed=1)
+    one = short["saved_against_no_vans"]
+    assert one["low"] < one["mean"] < one["high"]
 
 
 def test_a_plan_without_forecast_is_refused() -> None:

@@ -45,6 +45,25 @@ def test_looking_plays_the_week_and_shows_hours_with_intervals(
     db_session.rollback()
 
 
+def test_what_failed_once_can_be_played_again(
+    app: Flask, client: FlaskClient, db_session: Session, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A playing that did not end is said with a button; the button begins it anew, once."""
+    begun: list[str] = []
+    monkeypatch.setattr(outlook.runs, "launch", lambda key, *_: begun.append(key))
+    address = f"/en/planner/plans/{plan.id}/outlook"
+    with app.app_context():
+        key = outlook.key_of(db_session, plan)
+        folder = app.extensions["settings"].data_dir / "whatif" / key
+    folder.mkdir(parents=True)
+    (folder / "failed").touch()
+    assert "Play it again" in client.get(address).get_data(as_text=True) and not begun
+    assert client.post(address).status_code == 302 and begun == [key]
+    (folder / "failed").unlink()
+    client.post(address)
+    assert begun == [key], "nothing failed: nothing is begun"
+
+
 def test_a_week_without_a_forecast_is_said(client: FlaskClient, write: object, plan: Plan) -> None:
     """A sentence instead of figures, and nothing is begun."""
     write(lambda session: session.execute(delete(ForecastHour)))  # type: ignore[operator]

@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from flask import redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,8 @@ from web.planner import words
 from web.planner.door import blueprint, the_plan, wants_part
 
 RUNS, SEED = 40, 1
+SECONDS = 60.0
+"""On a busy machine the week is played less often than RUNS, and the interval is wider."""
 HAS_VISITS = ("draft", "published", "superseded")
 
 
@@ -41,10 +43,24 @@ def outlook(plan_id: int) -> Any:
         found, refused = runs.State("failed"), words.error(error)
     template = "planner/_outlook.html" if wants_part() else "planner/outlook.html"
     return render_template(
-        template, plan=plan, words=words, state=found.name, seconds=found.seconds, refused=refused, runs=RUNS,
+        template, plan=plan, words=words, state=found.name, seconds=found.seconds, refused=refused,
+        runs=found.answer["runs"] if found.answer else RUNS,
         answer=found.answer, live=found.name == "working", rows=rows_of(found.answer) if found.answer else [],
         services={s.code: named(s) for s in read().scalars(select(Service))} if found.answer else {},
     )  # fmt: skip
+
+
+@blueprint.post("/plans/<int:plan_id>/outlook")
+def play_again(plan_id: int) -> Any:
+    """Play a week once more that could not be played."""
+    plan, now = the_plan(plan_id), clock.now()
+    try:
+        key = key_of(read(), plan)
+        if plan.status in HAS_VISITS and runs.look(key).name == "failed":
+            begin(read(), plan, key, now=now)
+    except FleetError as error:
+        flash(words.error(error), "error")
+    return redirect(url_for("planner.outlook", plan_id=plan_id))
 
 
 def key_of(session: Session, plan: Plan) -> str:
@@ -69,16 +85,22 @@ def played(session: Session, plan: Plan, *, now: datetime) -> runs.State:
     found = runs.look(key)
     if found.name != "none":
         return found
+    begin(session, plan, key, now=now)
+    return runs.look(key)
+
+
+def begin(session: Session, plan: Plan, key: str, *, now: datetime) -> None:
+    """Begin to play in a process of its own."""
     facts = pack(gather(session, plan, now=now).to_json())
 
     def command(folder: Any) -> list[str]:
         return [
             sys.executable, "-m", "fleet.simulation.outlook", str(folder / "facts.json.gz"),
             "--out", str(folder / "answer.json"), "--runs", str(RUNS), "--seed", str(SEED),
+            "--seconds", str(SECONDS),
         ]  # fmt: skip
 
     runs.launch(key, {"facts.json.gz": facts}, command)
-    return runs.look(key)
 
 
 def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from fleet.planning.blobs import unpack
@@ -19,9 +20,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seconds", type=float, help="no run begins later; the answer says how many there were"
+    )
     asked = parser.parse_args()
+    began = time.monotonic()
     facts = Facts.from_json(unpack(asked.facts.read_bytes()))
-    answer = bring(facts, runs=asked.runs, seed=asked.seed)
+
+    def enough() -> bool:
+        return asked.seconds is not None and time.monotonic() - began > asked.seconds
+
+    answer = bring(facts, runs=asked.runs, seed=asked.seed, enough=enough)
     part = asked.out.with_suffix(".part")
     part.write_text(json.dumps(answer), encoding="utf-8")
     part.replace(asked.out)

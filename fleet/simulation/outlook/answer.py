@@ -20,6 +20,8 @@ QUANTILES = (
 """Student's t, 97.5%, for 1 to 29 degrees of freedom; the normal's after that."""
 NORMAL = 1.96
 MOST_RUNS = 1000
+LEAST_RUNS = 5
+"""Fewer tell nothing of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,9 @@ def saved(outcome: Outcome, plain: tuple[float, float]) -> float:
     )
 
 
-def bring(
-    facts: Facts, *, runs: int, seed: int, progress: Callable[[int], object] | None = None
-) -> dict[str, Any]:
-    """Play the week `runs` times and say what the plan saves: JSON values, hours are person-hours.
+def bring(facts: Facts, *, runs: int, seed: int, enough: Callable[[], bool] | None = None) -> dict[str, Any]:
+    """Play the week `runs` times and say what the plan saves: JSON values, hours are person-hours. From LEAST_RUNS on
+    it ends early when `enough()` says so: the answer tells how often it was played.
 
     Raises ValueError for a number of runs out of range.
     """
@@ -83,11 +84,11 @@ def bring(
                 "km": plan.km,
             }
         )
-        if progress is not None:
-            progress(run + 1)
+        if enough is not None and len(rows) >= LEAST_RUNS and enough():
+            break
     figures = {name: Interval.of([row[name] for row in rows]).to_json() for name in rows[0]}
     return {
-        "runs": runs,
+        "runs": len(rows),
         "seed": seed,
         "days": [facts.days[0], facts.days[-1]],
         "saved_against_no_vans": figures["plan"],
