@@ -22,6 +22,7 @@ def action_words(action: str) -> str:
         "queue_paused": _("queue paused"),
         "queue_closed": _("queue closed"),
         "queue_closing": _("queue began to close"),
+        "strip_reserved": _("strip of numbers reserved"),
         "handed_over": _("queue handed over"),
         "took_over": _("took a queue over"),
         "hand_over_undone": _("handing over taken back"),
