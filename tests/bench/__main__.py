@@ -32,10 +32,11 @@ ORDER = (
     "simulation",
     "relief",
     "moments",
+    "board",
     "week",
 )
 """What the engine's promises rest on first."""
-LONG_ONLY = ("simulation", "relief", "moments", "week")
+LONG_ONLY = ("simulation", "relief", "moments", "board", "week")
 SHORT = tuple(name for name in ORDER if name not in LONG_ONLY)
 """Those that have a short form."""
 DOCUMENT, PICTURE = "docs/benchmarks.md", "docs/pictures/growth.svg"

@@ -220,7 +220,8 @@ def test_the_week_on_paper_has_a_page_for_each_governorate_and_crew(
     monkeypatch.setattr(
         exporting, "draw", lambda _kind, content: paper(content)
     )  # a process for each would be slow
-    assert pages(client.get(f"/planner/plans/{plan.id}/week.pdf?governorate=1").data) == 2
+    for query, count in (("governorate=1", 2), ("only=governorates", 2), ("only=crews&governorate=1", 1)):
+        assert pages(client.get(f"/planner/plans/{plan.id}/week.pdf?{query}").data) == count
     assert pages(client.get(f"/planner/plans/{plan.id}/week.pdf?center=1").data) == 1
     assert client.get(f"/planner/plans/{plan.id}/week.pdf?center=99").status_code == 404
 

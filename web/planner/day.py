@@ -22,7 +22,7 @@ from web.planner import words
 from web.planner.door import HAS_VISITS, blueprint, the_plan, today, wanted_date, wanted_int
 from web.planner.grid import cancelled_of, governorates, portion
 
-MOST_ROWS = 190
+MOST_ROWS = 175
 """Centers that a page brings at once: see grid.MOST_ROWS; a row here is lighter."""
 STEP = 5
 """Minutes that a column of the drawing stands for."""

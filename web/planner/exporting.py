@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date
 from typing import Any
 
-from flask import Response, abort, current_app, flash, redirect, url_for
+from flask import Response, abort, current_app, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -35,13 +35,16 @@ def week_xlsx(plan_id: int) -> Any:
 
 @blueprint.get("/plans/<int:plan_id>/week.pdf")
 def week_pdf(plan_id: int) -> Any:
-    """The week by governorate, and a page for each center; `governorate` or `center` keeps to one."""
+    """The week by governorate, and a page for each center; `only=governorates` or `only=crews` leaves the others out,
+    `governorate` or `center` keeps to one."""
     plan = _with_visits(plan_id)
     governorate_id, center_id = wanted_int("governorate"), wanted_int("center")
     week = gather(read(), plan, shown_week(plan), governorate_id=governorate_id, center_id=center_id)
     if not week.centers:
         abort(404)
-    return _answer("pdf", handouts.paper(week, crews_only=center_id is not None), week, "application/pdf")
+    only = "crews" if center_id is not None else request.args.get("only", "")
+    content = handouts.paper(week, governorates=only != "crews", crews=only != "governorates")
+    return _answer("pdf", content, week, "application/pdf")
 
 
 def _with_visits(plan_id: int) -> Plan:

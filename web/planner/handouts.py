@@ -33,7 +33,7 @@ def straight(text: object) -> str:
     return f"{ISOLATE}{text}{END}"
 
 
-def paper(week: Week, *, crews_only: bool) -> dict[str, Any]:
+def paper(week: Week, *, governorates: bool, crews: bool) -> dict[str, Any]:
     """Return the pages as web.exports.pages.Paper wants them."""
     by_day: dict[tuple[int, date], list[Told]] = defaultdict(list)
     for told in week.visits:
@@ -44,8 +44,8 @@ def paper(week: Week, *, crews_only: bool) -> dict[str, Any]:
         "title": f"{week.title} – {words.status(week.plan)}",
         "center": _("Center"),
         "days": [f"{weekday(day)} {short_date(day)}" for day in week.days],
-        "governorates": [] if crews_only else _governorates(week, by_day),
-        "centers": [_crew(center, week, by_day) for center in week.centers],
+        "governorates": _governorates(week, by_day) if governorates else [],
+        "centers": [_crew(center, week, by_day) for center in week.centers] if crews else [],
         "page": _("Page {n}"),
     }
 
