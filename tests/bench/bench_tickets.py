@@ -238,15 +238,17 @@ def main() -> int:
     options = parser.parse_args()
     seconds, rounds = (2.0, 3) if options.quick else (options.seconds, options.rounds)
     rows: list[dict[str, Any]] = []
-    for kind in [options.database] if options.database else ["sqlite", "postgresql"]:
-        try:
-            rows += beside_echo(kind, seconds, rounds)
-            if options.many or options.quick:
-                for sites in (SITES, HOT_SITES):
-                    rows.append(many(kind, 5_000 if options.quick else 200_000, sites))
-        except NoPostgres as reason:
-            print(f"postgresql left out: {reason}", file=sys.stderr)
-    print(show(rows))
+    try:
+        for kind in [options.database] if options.database else ["sqlite", "postgresql"]:
+            try:
+                rows += beside_echo(kind, seconds, rounds)
+                if options.many or options.quick:
+                    for sites in (SITES, HOT_SITES):
+                        rows.append(many(kind, 5_000 if options.quick else 200_000, sites))
+            except NoPostgres as reason:
+                print(f"postgresql left out: {reason}", file=sys.stderr)
+    finally:  # what has been measured is told, whatever breaks after it
+        print(show(rows))
     if options.rows:
         with options.rows.open("a") as stream:
             stream.writelines(json.dumps(row) + "\n" for row in rows)
