@@ -14,7 +14,7 @@ from tests.fleet.simulation_cast import plain_scenario
 
 
 def test_few_say_something_and_long_waits_make_cross() -> None:
-    """About one in twelve; over an hour and a half the mean falls from above 4 to below 3; a key says the same twice."""
+    """About one in twelve; over an hour and a half the mean falls from above 4 to below 3; a key says one thing."""
     short = [opinion(f"a-{n}", 0.0) for n in range(20_000)]
     long = [opinion(f"a-{n}", 5400.0) for n in range(20_000)]
     kind, cross = ([one for one in some if one is not None] for some in (short, long))
