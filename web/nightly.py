@@ -86,7 +86,12 @@ def _value_week(week: date, now: datetime) -> None:
     with Session(current_app.extensions["writer"].engine) as session:
         values = compute_values(session, week, now=now)
         villages = learn_villages(session, before=local_day(now))
-    write(lambda session: (keep_values(session, values, now=now), keep_common(session, villages)))
+
+    def work(session: Session) -> None:
+        keep_values(session, values, now=now)
+        keep_common(session, villages)
+
+    write(work)
 
 
 def _tell(report: ForecastReport, now: datetime) -> None:
