@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from sqlalchemy import func, select
 
 from fleet.planning.cancelling import cancel_visit
 from fleet.store import Center, Site, Visit
+from queueing.store import Base
 from queueing.store_life import Follower, Notice
-from tests.web.world import NOW, World, forms
+from tests.web.world import NOW, StillClock, World, forms, settings_for
 from web import jobs
+from web.app import create_app
 from web.citizen.sharing import ONE, PART, parts_of, visit_message
 
 Write = Callable[[Callable[[Any], Any]], Any]
@@ -346,3 +349,13 @@ def test_every_citizen_page_stays_light(
             first,
             loaded,
         )
+
+
+def test_before_anything_has_been_entered_the_first_page_says_so(tmp_path: Path) -> None:
+    """An installation without a network: a sentence, no empty lists, no error."""
+    app = create_app(settings_for(tmp_path), time_source=StillClock())
+    Base.metadata.create_all(app.extensions["writer"].engine)
+    page = app.test_client().get("/en/").text
+    assert "No place has been entered here yet." in page and "begin with what you need" not in page
+    assert 'name="gov"' not in page
+    app.extensions["writer"].engine.dispose()
