@@ -186,9 +186,9 @@ class Batcher:
                 later = batch.later()
                 left = [*later]
                 self._gather(asked, left)
-                batch.store()
-                following = self._decided(left, batch) if left else None
                 try:
+                    batch.store()
+                    following = self._decided(left, batch) if left else None
                     batch.end()
                 except BaseException as error:
                     # What the next has read through it is void, too: those people are asked for anew.

@@ -85,6 +85,11 @@ def comer(number, name):
     for turn in range(5):
         gevent.sleep(0.0007 * (number * 5 % 13))
         batcher(Issue(queue, "id", f"{name}-{number}-{turn}", "kiosk", MORNING))
+        if number == 7:  # what cannot even be written down: it breaks the store of everybody it stands with
+            try:
+                batcher(Issue(queue, "id", f"{name}-object-{turn}", object(), MORNING))
+            except TypeError:
+                answers["TypeError"] += 1
 
 def other(turn):
     with elsewhere, Session(engine) as session:
@@ -142,6 +147,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_everybody_has_an_answer_and_what_is_wrong_hurts_nobody_else(seen: Any) -> None:
     """120 requests of twenty people: each is answered as it deserves, tickets run without gap, events agree."""
     answers = seen["answers"]
+    assert answers.pop("TypeError") == 2 * 5
     assert sum(answers.values()) == 120
     assert answers["unknown_service"] == 12
     assert answers["ZeroDivisionError"] == 4
