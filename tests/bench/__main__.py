@@ -28,6 +28,7 @@ ORDER = (
     "fanout",
     "van",
     "forecast",
+    "night",
     "center",
     "simulation",
     "relief",
