@@ -212,7 +212,7 @@ def test_the_map_comes_on_request_and_is_drawn(live: Live, open_page: Callable[.
     assert page.evaluate("typeof window.L") == "undefined"
     page.click("#map-show")
     page.wait_for_selector("#map[data-ready]")
-    assert page.locator("#map .leaflet-marker-icon").count() == 2
+    assert page.locator("#map .van-mark").count() == 2
     assert page.evaluate("getComputedStyle(document.getElementById('map')).direction") == "ltr"
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
-PATIENCE_S = 120
+PATIENCE_S = 240
 """After this long something is wrong: a country's week takes some seconds, more beside a search for a plan."""
 
 

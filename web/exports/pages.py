@@ -137,8 +137,10 @@ class Sheet(FPDF):
         """Width of a word, mm; `style` has chosen its letters."""
         key = (word, bold)
         if key not in self._widths:
-            self.text_shaping["fragment_direction"] = None  # a word alone has one: HarfBuzz sees it
-            _count, points = self.current_font.get_text_width(word, size, self.text_shaping)
+            shaping, face = self.text_shaping, self.current_font
+            assert shaping is not None and face is not None  # both are set before anything is written
+            shaping["fragment_direction"] = None  # a word alone has one: HarfBuzz sees it
+            _count, points = face.get_text_width(word, size, shaping)
             self._widths[key] = points / self.k / size
         return self._widths[key] * size
 
