@@ -30,6 +30,8 @@ def test_the_week_is_played_and_its_hours_stand_beside_the_models(
     """From the board by its link; the intervals are put in place without a press, and nothing sticks out on a phone."""
     english = language == "en"
     page = open_page(f"/planner?week={WEEK}", user="planner", language=language)
+    beside = "Forecast beside outcome" if english else "المتوقع إلى جانب ما حدث"
+    assert page.locator(".board-links").get_by_role("link", name=beside).is_visible()
     page.get_by_role(
         "link", name="What this week would bring" if english else "ماذا تحقق خطة هذا الأسبوع"
     ).click()
