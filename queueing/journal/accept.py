@@ -59,11 +59,13 @@ class Push:
 
 @dataclass
 class Accepted:
-    """The answer to a Push."""
+    """The answer to a Push. Keeps its rows: a session forgets rows that nobody holds, and would ask for them again."""
 
     verdict: str
     ack: int
     hash: str
+    log: Chain
+    device: Device
     projected: Projected = field(default_factory=Projected)
 
 
@@ -86,30 +88,29 @@ def accept(
         )
         session.add(log)
         session.flush()
-    _heard(session, push, center_id, offset, now)
+    device = _heard(session, push, log, center_id, offset, now)
     if push.high < log.high:
-        return _copy(session, push, log, center_id, "behind", now)
+        return _copy(session, push, log, device, "behind", now)
     if push.acked <= log.high and push.acked and _hash_at(session, log, push.acked) != push.at_high:
-        return _copy(session, push, log, center_id, "fork", now)
+        return _copy(session, push, log, device, "fork", now)
     if push.first > log.high + 1:
-        return Accepted("gap", log.high, log.hash)
+        return Accepted("gap", log.high, log.hash, log, device)
     if _hash_at(session, log, push.first - 1) != push.before:
-        return _copy(session, push, log, center_id, "fork", now)
+        return _copy(session, push, log, device, "fork", now)
     texts = [chain.canonical(body) for body in push.bodies]
     hashes = chain.links(push.before, push.device, push.epoch, push.first, texts)
     overlap = log.high - push.first + 1
     if 0 < overlap <= len(hashes) and hashes[overlap - 1] != log.hash:
-        return _copy(session, push, log, center_id, "fork", now)
+        return _copy(session, push, log, device, "fork", now)
     if 0 < len(hashes) < overlap and hashes[-1] != _hash_at(session, log, push.first + len(hashes) - 1):
-        return _copy(session, push, log, center_id, "fork", now)
+        return _copy(session, push, log, device, "fork", now)
     _measure(session, push, offset, now)
     fresh = _store(session, log, push, texts, hashes, max(0, overlap), offset, now)
     done = project(session, fresh, now=now, may=may, rows=rows)
     _ask(session, push.device, center_id, done, now)
-    device = session.get_one(Device, push.device)
     device.unsent = push.high - log.high
     session.flush()
-    return Accepted("ok", log.high, log.hash, done)
+    return Accepted("ok", log.high, log.hash, log, device, done)
 
 
 def _check(push: Push) -> None:
@@ -131,7 +132,7 @@ def _offset(push: Push, now: datetime) -> int:
     return offset if abs(offset) > TRUE_WITHIN_US else 0
 
 
-def _heard(session: Session, push: Push, center_id: int, offset: int, now: datetime) -> None:
+def _heard(session: Session, push: Push, log: Chain, center_id: int, offset: int, now: datetime) -> Device:
     device = session.get(Device, push.device)
     if device is None:
         device = Device(
@@ -142,8 +143,9 @@ def _heard(session: Session, push: Push, center_id: int, offset: int, now: datet
     elif device.center_id != center_id:
         raise BadPush("this device belongs to another center")
     device.epoch, device.heard_at, device.offset_us = push.epoch, now, offset
-    device.unsent = push.high
+    device.unsent = max(0, push.high - log.high)
     session.flush()
+    return device
 
 
 def _hash_at(session: Session, log: Chain, sequence: int) -> str | None:
@@ -160,7 +162,7 @@ def _hash_at(session: Session, log: Chain, sequence: int) -> str | None:
     )
 
 
-def _copy(session: Session, push: Push, log: Chain, center_id: int, verdict: str, now: datetime) -> Accepted:
+def _copy(session: Session, push: Push, log: Chain, device: Device, verdict: str, now: datetime) -> Accepted:
     """Two databases go on from one point of this log. Both are kept; a person hears of it."""
     facts = {"epoch": push.epoch, "known": log.high, "claimed": push.high, "verdict": verdict}
     ask(
@@ -168,11 +170,11 @@ def _copy(session: Session, push: Push, log: Chain, center_id: int, verdict: str
         "copy",
         f"{push.device}:{push.epoch}",
         device=push.device,
-        center_id=center_id,
+        center_id=device.center_id,
         facts=facts,
         now=now,
     )
-    return Accepted(verdict, log.high, log.hash)
+    return Accepted(verdict, log.high, log.hash, log, device)
 
 
 def _measure(session: Session, push: Push, offset: int, now: datetime) -> None:

@@ -38,10 +38,8 @@ def news(session: Session, device: Device, picture: Picture, *, confirmed: int, 
         for known in session.scalars(select(Feed).where(Feed.device == device.id)):
             known.digest = "?"
     device.cursor = confirmed
-    _compare(session, device, picture)
-    rows = session.scalars(
-        select(Feed).where(Feed.device == device.id, Feed.change_no > confirmed).order_by(Feed.change_no)
-    ).all()
+    told = _compare(session, device, picture)
+    rows = sorted((row for row in told if row.change_no > confirmed), key=lambda row: row.change_no)
     changes: list[list[Any]] = []
     size, cursor = 0, confirmed
     for row in rows:
@@ -80,11 +78,10 @@ def digest(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _compare(session: Session, device: Device, picture: Picture) -> None:
-    """Give every row that is new, other or gone the next number of change."""
-    known = {
-        (row.name, row.key): row for row in session.scalars(select(Feed).where(Feed.device == device.id))
-    }
+def _compare(session: Session, device: Device, picture: Picture) -> list[Feed]:
+    """Give every row that is new, other or gone the next number of change; all rows, as they are then."""
+    every = list(session.scalars(select(Feed).where(Feed.device == device.id)))
+    known = {(row.name, row.key): row for row in every}
     for name, rows in picture.items():
         for key, row in rows.items():
             fresh = digest(row)
@@ -93,9 +90,9 @@ def _compare(session: Session, device: Device, picture: Picture) -> None:
                 continue
             device.change_no += 1
             if told is None:
-                session.add(
-                    Feed(device=device.id, name=name, key=key, digest=fresh, change_no=device.change_no)
-                )
+                made = Feed(device=device.id, name=name, key=key, digest=fresh, change_no=device.change_no)
+                session.add(made)
+                every.append(made)
             else:
                 told.digest, told.change_no = fresh, device.change_no
     for told in known.values():
@@ -103,3 +100,4 @@ def _compare(session: Session, device: Device, picture: Picture) -> None:
             device.change_no += 1
             told.digest, told.change_no = "", device.change_no
     session.flush()
+    return every

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,13 +20,25 @@ from tests.bench.bench_tickets_world import ROOT, free_port
 START_S = 300.0
 
 
+def quiet_port() -> int:
+    """A free port that stays ours while nobody listens on it: below those that outgoing connections are given."""
+    lowest = 32_768
+    with contextlib.suppress(OSError, ValueError):
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.SystemRandom().sample(range(10_000, max(10_100, lowest)), 50):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    return free_port()
+
+
 class Server:
     """gunicorn over one database, always on the same port."""
 
     def __init__(
         self, url: str, folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None
     ) -> None:
-        self.port = free_port()
+        self.port = quiet_port()
         self._env = {
             **os.environ,
             "PORT": str(self.port),
@@ -40,20 +55,29 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
+        self._launch()
+        self.wait_until_ready()
+
+    def _launch(self) -> None:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:web.serve", "wsgi:app"]
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=self._env, stdout=self._log, stderr=self._log, start_new_session=True
         )
-        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Wait until it answers; its words when it does not."""
         deadline = time.monotonic() + START_S
         while not self.answers():
             assert self._process is not None
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None and time.monotonic() < deadline and self._lost_its_port():
+                self._launch()
+            elif self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.words()}")
             time.sleep(0.05)
+
+    def _lost_its_port(self) -> bool:
+        """While it was down another program took its port; it may let it go again."""
+        return "Connection in use" in self.words()[-1000:]
 
     def answers(self) -> bool:
         """Whether a request is answered now."""

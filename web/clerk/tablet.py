@@ -79,8 +79,12 @@ def hello(desk_id: int) -> Any:
 def contact(desk_id: int) -> Any:
     """Presses in; their answers, the picture and the hand out."""
     here = require_desk(desk_id)
+    body = request.get_json(silent=True)
+    if isinstance(body, dict) and body.get("account", current_user.name) != current_user.name:
+        # A window of somebody who has signed out: what they pressed must not count as this person's.
+        return _json({"code": "other_account", "detail": "somebody else is signed in now"}), 409
     try:
-        told = _told(request.get_json(silent=True))
+        told = _told(body)
     except Invalid as error:
         return _json({"code": error.code, "detail": error.message}), 422
     results, said = [], page.Said()

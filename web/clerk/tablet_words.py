@@ -43,6 +43,9 @@ def words() -> dict[str, Any]:
         "not_possible": _(
             "This cannot be done with the ticket as it is now. The page shows its present state."
         ),
+        "elsewhere": _(
+            "This desk was used in another window. Here is how it stands now: look, then press again."
+        ),
         "paused": _("This desk is on a break. It can be opened again when the line is back."),
         "needs_line": _(
             "This needs the line to the server. Calling, starting, finishing and putting aside go on."

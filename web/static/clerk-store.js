@@ -13,9 +13,10 @@
       };
       asked.onsuccess = function () {
         asked.result.onversionchange = function () { asked.result.close(); opened = null; };
+        asked.result.onclose = function () { opened = null; };
         done(asked.result);
       };
-      asked.onerror = asked.onblocked = function () { failed(asked.error || new Error("blocked")); };
+      asked.onerror = asked.onblocked = function () { opened = null; failed(asked.error || new Error("blocked")); };
     });
     return opened;
   }
@@ -37,7 +38,7 @@
     remove: function (press) { return within("log", "readwrite", function (log) { return log.delete(press.seq); }); },
     get: function (key) { return within("kept", "readonly", function (kept) { return kept.get(key); }); },
     set: function (key, value) { return within("kept", "readwrite", function (kept) { return value === null ? kept.delete(key) : kept.put(value, key); }); },
-    // Take a lease in one transaction: true when it is ours now.
+    // Take a lease, or make it longer, in one transaction: true when it is ours now.
     lease: function (who, ms) {
       var got = false;
       return within("kept", "readwrite", function (kept) {
@@ -48,6 +49,12 @@
           if (got) kept.put({ who: who, until: Date.now() + ms }, "lease");
         };
       }).then(function () { return got; });
+    },
+    release: function (who) {
+      return within("kept", "readwrite", function (kept) {
+        var asked = kept.get("lease");
+        asked.onsuccess = function () { if (asked.result && asked.result.who === who) kept.delete("lease"); };
+      });
     },
     makeId: function (length) {
       var letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", bytes = new Uint8Array(length);

@@ -14,12 +14,14 @@
   function url(id) { return told.contact.replace("/0/", "/" + id + "/"); }
   // Somebody pressed: a contact that is still under way gives way. What it told is told again, and counts once.
   var GIVEN_WAY = "a press came";
+  // Nobody is signed in any more, or somebody else is.
+  function gone(error) { return error.status === 401 || error.status === 409; }
   function lost(error) { return error instanceof TypeError || error.name === "AbortError" || error.away; }
   function post(id, message, ms) {
     var stop = new AbortController(), limit = setTimeout(function () { stop.abort(); }, ms), from = Date.now();
     if (ms !== PATIENCE) flight = stop;
     return fetch(url(id), {
-      method: "POST", credentials: "same-origin", signal: stop.signal, body: JSON.stringify(message),
+      method: "POST", credentials: "same-origin", signal: stop.signal, body: JSON.stringify(Object.assign({ account: account }, message)),
       headers: { "Content-Type": "application/json", "X-CSRFToken": csrf, "X-Part": "1" }
     }).then(function (answer) {
       if (answer.status >= 502 && answer.status <= 504) throw Object.assign(new Error("away"), { away: true });
@@ -46,17 +48,66 @@
     });
   }
 
-  // ---- one tab at a time: two must not tell or call the same
+  // ---- one tab at a time, and within a tab one thing at a time: two must not tell or call the same. Whoever has the turn
+  // reads what the others have left: the log and the picture in the storage are the truth, what a tab remembers is not.
+  var last = Promise.resolve(), acted = 0, LEASE = 5000, turn = false;
   function locked(work) {
+    var mine = last.then(function () {
+      return among(function () {
+        turn = true;
+        return fresh().then(work).finally(function () { turn = false; });
+      });
+    });
+    last = mine.then(function () { return null; }, function () { return null; });
+    return mine;
+  }
+  // The browser's own lock goes with its tab, however that ends. Over plain HTTP there is none: a lease stands for it.
+  function among(work) {
     if (navigator.locks) return navigator.locks.request("clerk", work);
-    return store.lease(me, 15000).then(function (mine) {
-      if (!mine) return new Promise(function (go) { setTimeout(go, 200); }).then(function () { return locked(work); });
-      return Promise.resolve().then(work).finally(function () { return store.set("lease", null); });
+    return store.lease(me, LEASE).then(function (mine) {
+      if (!mine) return new Promise(function (go) { setTimeout(go, 200); }).then(function () { return among(work); });
+      var longer = setInterval(function () { store.lease(me, LEASE); }, LEASE / 3);
+      return Promise.resolve().then(work).finally(function () { clearInterval(longer); return store.release(me); });
     });
   }
-  var channel = window.BroadcastChannel ? new BroadcastChannel("clerk") : null;
-  if (channel) channel.onmessage = function () { reload().then(show); };
-  function reload() { return store.get("picture").then(function (kept) { if (kept && kept.account === account && (!desk || kept.desk === desk)) picture = kept; }); }
+  function fresh() {
+    return reload().then(function () { return store.all(); }).then(function (all) {
+      // Whoever tells has the turn. What is still being told now was begun by a tab that has gone: it is told again.
+      return Promise.all(all.filter(function (p) { return p.state === "sending"; }).map(function (p) {
+        if (p.verb === "next" && !p.ticket) return store.remove(p);  // the desk shows whether anybody was called
+        p.state = "waiting";
+        return store.put(p);
+      }));
+    });
+  }
+  function ours(kept) { return kept && kept.account === account && (!desk || kept.desk === desk) ? kept : null; }
+  function reload() { return store.get("picture").then(function (kept) { picture = ours(kept); }); }
+  // What was pressed in which window: who presses must have seen what the others did.
+  function acts() { return store.get("acted").then(function (kept) { return kept || { by: me, n: 0 }; }); }
+  function seenAll() { return acts().then(function (now) { acted = now.n; }); }
+  var channel = window.BroadcastChannel ? new BroadcastChannel("clerk") : null, behind = false;
+  if (channel) channel.onmessage = function (event) {
+    var said = event.data;
+    if (said === "bye") { leftElsewhere(); return; }
+    if (dead) return;
+    if (said === "way") { if (flight) flight.abort(GIVEN_WAY); return; }
+    if (said === "pressed" && mode === "live") { behind = true; schedule(0); }
+    store.get("picture").then(function (kept) {
+      if (!turn) picture = ours(kept);  // within a turn it is this tab that changes it
+      return show();
+    });
+  };
+  function tellTabs(said) { if (channel) channel.postMessage(said); }
+  // Somebody presses here: no tab keeps the turn for telling.
+  function clearTheWay() { if (flight) flight.abort(GIVEN_WAY); tellTabs("way"); }
+  // Signed out, or the desk closed, in another window.
+  function leftElsewhere() {
+    picture = null;
+    if (!desk || !document.getElementById("work")) return;
+    dead = true; clearTimeout(timer); clearTimeout(soon);
+    if (flight) flight.abort(GIVEN_WAY);
+    setTimeout(function () { location.reload(); }, 2000);
+  }
 
   function presses() {
     return store.all().then(function (all) {
@@ -70,7 +121,10 @@
   // ---- contact
   function take(made, id) {
     var shown = made.snapshot;
-    if (made.gone) { picture = null; return store.set("picture", null); }
+    if (made.gone) {
+      picture = null;
+      return store.get("picture").then(function (kept) { return kept && kept.desk !== id ? null : store.set("picture", null); });
+    }
     if (!shown || id !== desk) return Promise.resolve();
     var held = picture ? picture.people.map(function (t) { return t.code; }).join() : "";
     shown.anchor = { server: shown.now, device: made.middle, speed: shown.speed };
@@ -114,18 +168,23 @@
   function contact() {
     clearTimeout(timer);
     if (dead) return Promise.resolve();
-    var was = mode;
+    var was = mode, whole = false;
     return locked(function () {
-      return presses().then(function (known) { return exchange(was === "alone" || known.mine.length > 0); });
+      if (dead) throw GIVEN_WAY;
+      whole = behind;
+      return presses().then(function (known) { return exchange(was === "alone" || whole || known.mine.length > 0); }).then(function (made) {
+        return (whole || was === "alone" ? seenAll() : Promise.resolve()).then(function () { return made; });
+      });
     }).then(function (made) {
+      if (whole) behind = false;
       mode = "live"; since = null;
-      if (channel) channel.postMessage("told");
+      tellTabs("told");
       if (made && made.work && window.ClerkPage) window.ClerkPage.put(made.work, was === "alone");
       else if (made && made.gone && window.ClerkPage) window.ClerkPage.gone();
       if (made && told.shell) location.replace(told.home);
     }).catch(function (error) {
       if (error === GIVEN_WAY) return;
-      if (error.status === 401) { signedOut(); return; }
+      if (gone(error)) { signedOut(); return; }
       if (lost(error) || error.status >= 500) alone();
       else if (window.console) console.warn(error);
     }).finally(function () { return show().then(function () { timer = setTimeout(contact, mode === "alone" ? RETRY : BEAT); }); });
@@ -133,22 +192,44 @@
   function alone() {
     if (mode !== "alone") { mode = "alone"; since = Date.now(); store.set("since", since); }
   }
-  function signedOut() { mode = "out"; if (window.ClerkPage) window.ClerkPage.complain(document.getElementById("work") ? document.getElementById("work").dataset.signin : ""); }
+  function signedOut() {
+    mode = "out"; picture = null;
+    store.set("picture", null);
+    if (window.ClerkPage) window.ClerkPage.complain(document.getElementById("work") ? document.getElementById("work").dataset.signin : "");
+  }
 
   // ---- a press
   function press(asked) {
     var made = { id: asked.id || store.makeId(20), account: account, desk: desk, verb: asked.verb, ticket: asked.ticket || "", finish: "",
                  note: asked.note || "", outcome: asked.outcome || "", at: Date.now(), happened: Math.round(product(Date.now())), state: "sending" };
-    if (flight) flight.abort(GIVEN_WAY);
+    var known = acted;
+    clearTheWay();
     return locked(function () {
-      return presses().then(function (known) {
-        if (mode === "alone" || known.mine.length) return byOurselves(made, known.mine);
-        made.label = labelOf(picture, made.ticket);
-        return store.add(made).then(function () { return live(made, true); });
+      return acts().then(function (now) {
+        if (now.by !== me && now.n > known) { acted = now.n; return lookFirst(); }
+        return presses().then(function (kept) {
+          if (mode === "alone" || kept.mine.length) return byOurselves(made, kept.mine);
+          made.label = labelOf(picture, made.ticket);
+          return store.add(made).then(function () { return live(made, true); });
+        }).then(function (answer) {
+          acted = now.n + 1;
+          return store.set("acted", { by: me, n: acted }).then(function () { return answer; });
+        });
       });
     }).then(function (answer) {
-      if (channel) channel.postMessage("pressed");
+      tellTabs("pressed");
       return show().then(function () { if (!answer.alone) schedule(50); return answer; });
+    });
+  }
+  // Another window has pressed since this one was drawn: what was meant here may be done already.
+  function lookFirst() {
+    if (mode === "alone") return Promise.resolve({ alone: true, refused: words.elsewhere });
+    return exchange(true).then(function (made) {
+      behind = false;
+      return { html: made && made.work, refused: words.elsewhere };
+    }).catch(function (error) {
+      if (lost(error) || error.status >= 500) alone();
+      return { alone: true, refused: words.elsewhere };
     });
   }
   function live(made, patient) {
@@ -161,7 +242,7 @@
         return store.remove(made).then(function () { return { html: answer.work, ok: result.status !== "refused" }; });
       });
     }).catch(function (error) {
-      if (error.status === 401) return store.remove(made).then(function () { signedOut(); return { out: true }; });
+      if (gone(error)) return store.remove(made).then(function () { signedOut(); return { out: true }; });
       if (!lost(error) && !(error.status >= 500)) return store.remove(made).then(function () { return { failed: true }; });
       alone(); schedule(RETRY);
       // Whether it was done we cannot know. What we do now is told with the same id, so it counts once.
@@ -203,9 +284,10 @@
   function clock(ms) { return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Africa/Cairo", hour12: false }).format(new Date(product(ms))); }
   function counted(list, n) { return list[Math.min(n, list.length - 1)].replace("{n}", n); }
   function show() {
-    return presses().then(function (known) {
+    var shown = 0;
+    return acts().then(function (now) { shown = now.n; return presses(); }).then(function (known) {
       var line = document.querySelector("[data-tablet]"), n = known.mine.length, text = "", tone = "tag-warn";
-      if (mode === "alone") { text = words.alone.replace("{time}", clock(since)) + (n ? words.comma + counted(words.waiting, n) : ""); tone = "tag-bad"; }
+      if (mode === "alone") { text = words.alone.replace("{time}", "\u2066" + clock(since) + "\u2069") + (n ? words.comma + counted(words.waiting, n) : ""); tone = "tag-bad"; }
       else if (n) text = counted(words.waiting, n);
       else if (slow) text = words.slow;
       if (known.refused.length) text += (text ? words.comma : "") + counted(words.refused, known.refused.length);
@@ -215,6 +297,7 @@
       Object.assign(body.dataset, { mode: mode, hand: picture ? picture.people.length : "", unsent: n });
       var detail = { mode: mode, known: known, model: mode === "alone" || n ? folded(known.mine) : null, picture: picture };
       document.dispatchEvent(new CustomEvent("clerk:state", { detail: detail }));
+      if (mode === "alone") acted = shown;  // the desk was drawn from the log
     });
   }
   var soon = 0;
@@ -226,10 +309,14 @@
 
   // ---- going: nothing of this person stays in the browser but what has not been told yet
   function bye() {
-    dead = true; clearTimeout(timer); clearTimeout(soon); picture = null;
+    dead = true; clearTimeout(timer); clearTimeout(soon);
     if (flight) flight.abort(GIVEN_WAY);
-    return store.set("picture", null).then(function () {
-      return desk && device ? tell(desk, { device: device, presses: [], holds: [], bye: true }, 2000).catch(function () { return null; }) : null;
+    tellTabs("bye");
+    return locked(function () {
+      picture = null;
+      return store.set("picture", null).then(function () {
+        return desk && device ? tell(desk, { device: device, presses: [], holds: [], bye: true }, 2000).catch(function () { return null; }) : null;
+      });
     });
   }
   document.addEventListener("submit", function (event) {
@@ -254,16 +341,8 @@
     return null;
   }).then(function () { return store.get("since"); }).then(function (kept) {
     if (told.shell) { mode = "alone"; since = kept || Date.now(); }
-    // Told when a page was left, and never answered: told again. (Whoever tells has the lock, so nobody is telling them now.)
-    return locked(function () {
-      return store.all().then(function (all) {
-        return Promise.all(all.filter(function (p) { return p.state === "sending"; }).map(function (p) {
-          if (p.verb === "next" && !p.ticket) return store.remove(p);  // the desk shows whether anybody was called
-          p.state = "waiting";
-          return store.put(p);
-        }));
-      });
-    });
+    tellTabs("way");
+    return locked(seenAll);
   }).then(function () {
     return show();
   }).then(function () {
@@ -272,8 +351,11 @@
       var parts = event.detail.parts || [event.detail.part];
       schedule(parts.indexOf("hands") >= 0 ? 0 : 700);
     });
+    if (!navigator.locks) window.addEventListener("pagehide", function () { store.release(me); });
     window.addEventListener("online", function () { schedule(0); });
     window.addEventListener("offline", function () { alone(); show(); schedule(RETRY); });
+    // So that a full disk does not cost what was not sent.
+    if (navigator.storage && navigator.storage.persist) navigator.storage.persist().catch(function () { /* asked, not owed */ });
     if (navigator.serviceWorker) navigator.serviceWorker.register(told.worker, { scope: told.scope }).catch(function () { /* not over plain HTTP */ });
     document.addEventListener("visibilitychange", function () { if (!document.hidden) schedule(0); });
   }).catch(function (error) { if (window.console) console.warn("this browser keeps nothing:", error); });

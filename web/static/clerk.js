@@ -49,6 +49,7 @@
     line.className = "flash flash-error"; line.dataset.said = ""; line.setAttribute("role", "alert");
     line.textContent = words;
     hush(); (work.querySelector(".said") || work).prepend(line);
+    line.dataset.at = Date.now();
   }
   function hush() { work.querySelectorAll("[data-said]").forEach(function (old) { old.remove(); }); }
   function focusAgain(wanted) {
@@ -75,18 +76,23 @@
     return window.ClerkSync.press({ verb: KEPT.exec(to)[1], ticket: body.get("ticket"), note: body.get("note"), outcome: body.get("outcome") }).then(function (answer) {
       busy(false);
       if (answer.out) return;
+      if (answer.html) put(answer.html); else hush();
       if (answer.lost) complain(work.dataset.lost);
       else if (answer.failed) complain(work.dataset.failed);
       else if (answer.refused) complain(answer.refused);
-      else if (answer.html) put(answer.html);
-      else hush();
       focusAgain(wanted);
     }, function () { busy(false); complain(work.dataset.failed); });
   }
   function typing() { var active = document.activeElement; return !!active && work.contains(active) && active.matches("input:not([type=hidden]),textarea,select"); }
+  // What has just been said stays while sections are renewed behind it.
+  function putBehind(html) {
+    var said = work.querySelector("[data-said][data-at]");
+    put(html);
+    if (said && Date.now() - Number(said.dataset.at) < 6000) { hush(); (work.querySelector(".said") || work).prepend(said); }
+  }
   window.ClerkPage = {
     // Somebody is typing or choosing: each section is drawn by itself when they have left it.
-    put: function (html, again) { if (sending) return; if (typing() && window.live && work.querySelector("[data-part]")) window.live.refresh("*"); else { var active = document.activeElement, focus = active && work.contains(active); put(html); if (focus || again) focusAgain("next"); } },
+    put: function (html, again) { if (sending) return; if (typing() && window.live && work.querySelector("[data-part]")) window.live.refresh("*"); else { var active = document.activeElement, focus = active && work.contains(active); putBehind(html); if (focus || again) focusAgain("next"); } },
     gone: function () { location.reload(); },
     complain: complain,
     drawn: function (focus) { restore(); tick(); if (sending) busy(true); if (focus) focusAgain(focus); }

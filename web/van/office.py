@@ -119,7 +119,7 @@ def answer(session: Session, center_id: int, asked: Asked, now: datetime) -> dic
     look_at_clock(session, push.device, center_id, now=now)
     for queue_id, day in sorted(taken.projected.days):
         measure_day(session, [queue_id], day, now=now, learn=False)
-    device = session.get_one(Device, push.device)
+    device = taken.device
     if asked.pull:
         device.pulled_at = now
         _lease(session, center_id, push, asked.pull, now)

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from fleet.calendar import local_day
 from fleet.store import Center, Crew, Governorate, LocalUnit, Site, Visit
@@ -20,7 +20,6 @@ from queueing.store import (
     LIVE_SQL,
     Desk,
     DeskService,
-    Queue,
     QueueService,
     Service,
     Ticket,
@@ -45,20 +44,28 @@ def picture(session: Session, center_id: int, device: str, now: datetime) -> Row
     """table -> key -> row."""
     today = local_day(now)
     center = session.get_one(Center, center_id)
+    # What belongs together is asked for together: a round trip for each table is most of what an empty exchange costs.
     visits = _visits(session, center_id, today)
-    queue_ids = [visit.queue_id for visit in visits]
-    sites = _by_id(session, Site, [v.site_id for v in visits] + [v.origin_site_id for v in visits])
-    sites |= _by_id(session, Site, [s.nearest_fixed_id for s in sites.values()])
-    units = _by_id(session, LocalUnit, [s.local_unit_id for s in sites.values()])
+    queues = {visit.queue.id: visit.queue for visit in visits}
+    queue_ids = list(queues)
+    sites, units = _places(session, [v.site_id for v in visits] + [v.origin_site_id for v in visits])
     lie_in = [row.governorate_id for row in (center, *sites.values(), *units.values())]
     areas = _by_id(session, Governorate, lie_in)
-    offered = session.scalars(select(QueueService).where(QueueService.queue_id.in_(queue_ids))).all()
-    desks = session.scalars(select(Desk).where(Desk.queue_id.in_(queue_ids)).order_by(Desk.id)).all()
-    limits = session.scalars(
-        select(DeskService).where(DeskService.desk_id.in_([desk.id for desk in desks]))
+    offers = session.execute(
+        select(QueueService, Service)
+        .join(Service, Service.id == QueueService.service_id)
+        .where(QueueService.queue_id.in_(queue_ids))
+        .order_by(Service.id)
     ).all()
-    services = _by_id(session, Service, [row.service_id for row in offered])
-    queues = _by_id(session, Queue, queue_ids)
+    offered, services = [row[0] for row in offers], {row[1].id: row[1] for row in offers}
+    at_desks = session.execute(
+        select(Desk, DeskService)
+        .outerjoin(DeskService, DeskService.desk_id == Desk.id)
+        .where(Desk.queue_id.in_(queue_ids))
+        .order_by(Desk.id)
+    ).all()
+    desks = list({row[0].id: row[0] for row in at_desks}.values())
+    limits = [row[1] for row in at_desks if row[1] is not None]
     # A site's nearest one must be stored before it.
     in_order = sorted(sites.values(), key=lambda s: (s.nearest_fixed_id in sites, s.id))
     crews = session.scalars(select(Crew).where(Crew.center_id == center_id)).all()
@@ -91,7 +98,21 @@ def _visits(session: Session, center_id: int, today: date) -> Sequence[Visit]:
         select(Visit)
         .where(Visit.center_id == center_id, Visit.day.between(today, today + timedelta(days=DAYS_AHEAD)))
         .order_by(Visit.opens_at)
+        .options(joinedload(Visit.queue))
     ).all()
+
+
+def _places(session: Session, ids: Sequence[int | None]) -> tuple[dict[int, Site], dict[int, LocalUnit]]:
+    """Sites, those nearest to them, and the local units of all."""
+    wanted = {number for number in ids if number is not None}
+    nearest = select(Site.nearest_fixed_id).where(Site.id.in_(wanted))
+    rows = session.execute(
+        select(Site, LocalUnit)
+        .join(LocalUnit, LocalUnit.id == Site.local_unit_id)
+        .where(or_(Site.id.in_(wanted), Site.id.in_(nearest)))
+        .order_by(Site.id)
+    ).all()
+    return {row[0].id: row[0] for row in rows}, {row[1].id: row[1] for row in rows}
 
 
 def _by_id(session: Session, model: Any, ids: Sequence[int | None]) -> dict[int, Any]:
