@@ -130,7 +130,7 @@ def test_visits_name_center_place_times_and_distance(client: Any, world: Any) ->
     first, second = rows
     assert first["center"] == {
         "code": "MC-ASN-01",
-        "name_ar": "مركز أسوان المتنقل ١",
+        "name_ar": "مركز أسوان المتنقل 1",
         "name_en": "Aswan mobile center 1",
     }
     assert first["site"]["name_en"] == "El Raghama" and first["governorate"]["iso"] == "EG-ASN"

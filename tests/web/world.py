@@ -226,8 +226,8 @@ def build(session: Session, *, now: datetime = NOW) -> World:
         session.add(Crew(center_id=made.id, name_ar="طاقم ١", name_en="Crew 1"))
         return made
 
-    center_a = center("MC-ASN-01", aswan, "مركز أسوان المتنقل ١", "Aswan mobile center 1", 24.09, 32.90)
-    center_b = center("MC-C-01", cairo, "مركز القاهرة المتنقل ١", "Cairo mobile center 1", 30.06, 31.25)
+    center_a = center("MC-ASN-01", aswan, "مركز أسوان المتنقل 1", "Aswan mobile center 1", 24.09, 32.90)
+    center_b = center("MC-C-01", cairo, "مركز القاهرة المتنقل 1", "Cairo mobile center 1", 30.06, 31.25)
     queue_visit_a, desks_visit_a = queue("زيارة قرية الرغامة", "Visit to El Raghama", "M", SERVICES[:3], 2)
     queue_visit_b, _desks = queue(
         "زيارة عزبة الهجانة", "Visit to Ezbet El Haggana", "M", SERVICES[:3], 2, "closed"

@@ -96,7 +96,7 @@ _SITE = {
 _CENTER = {
     "id": 3,
     "code": "MC-28-01",
-    "name_ar": "مركز أسوان المتنقل ١",
+    "name_ar": "مركز أسوان المتنقل 1",
     "name_en": "Aswan mobile center 1",
     "governorate": _GOVERNORATE,
     "desks": 2,
