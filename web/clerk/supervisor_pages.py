@@ -23,10 +23,10 @@ from queueing.statistics import day_report
 from queueing.statistics_check import last_check
 from queueing.store import Queue, Ticket
 from queueing.ticket import MOVES
-from queueing.waits.kept import how_kept
 from queueing.waits.judging import how_told
-from web import clock
+from queueing.waits.kept import how_kept
 from queueing.waits.ladder import last_night
+from web import clock
 from web.accounts import Account
 from web.auth import may_look_at_queue, may_use_queue, roles
 from web.clerk import supervisor_words as words
@@ -84,9 +84,9 @@ def supervisor_day() -> Any:
         check=check,
         differences=mine,
         forgotten=trail.forgotten(db, ids, [day]),
+        promises=(how_kept(db, ids, day, day), how_kept(db, ids, day - PROMISES_BACK, day)),
         told=(how_told(db, ids, day, day), how_told(db, ids, day - PROMISES_BACK, day)),
         night=last_night(db),
-        promises=(how_kept(db, ids, day, day), how_kept(db, ids, day - PROMISES_BACK, day)),
         at=now,
         around=(day - timedelta(days=1), day + timedelta(days=1)),
     )
