@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, abort, current_app, render_template
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from fleet.store import Site
@@ -140,10 +141,10 @@ def clips(call: Call, languages: tuple[str, ...]) -> str:
 
 
 @blueprint.app_template_global()
-def second(message: str, **values: object) -> str:
-    """A text in the other language than the page's, for the smaller line under it."""
+def second(message: str, **values: object) -> Markup:
+    """A text in the other language than the page's, for the smaller line under it. Its values may hold tags of ours."""
     other = "en" if language() == "ar" else "ar"
-    return load_catalogue(other).gettext(message) % values
+    return Markup(load_catalogue(other).gettext(message)) % values
 
 
 @blueprint.app_template_filter()

@@ -126,6 +126,7 @@ def test_a_paused_line_says_until_when_on_board_phone_and_desk(
 
     live.write(pause)
     expect(board.locator("body")).to_contain_text("10:20", timeout=10_000)
+    assert "<bdi" not in board.locator("body").inner_text(), "a tag stands on the board as text"
     expect(phone.locator(".ticket")).to_contain_text("paused until 10:20", timeout=15_000)
     taking = open_page(f"/queues/{live.world.queue_a}/take", language="en", scripts=False, **PHONE)
     expect(taking.locator("main")).to_contain_text("10:20")
