@@ -49,7 +49,8 @@ def picture(session: Session, center_id: int, device: str, now: datetime) -> Row
     queues = {visit.queue.id: visit.queue for visit in visits}
     queue_ids = list(queues)
     sites, units = _places(session, [v.site_id for v in visits] + [v.origin_site_id for v in visits])
-    lie_in = [row.governorate_id for row in (center, *sites.values(), *units.values())]
+    within: list[Center | Site | LocalUnit] = [center, *sites.values(), *units.values()]
+    lie_in = [row.governorate_id for row in within]
     areas = _by_id(session, Governorate, lie_in)
     offers = session.execute(
         select(QueueService, Service)
