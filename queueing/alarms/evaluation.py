@@ -1,9 +1,11 @@
 """How good warnings are on real logs: learn from some days, warn on later ones. Pure but for reading files.
 
 A file's day counts as a test day only when it lies after the last training day. At a test snapshot only what had been
-seen by then is known, and days before it. The last `HELD_DAYS` training days serve twice: boosters of the other days
-say what those days would have been warned of, from which follow the curve that makes a score a chance and the default
-threshold (the lowest with at most `MOST_FALSE` false alarms per office and week); then they learn from all days.
+seen by then is known, and days before it: each night boosters learn again, from all days that are over, as those of the
+waits do. `learned_once` says how those of the first night rank all the days after it. The last `HELD_DAYS` training
+days serve twice: boosters of the other days say what those days would have been warned of, from which follow the curve
+that makes a score a chance and the default threshold (the lowest with at most `MOST_FALSE` false alarms per office and
+week); then they learn from all days.
 
 Ranking is judged over all snapshots with a truth: average precision and the area under the ROC curve, of the learned
 chance, of the expected wait at joining (`chance.py`: what the product starts with) and of the length of the line.
@@ -19,7 +21,7 @@ import numpy as np
 
 from queueing.alarms.chance import LONG_MIN, chance_of
 from queueing.alarms.instants import Instants, instants
-from queueing.alarms.learning import fit, table
+from queueing.alarms.learning import Model, fit, table
 from queueing.alarms.outcome import by_line, tally, threshold_for
 from queueing.waits.snapshots import Floats, QueueDay, read
 from queueing.waits.tickets import collect
@@ -56,23 +58,39 @@ def evaluate_days(queue_days: Sequence[QueueDay], train_days: int, *, seed: int 
     if (train & at.known).sum() < LEAST_ROWS or not (test & at.known).any() or last < HELD_DAYS:
         raise ValueError("too few snapshots with people to learn from or to test on")
     found = table(people, at, _learnt(len(days), last))
-
-    def learnt(rows: np.ndarray, asked: np.ndarray) -> Floats:
-        rows = rows & at.known
-        model = fit({name: one[rows] for name, one in found.items()}, at.mean[rows], at.over[rows], seed=seed)
-        return model.score({name: one[asked] for name, one in found.items()})
-
-    score = np.full(len(at), np.nan)
+    simple = np.array([chance_of(wait) for wait in found["line_wait"]])
+    score, once = np.full(len(at), np.nan), np.full(len(at), np.nan)
     held = train & (at.states.day > last - HELD_DAYS)
     for fold in range(FOLDS):
         out = held & (at.states.day % FOLDS == fold)
         if out.any():
-            score[out] = learnt(train & ~out, out)
+            score[out] = _score(_fitted(at, found, train & ~out, seed), found, out)
     slope, intercept = logistic(score[held & at.known], at.long[held & at.known])
-    score[test] = learnt(train, test)
+    for night in range(last, len(days) - 1):
+        if night > last:
+            found = table(people, at, _learnt(len(days), night))
+        model = _fitted(at, found, at.states.day <= night, seed)
+        tomorrow = at.states.day == night + 1
+        score[tomorrow] = _score(model, found, tomorrow)
+        if night == last:
+            once[test] = _score(model, found, test)
     chance = 1.0 / (1.0 + np.exp(-(slope * np.nan_to_num(score) + intercept)))
-    simple = np.array([chance_of(wait) for wait in found["line_wait"]])
-    return _report(at, chance, {"expected_wait": simple, "line": at.states.state["line"]}, held, test)
+    return _report(
+        at,
+        chance,
+        {"expected_wait": simple, "line": at.states.state["line"], "learned_once": once},
+        held,
+        test,
+    )
+
+
+def _fitted(at: Instants, found: dict[str, Floats], rows: np.ndarray, seed: int) -> Model:
+    rows = rows & at.known
+    return fit({name: one[rows] for name, one in found.items()}, at.mean[rows], at.over[rows], seed=seed)
+
+
+def _score(model: Model, found: dict[str, Floats], asked: np.ndarray) -> Floats:
+    return model.score({name: one[asked] for name, one in found.items()})
 
 
 def _learnt(number: int, last: int) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""A chance learned from logs: two boosters of what came, brought together, made a probability. Pure.
+"""A chance learned from logs: boosters of what came, brought together, made a probability. Pure.
 
 One booster learns the share of the later arrivals that wait over 45 minutes (cross entropy), one the logarithm of their
-mean wait (least squares); the second has something to learn from calm hours as well, so the two err differently. Their
-standard scores are added, and a logistic curve over states of days that the boosters had not seen makes the sum a
-probability. Columns: those a wait is promised from (`queueing.waits.columns`), and what is usual at this line in the
-half hours to come.
+mean wait (least squares), three whether that mean is over 30, 45 and 65 minutes, blurred at the edge. Shorter limits
+have more to learn from on calm days, and each errs differently. Their standard scores are added, and a logistic curve
+over states of days that the boosters had not seen makes the sum a probability. Columns: those a wait is promised from
+(`queueing.waits.columns`), and those of `queueing.alarms.columns`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from queueing.alarms.columns import crowd_columns
 from queueing.alarms.instants import Instants
 from queueing.waits.columns import columns
 from queueing.waits.history import History
@@ -22,48 +23,69 @@ from queueing.waits.snapshots import Floats
 from queueing.waits.tickets import NEVER, Tickets
 
 BOOSTER: dict[str, Any] = {
-    "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 150, "feature_fraction": 0.3, "bagging_fraction": 0.6,
+    "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 150, "feature_fraction": 0.2, "bagging_fraction": 0.4,
     "bagging_freq": 1, "lambda_l2": 10.0, "max_bin": 63, "verbose": -1, "num_threads": 1, "deterministic": True,
 }  # fmt: skip
 ROUNDS = 150
-WAIT_WEIGHT = 0.5
-"""What the booster of the mean wait counts beside the other."""
-SLOTS, SLOT_MIN = 48, 30.0
-USUAL_WEIGHT = 5.0
-"""People who waited as little as a calm line's, added to each half hour's."""
+MEAN_WEIGHT = 0.5
+"""What the booster of the mean wait counts beside each other one."""
+AROUND_MIN = (30.0, 45.0, 65.0)
+"""Minutes of mean wait whose exceeding is learned, too: those near 45 tell of it, and err in their own ways."""
+BLUR = 0.2
+"""How far from such a limit (in the logarithm of the wait) a mean counts as over it in part: 44 minutes are no calm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One booster. `weight`: what it counts; `mean`, `spread`: of its score in training."""
+
+    booster: lightgbm.Booster
+    weight: float
+    mean: float
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What was learned. `scales`: mean and standard deviation of each booster's score in training."""
+    """What was learned."""
 
     names: tuple[str, ...]
-    boosters: tuple[lightgbm.Booster, lightgbm.Booster]
-    scales: tuple[tuple[float, float], tuple[float, float]]
+    parts: tuple[Part, ...]
 
     def score(self, found: dict[str, Floats]) -> Floats:
         """Higher is more likely; no probability yet."""
         matrix = _matrix(found, self.names)
-        (first, second), ((m1, s1), (m2, s2)) = self.boosters, self.scales
-        share = np.asarray(first.predict(matrix, raw_score=True))
-        return (share - m1) / s1 + WAIT_WEIGHT * (np.asarray(second.predict(matrix)) - m2) / s2
+        total = np.zeros(len(matrix))
+        for part in self.parts:
+            raw = np.asarray(part.booster.predict(matrix, raw_score=True))
+            total += part.weight * (raw - part.mean) / part.spread
+        return total
 
 
 def fit(found: dict[str, Floats], mean: Floats, over: Floats, *, seed: int) -> Model:
-    """Learn from rows with a truth."""
+    """Learn from rows with a truth: the minutes that those who came later waited on average, and the share of them that
+    waited over 45."""
     names = tuple(sorted(found))
     matrix = _matrix(found, names)
-    share = lightgbm.train(
-        {**BOOSTER, "objective": "cross_entropy", "seed": seed}, lightgbm.Dataset(matrix, over), ROUNDS
-    )
-    wait = lightgbm.train(
-        {**BOOSTER, "objective": "l2", "seed": seed},
-        lightgbm.Dataset(matrix, np.log1p(mean), weight=np.sqrt(1.0 + mean)),
-        ROUNDS,
-    )
-    scores = np.asarray(share.predict(matrix, raw_score=True)), np.asarray(wait.predict(matrix))
-    scales = tuple((float(one.mean()), float(one.std()) or 1.0) for one in scores)
-    return Model(names, (share, wait), (scales[0], scales[1]))
+    wait = np.log1p(mean)
+    targets: list[tuple[str, Floats, Floats | None, float]] = [
+        ("cross_entropy", over, None, 1.0),
+        ("l2", wait, np.sqrt(1.0 + mean), MEAN_WEIGHT),
+    ]
+    for minutes in AROUND_MIN:
+        blurred = 1.0 / (1.0 + np.exp(-(wait - np.log1p(minutes)) / BLUR))
+        targets.append(("cross_entropy", blurred, None, 1.0))
+    parts = []
+    for place, (objective, target, weight, counts) in enumerate(targets):
+        booster = lightgbm.train(
+            # Each draws its own columns and rows: what all say together errs less than any one.
+            {**BOOSTER, "objective": objective, "seed": 7 * place + seed},
+            lightgbm.Dataset(matrix, target, weight=weight),
+            ROUNDS,
+        )
+        raw = np.asarray(booster.predict(matrix, raw_score=True))
+        parts.append(Part(booster, counts, float(raw.mean()), float(raw.std()) or 1.0))
+    return Model(names, tuple(parts))
 
 
 def table(people: Tickets, at: Instants, days: np.ndarray) -> dict[str, Floats]:
@@ -74,31 +96,8 @@ def table(people: Tickets, at: Instants, days: np.ndarray) -> dict[str, Floats]:
     history = History.of(people)
     own = slice(len(people), None)
     found = {name: column[own] for name, column in columns(both, history, days).items()}
-    found.update(_usual(people, states, days))
     found["line_wait"] = states.state["line"] * found["tau"]
-    return found
-
-
-def _usual(people: Tickets, states: Tickets, days: np.ndarray) -> dict[str, Floats]:
-    """Waits that are usual at this line in this half hour and the two after it."""
-    shape = (len(states.queues), len(states.days), SLOTS)
-    waited, number, long = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    seen = ~np.isnan(people.wait) & ~np.isnan(people.arrived)
-    slot = np.clip(people.arrived[seen] // SLOT_MIN, 0, SLOTS - 1).astype(int)
-    place = (people.queue[seen], people.day[seen], slot)
-    np.add.at(waited, place, people.wait[seen])
-    np.add.at(number, place, 1.0)
-    np.add.at(long, place, people.wait[seen] > 45.0)
-    mask = days.astype(float)
-    waited, number, long = (np.einsum("qes,de->qds", one, mask) for one in (waited, number, long))
-    now = np.clip(states.arrived // SLOT_MIN, 0, SLOTS - 1).astype(int)
-    found = {}
-    for later in range(3):
-        where = (states.queue, states.day, np.minimum(now + later, SLOTS - 1))
-        found[f"usual_wait{later}"] = (waited[where] + USUAL_WEIGHT**2) / (number[where] + USUAL_WEIGHT)
-        found[f"usual_long{later}"] = (long[where] + 0.1) / (number[where] + 3.0)
-    whole = (states.queue, states.day)
-    found["usual_long"] = (long.sum(2)[whole] + 0.5) / (number.sum(2)[whole] + 20.0)
+    found.update(crowd_columns(found, people, states, days))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from queueing.alarms.chance import chance_of, expected_wait, wait_at
 from queueing.alarms.evaluation import auc, average_precision, evaluate_days, logistic
 from queueing.alarms.instants import instants
+from queueing.alarms.learning import table
 from queueing.alarms.outcome import by_line, crowds, tally, threshold_for
 from queueing.alarms.raising import BETWEEN_MIN, QUIET_MIN, raised
 from queueing.waits.snapshots import QueueDay
+from queueing.waits.tickets import collect
 
 DAY = date(2020, 1, 2)
 
@@ -159,16 +162,65 @@ def _world(seed: int, days: int) -> list[QueueDay]:
     return found
 
 
-def test_it_learns_to_warn_on_days_it_has_not_seen():
+@pytest.fixture(scope="module")
+def nine_days() -> dict[str, Any]:
+    """Nine days of lines, six of which are learned from."""
+    return evaluate_days(_world(11, 9), 6, seed=2)
+
+
+def test_the_columns_of_a_day_to_come_know_nothing_of_its_rest():
+    """The last day goes on otherwise from some minute on: every column of the snapshots before it stays as it was, also
+    those that look at the lines beside it and at the way through the day."""
+    world = _world(7, 5)
+    cut, end = 45, world[-1].day
+    other = []
+    for one in world:
+        if one.day == end:
+            waiting = [*one.waiting[: cut + 1].tolist(), *(one.waiting[cut + 1 :] * 3).tolist()]
+            changed = line_day(waiting, one.called.tolist(), day=one.day, queue=one.queue)
+            other.append(changed)
+        else:
+            other.append(one)
+    first, second = _columns_until(world, cut), _columns_until(other, cut)
+    assert first["line"].size > 100
+    for name, column in first.items():
+        np.testing.assert_allclose(second[name], column, err_msg=name)
+
+
+def _columns_until(days: list[QueueDay], cut: int) -> dict[str, np.ndarray]:
+    """Columns of the last day's snapshots with people in line up to a place; it learns from all days before."""
+    at, people = instants(days), collect(days)
+    number = len(at.states.days)
+    found = table(people, at, np.tri(number, k=-1).astype(bool))
+    states = at.states
+    rows = np.flatnonzero(
+        (states.day == number - 1) & (states.arrived <= 480.0 + 5 * cut) & (states.state["line"] > 0)
+    )
+    rows = rows[np.lexsort((states.arrived[rows], states.queue[rows]))]
+    return {name: column[rows] for name, column in found.items()}
+
+
+def test_each_night_learns_again_and_the_first_night_alone_is_told_of(nine_days: dict[str, Any]):
+    """Days after the first test day are ranked by what was learned up to the evening before; the first one is ranked
+    the same whatever comes after it."""
+    found, world = nine_days, _world(11, 9)
+    once = found["yardsticks"]["learned_once"]
+    assert len(found["by_day"]) == 3 and 0 < once["average_precision"] < 1
+    assert once["average_precision"] != found["average_precision"]
+    alone = evaluate_days([one for one in world if one.day < DAY + timedelta(days=7)], 6, seed=2)
+    assert alone["average_precision"] == alone["yardsticks"]["learned_once"]["average_precision"]
+    first = next(iter(found["by_day"].values()))
+    assert alone["average_precision"] == first, "later days change nothing before them"
+
+
+def test_it_learns_to_warn_on_days_it_has_not_seen(nine_days: dict[str, Any]):
     """On days to come the learned chance ranks better than the length of the line and keeps to the false alarms
-    allowed; the same seed gives the same figures."""
-    world = _world(11, 9)
-    found = evaluate_days(world, 6, seed=2)
+    allowed."""
+    found = nine_days
     assert found["average_precision"] > max(0.5, 2 * found["base_rate"])
     assert found["average_precision"] >= found["yardsticks"]["line"]["average_precision"] - 0.02
     assert found["default"]["false_per_office_week"] <= 8 * 1.0  # one office with eight lines
     assert abs(found["mean_chance"] - found["base_rate"]) < 0.1
-    assert evaluate_days(world, 6, seed=2) == found
 
 
 def test_too_few_days_are_refused_in_a_sentence():
