@@ -29,6 +29,8 @@ SHARES = (0.05, 0.2, 0.5, 0.7)
 """From which share of long waits each level above calm begins."""
 OVERLOAD = 1.1
 FEW = 4
+FINAL_AT_END = 0.90
+"""Share of hours that have their final level when they end (`evaluate levels`, docs/benchmarks.md)."""
 
 
 def offered_load(arrivals: float, mean_service_s: float, hours: float = 1.0) -> float:

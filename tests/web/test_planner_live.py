@@ -61,6 +61,21 @@ def test_congestion_says_what_happened_beside_the_forecast(client: FlaskClient, 
     assert "10:00" in page  # as of when
 
 
+def test_an_hour_that_may_still_rise_says_so(
+    client: FlaskClient, crowded: None, clock: cast.StillClock
+) -> None:
+    """At ten the hour from nine may rise, half an hour later it is final; hours to come and other days say nothing."""
+
+    def heads() -> str:
+        page = client.get("/en/planner/congestion").get_data(as_text=True)
+        return page[page.index("<thead>") : page.index("</thead>")]
+
+    assert heads().count("may rise") == 1
+    clock.advance(minutes=31)
+    assert "may rise" not in heads()
+    assert "may rise" not in client.get("/en/planner/congestion?day=2026-11-23").get_data(as_text=True)
+
+
 def test_congestion_puts_the_worst_first_and_filters(
     client: FlaskClient, crowded: None, world: cast.World
 ) -> None:

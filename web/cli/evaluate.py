@@ -98,3 +98,20 @@ def evaluate_alarms(train: tuple[Path, ...], test: tuple[Path, ...], seed: int) 
         click.echo(json.dumps(warnings(train, test, seed=seed)))
     except ValueError as error:  # what no file of snapshots can be, in a sentence
         raise click.ClickException(str(error)) from error
+
+
+@evaluate.command("levels", cls=ManyFiles)
+@click.option("--files", "files", type=FILES, multiple=True, required=True, help="Snapshots of whole days.")
+@plain_errors
+def evaluate_levels(files: tuple[Path, ...]) -> None:
+    """Judge the congestion level of each hour when it ends, and compare with what it turns out to be.
+
+    Files as for `evaluate waits`. Prints how many hours of a line had the same level, one at most one apart, and of the
+    hours that turn out busy or worse how many were called so by then.
+    """
+    from queueing.level_error import evaluate as level_error
+
+    try:
+        click.echo(json.dumps(level_error(files)))
+    except ValueError as error:  # what no file of snapshots can be, in a sentence
+        raise click.ClickException(str(error)) from error

@@ -10,8 +10,10 @@ from flask import render_template
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from fleet.calendar import local_minute
 from fleet.congestion import HourCell, SiteRow, congestion_table
 from fleet.store import ForecastHour, Governorate
+from queueing.congestion import FINAL_AT_END, LONG_WAIT_S
 from web import clock
 from web.db import read
 from web.i18n import local, named
@@ -44,6 +46,7 @@ def _state() -> dict[str, Any]:
     names = {g.id: named(g) for g in session.scalars(select(Governorate))}
     return {
         "rows": rows,
+        "rising": {hour for hour in range(24) if day == today() and not final(hour, local_minute(now))},
         "hours": sorted({hour for row in rows for hour in row.cells}),
         "day": day,
         "today": today(),
@@ -53,10 +56,16 @@ def _state() -> dict[str, Any]:
         "governorates": sorted(names.items(), key=lambda pair: pair[1]),
         "names": names,
         "levels": levels(),
+        "final_at_end": round(100 * FINAL_AT_END),
         "summary": summary(rows, local(now).hour if day == today() else None),
         "as_of": now,
         "made_at": session.scalar(select(func.max(ForecastHour.made_at)).where(ForecastHour.day == day)),
     }
+
+
+def final(hour: int, minute: int) -> bool:
+    """Whether the level of the hour can no longer rise at a local minute of the same day; hours to come: True."""
+    return minute < 60 * hour or minute >= 60 * hour + 60 + LONG_WAIT_S // 60
 
 
 def summary(rows: list[SiteRow], hour: int | None) -> dict[str, Any]:
