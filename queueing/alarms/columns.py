@@ -55,10 +55,10 @@ def _beside(states: Tickets, wait: Floats) -> dict[str, Floats]:
     stands = wait > 0
     # Empty lines do not count: which of them have a row depends on who came later.
     others = np.bincount(place, stands)[place] - stands
-    long = np.bincount(place, wait > LONG_MIN)[place]
+    over = (wait > LONG_MIN).astype(float)
     return {
         "others_wait": (np.bincount(place, wait)[place] - wait) / np.maximum(others, 1),
-        "others_long": long - (wait > LONG_MIN),
+        "others_long": np.bincount(place, over)[place] - over,
     }
 
 
