@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fleet.store import RepairCall, Site, Visit
+from fleet.calendar import local_day
+from fleet.store import Repair, RepairCall, Site, Visit
+from fleet.store_warning import SiteWarning
+from queueing.store import Desk, Queue, Service, Ticket
 from tests.browser.conftest import Live
 from tests.browser.test_every_screen_browser import AXE, RUN_AXE
 from tests.web import world as cast
 from tests.web.repairing_cast import before_it_opens, first_visit, make_published
+from web import jobs
 
 pytestmark = pytest.mark.browser
 
@@ -136,3 +141,74 @@ def test_a_stretch_of_road_is_closed_between_two_places(
     page.click("main form .button-main")
     page.wait_for_selector(".way", timeout=60_000)
     assert "2.5" in page.inner_text("h1") or "٢٫٥" in page.inner_text("h1")
+
+
+def crowd(live: Live, visit: Visit, people: int = 90) -> int:
+    """An hour after the van opened so many have come to it; two looks, five minutes apart. Returns the warning."""
+    live.clock.set(visit.opens_at + timedelta(hours=1))
+    now = live.clock.now()
+
+    def work(session: Session) -> None:
+        service = session.scalars(select(Service.id)).all()[0]
+        session.execute(
+            update(Visit).where(Visit.id == visit.id).values(status="open", opened_at=visit.opens_at)
+        )
+        session.execute(
+            update(Queue).where(Queue.id == visit.queue_id).values(state="open", pace_s=360.0, held_by=None)
+        )
+        session.execute(update(Desk).where(Desk.queue_id == visit.queue_id).values(state="open"))
+        session.add_all(
+            Ticket(
+                code=f"crowd{n}", queue_id=visit.queue_id, day=local_day(now), number=500 + n, label=f"A{500 + n}",
+                service_id=service, issued_at=now - timedelta(minutes=n / 3), aged_from=now - timedelta(minutes=n / 3),
+            )
+            for n in range(1, people + 1)
+        )  # fmt: skip
+
+    live.write(work)
+    with live.app.app_context():
+        jobs.warn(now)
+        jobs.warn(live.clock.advance(minutes=5))
+    with Session(live.app.extensions["writer"].engine) as session:
+        return session.scalars(select(SiteWarning)).one().id
+
+
+@pytest.mark.parametrize(("language", "scripts", "width"), [("ar", True, 1366), ("en", False, 360)])
+def test_from_a_crowd_to_what_is_done_about_it(
+    live: Live,
+    open_page: Callable[..., Any],
+    visit: Visit,
+    no_sideways_scroll: Callable[[Any], None],
+    language: str,
+    scripts: bool,
+    width: int,
+) -> None:
+    """A crowd builds at a van: the board says so, the page says why, one press works out what can be done, the next
+    announces it; then the week stands as was chosen and the warning can be put away."""
+    number = crowd(live, visit)
+    page = open_page("/planner/live", user="planner", language=language, scripts=scripts, width=width)
+    page.click('.verdict-warn a[href$="/planner/warnings"]')
+    card = page.locator(f"#w{number}")
+    with Session(live.app.extensions["writer"].engine) as session:
+        warned = session.get_one(SiteWarning, number)
+        assert warned.waiting == 90 and "90" in card.inner_text()
+    no_sideways_scroll(page)
+    card.locator(".button-main").click()
+    if not scripts:
+        page.wait_for_selector(".way, [http-equiv=refresh]", state="attached", timeout=60_000)
+    page.wait_for_selector(".way", timeout=60_000)
+    with Session(live.app.extensions["writer"].engine) as session:
+        made = session.scalars(select(Repair)).one()
+        asked = made.disruption
+        assert (asked["kind"], asked["site_id"]) == ("demand_changed", visit.site_id)
+        assert asked["percent"] > 100 and asked["until"] == local_day(live.clock.now()).isoformat()
+    no_sideways_scroll(page)
+    page.locator(".way form button").last.click()
+    page.wait_for_load_state()
+    with Session(live.app.extensions["writer"].engine) as session:
+        assert session.scalars(select(Repair)).one().status == "accepted", page.inner_text("main")
+    page.goto(("" if language == "ar" else "/en") + "/planner/warnings")
+    page.locator(f'#w{number} form[action$="/seen"] button').click()
+    page.wait_for_load_state()
+    page.goto(("" if language == "ar" else "/en") + "/planner/live")
+    assert page.locator('.verdict-warn a[href$="/planner/warnings"]').count() == 0
