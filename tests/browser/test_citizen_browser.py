@@ -176,11 +176,13 @@ def test_arabic_mirrors_english(open_page: Callable[..., Any], live: Live) -> No
     assert abs(boxes["ar"][5][0] - boxes["en"][5][1]) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_axe_finds_nothing_on_any_public_page(
     open_page: Callable[..., Any], live: Live, language: str
 ) -> None:
-    """WCAG by axe-core, no rule switched off: every page of citizen, kiosk and board, at 320, 768 and 1366 pixels."""
+    """WCAG by axe-core, no rule switched off: every page of citizen, kiosk and board, at 320, 768 and 1366 pixels, with
+    all that folds opened. (In the fast run test_every_screen_browser.py looks at each page as it opens.)"""
     if not AXE.exists():
         pytest.skip(f"no axe-core: {AXE} is missing (make setup fetches it)")
     serve(live, ahead=4)

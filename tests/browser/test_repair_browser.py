@@ -64,6 +64,7 @@ def test_a_van_breaks_down_and_everybody_is_told(
     assert ("تعطّل المركز المتنقل" if language == "ar" else "has broken down") in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1366])
 def test_the_pages_fit_every_width(
     live: Live,

@@ -93,6 +93,7 @@ def test_a_week_is_copied_changed_solved_compared_and_taken_over(
         assert session.scalar(select(Visit.id).where(Visit.plan_id.in_([number, draft.id]))) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_the_pages_fit_and_break_no_rule_of_accessibility(
     open_page: Callable[..., Any], no_sideways_scroll: Callable[[Any], None], language: str

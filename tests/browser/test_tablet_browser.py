@@ -60,8 +60,10 @@ def kept(page: Any) -> None:
 
 
 def tablet_says(page: Any, words: str) -> None:
+    """Times in it are isolated by signs that nobody sees."""
     page.wait_for_function(
-        "w => { const t = document.querySelector('[data-tablet]'); return !t.hidden && t.textContent.includes(w); }",
+        """w => { const t = document.querySelector('[data-tablet]');
+            return !t.hidden && t.textContent.replace(/[\\u2066\\u2069]/g, '').includes(w); }""",
         arg=words,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from queueing.store import TicketEvent
 from web.api.operations import OPERATIONS
 
-PUBLIC = ("static", "auth", "citizen", "feeds", "health", "board", "kiosk")
+PUBLIC = ("static", "auth", "citizen", "figures", "feeds", "health", "board", "kiosk")
 """Blueprints without a login: pages for everybody, and screens whose address is their token."""
 STAFF = {"clerk": ("clerk", "supervisor", "agency"), "planner": ("planner",)}
 """Blueprint -> the roles that have anything to do there."""

@@ -181,11 +181,11 @@ def test_nobody_but_planners_sees_them(app: Flask, login: Callable[..., FlaskCli
     ],
 )
 def test_no_page_of_the_horizon_leaves_a_text_in_the_other_language(client: FlaskClient, path: str) -> None:
-    """The Arabic page has Arabic words alone but for names of keys and files."""
+    """The Arabic page has Arabic words alone but for names of languages, keys and files."""
     body = client.get(path).get_data(as_text=True)
     plain = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", body, flags=re.S)
-    words = re.findall(r"[A-Za-z]{4,}", unescape(re.sub(r"<[^>]+>", " ", plain)))
-    assert set(words) <= {"English", "planner", "JSON", "Escape", "Enter"}, words
+    words = re.findall(r"[A-Za-zÀ-ÿ]{4,}", unescape(re.sub(r"<[^>]+>", " ", plain)))
+    assert set(words) <= {"English", "Français", "planner", "JSON", "Escape", "Enter"}, words
 
 
 def test_the_weekly_draft_leaves_a_week_alone_that_a_longer_draft_holds(app: Flask) -> None:
