@@ -455,5 +455,5 @@ class RepairCall(Base):
 
 # Whoever has the metadata has the tables of forecasts, queues out of use and warnings too.
 import fleet.store_forecast  # noqa: E402, F401
-import fleet.store_warning  # noqa: E402, F401
 import fleet.store_retired  # noqa: E402, F401
+import fleet.store_warning  # noqa: E402, F401
