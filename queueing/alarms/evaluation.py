@@ -71,7 +71,8 @@ def evaluate_days(queue_days: Sequence[QueueDay], train_days: int, *, seed: int 
             found = table(people, at, _learnt(len(days), night))
         model = _fitted(at, found, at.states.day <= night, seed)
         tomorrow = at.states.day == night + 1
-        score[tomorrow] = _score(model, found, tomorrow)
+        if tomorrow.any():
+            score[tomorrow] = _score(model, found, tomorrow)
         if night == last:
             once[test] = _score(model, found, test)
     chance = 1.0 / (1.0 + np.exp(-(slope * np.nan_to_num(score) + intercept)))
