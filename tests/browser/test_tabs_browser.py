@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
