@@ -292,8 +292,8 @@ def assemble(
     best: int = BEST,
     bands_from: int = 0,
 ) -> Trained:
-    """A forecaster out of a fit and of checks whose outcome was known before it: the mean of the `best` mixes, and bands
-    out of the checks of weeks that begin on day `bands_from` or later."""
+    """A forecaster out of a fit and of checks whose outcome was known before it: the mean of the `best` mixes, and
+    bands out of the checks of weeks that begin on day `bands_from` or later."""
     _, class_of = classes(fitted.levels[REFERENCE])
     mixes = {lead: best_mixes([c for c in checks if c.lead == lead], class_of, best) for lead in leads}
     level_of = {

@@ -81,8 +81,8 @@ _SCHEMA = obj(
         "saved": or_null(_SAVED),
     },
     words="Days that are over. Waits are seconds, hours person-hours, shares 0 to 1 with 95% intervals; null "
-    "where nobody, or fewer than `least` people, are behind a number. `hours_saved` is reckoned by plans, `saved.played` by "
-    "playing the week citizen by citizen.",
+    "where nobody, or fewer than `least` people, are behind a number. `hours_saved` is reckoned by plans, "
+    "`saved.played` by playing the week citizen by citizen.",
 )
 _EXAMPLE_CELL: dict[str, Any] = {
     "served": 48210,
